@@ -1,0 +1,1 @@
+"""Cells and scores as files: QuPath's GeoJSON, ki67.json, summary.csv."""

@@ -1,0 +1,286 @@
+"""Location maps from annotated cell centres: EDT, IDT, FIDT and density (paper §3.1, Eqs. 3-6, Table 10).
+
+Li et al., Exponential distance transform maps for cell localization, EAAI 132 (2024) 107948. DT is the
+Euclidean distance from a pixel to the nearest pixel that holds an annotated centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from wsi_edt.errors import AnnotationError, UsageError
+
+FloatMap = npt.NDArray[np.float32]
+Points = npt.NDArray[np.float64]
+Outside = Literal["error", "count"]
+
+# A distance map's values below this are set to 0 (paper §4.4.1).
+FLOOR = 0.01
+# Gaussians are cut this many σ from their centre, where they have fallen to 0.0003 of their peak.
+GAUSSIAN_REACH = 4.0
+
+
+def edt_map(
+    points: Points,
+    shape: tuple[int, int],
+    *,
+    max_distance_px: float,
+    outside: Outside = "error",
+    c1: float = 10.0,
+    c2: float = 0.5,
+    c3: float = 1.0,
+) -> FloatMap:
+    """Exponential distance transform map: ``1 / (DT ** (c1 · DT / max(DT) + c2) + c3)`` (Eq. 6).
+
+    Parameters
+    ----------
+    points : (N, 2) float64, (x, y) in continuous px of the map's frame
+    shape : (height, width) in px
+    max_distance_px : max(DT) of the field that the map belongs to, see `field_max_distance` and
+        `clamp_max_distance`
+    outside : "error" refuses points outside `shape`; "count" lets them shape the map, as the neighbours of a
+        crop do: the map of a crop, given its neighbours, is the crop of the map
+    c1, c2, c3 : Table 10's constants
+
+    Returns
+    -------
+    (height, width) float32, 1 / c3 at the centres, 0 where it would be below 0.01; all 0 without points
+
+    Raises
+    ------
+    AnnotationError
+        Points that aren't finite, or lie outside while `outside` is "error".
+    UsageError
+        Constants for which the map doesn't fall with distance.
+    """
+    if not (np.isfinite(max_distance_px) and max_distance_px > 0 and c1 >= 0 and c2 > 0 and c3 > 0):
+        raise UsageError(
+            "an EDT map needs max_distance_px > 0, c1 >= 0, c2 > 0 and c3 > 0; "
+            f"got {max_distance_px}, {c1}, {c2}, {c3}"
+        )
+
+    def profile(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        # Far away the power overflows to infinity, and the map is 0 there as it should.
+        with np.errstate(over="ignore"):
+            return 1.0 / (distance ** (c1 * distance / max_distance_px + c2) + c3)
+
+    return _distance_map(points, shape, profile, outside)
+
+
+def idt_map(
+    points: Points, shape: tuple[int, int], *, outside: Outside = "error", c: float = 1.0
+) -> FloatMap:
+    """Inverse distance transform map: ``1 / (DT + c)`` (Eq. 4); parameters and result as in `edt_map`."""
+    if not c > 0:
+        raise UsageError(f"an IDT map needs c > 0; got {c}")
+    return _distance_map(points, shape, lambda distance: 1.0 / (distance + c), outside)
+
+
+def fidt_map(
+    points: Points,
+    shape: tuple[int, int],
+    *,
+    outside: Outside = "error",
+    alpha: float = 0.02,
+    beta: float = 0.75,
+    c: float = 1.0,
+) -> FloatMap:
+    """Focal inverse distance transform map: ``1 / (DT ** (alpha·DT + beta) + c)`` (Eq. 5); see `edt_map`."""
+    if not (alpha >= 0 and beta > 0 and c > 0):
+        raise UsageError(f"an FIDT map needs alpha >= 0, beta > 0 and c > 0; got {alpha}, {beta}, {c}")
+    return _distance_map(
+        points, shape, lambda distance: 1.0 / (distance ** (alpha * distance + beta) + c), outside
+    )
+
+
+def density_map(
+    points: Points,
+    shape: tuple[int, int],
+    *,
+    sigma_px: float | npt.NDArray[np.float64],
+    outside: Outside = "error",
+) -> FloatMap:
+    """Density map: the sum of one Gaussian of unit mass per point (Eq. 3).
+
+    Parameters
+    ----------
+    points : (N, 2) float64, (x, y) in continuous px
+    shape : (height, width) in px
+    sigma_px : one σ for all points, or (N,) one each, see `neighbour_sigmas`
+    outside : as in `edt_map`
+
+    Returns
+    -------
+    (height, width) float32 in cells per px. Mass beyond the map's edge is lost, so that a crop keeps its
+    values.
+    """
+    pixels = _pixels(points, shape, outside)
+    sigmas = np.broadcast_to(np.asarray(sigma_px, dtype=np.float64), (len(pixels),))
+    if not np.all(np.isfinite(sigmas) & (sigmas > 0)):
+        raise UsageError(f"a density map needs sigma_px > 0; got {sigmas[~(sigmas > 0)][:1].tolist()}")
+    height, width = shape
+    density = np.zeros(shape, np.float64)
+    for (x, y), sigma in zip(pixels.tolist(), sigmas.tolist(), strict=True):
+        radius = max(1, int(np.ceil(GAUSSIAN_REACH * sigma)))
+        left, right = max(x - radius, 0), min(x + radius + 1, width)
+        top, bottom = max(y - radius, 0), min(y + radius + 1, height)
+        if left >= right or top >= bottom:
+            continue
+        line = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+        line /= line.sum()
+        rows, columns = (
+            line[top - y + radius : bottom - y + radius],
+            line[left - x + radius : right - x + radius],
+        )
+        density[top:bottom, left:right] += np.outer(rows, columns)
+    return density.astype(np.float32)
+
+
+def neighbour_sigmas(
+    points: Points, *, neighbours: int = 3, factor: float = 0.3, lone_px: float = 15.0, least_px: float = 0.5
+) -> npt.NDArray[np.float64]:
+    """The σ of each point's Gaussian: `factor` × the mean distance to its nearest `neighbours`.
+
+    Geometry-adaptive kernels of Zhang et al., CVPR 2016 (factor 0.3).
+
+    Parameters
+    ----------
+    points : (N, 2) float64, (x, y) px
+    neighbours : how many nearest neighbours are averaged; fewer where there are no more
+    factor : σ per mean distance
+    lone_px : σ in px of a point without any neighbour
+    least_px : σ in px that no point falls below (points on one spot have distance 0)
+
+    Returns
+    -------
+    (N,) float64 px
+    """
+    points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    found = min(neighbours, len(points) - 1)
+    if found < 1:
+        return np.full(len(points), lone_px)
+    # The first neighbour is the point itself (or its double), at distance 0.
+    distances = np.asarray(cKDTree(points).query(points, k=list(range(2, found + 2)))[0], dtype=np.float64)
+    return np.asarray(np.maximum(factor * distances.mean(axis=1), least_px), dtype=np.float64)
+
+
+def field_max_distance(points: Points, shape: tuple[int, int]) -> float:
+    """The largest DT of a field, in px: how far its emptiest pixel is from the nearest of its points.
+
+    The paper takes it over each 512×512 image. A field without points gives its diagonal, which is farther
+    than any DT of it could be.
+
+    Parameters
+    ----------
+    points : (N, 2) float64, (x, y) in continuous px, all cells of the field whatever their class
+    shape : (height, width) in px
+    """
+    pixels = _pixels(points, shape, "error")
+    if len(pixels) == 0:
+        return float(np.hypot(*shape))
+    empty = np.ones(shape, np.uint8)
+    empty[pixels[:, 1], pixels[:, 0]] = 0
+    return float(cv2.distanceTransform(empty, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max())
+
+
+def clamp_max_distance(max_distance_px: float, *, low: float = 60.0, high: float = 150.0) -> float:
+    """max(DT) kept in [`low`, `high`] px, so that a sparse field doesn't get discs of 70 px."""
+    return min(max(max_distance_px, low), high)
+
+
+def distance_to_points(
+    points: Points, shape: tuple[int, int], *, limit_px: float, outside: Outside = "error"
+) -> FloatMap:
+    """DT itself, no more than `limit_px`: (height, width) float32 px; all `limit_px` without points.
+
+    Parameters are as in `edt_map`.
+    """
+    if not (np.isfinite(limit_px) and limit_px > 0):
+        raise UsageError(f"distance_to_points needs limit_px > 0; got {limit_px}")
+    pixels = _pixels(points, shape, outside)
+    # Stamped as closeness, limit - DT, so that the nearest point wins by the same maximum as in the maps.
+    disc = np.maximum(limit_px - _disc_distances(int(np.ceil(limit_px))), 0.0)
+    return (limit_px - _stamp_maximum(pixels, shape, disc)).astype(np.float32)
+
+
+def _distance_map(
+    points: Points,
+    shape: tuple[int, int],
+    profile: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    outside: Outside,
+) -> FloatMap:
+    """The map whose value falls with DT as `profile` does, cut at `FLOOR`."""
+    pixels = _pixels(points, shape, outside)
+    if len(pixels) == 0:
+        return np.zeros(shape, np.float32)
+    # No point is farther than this from the map's farthest pixel, whatever the profile's reach.
+    farthest = np.maximum(np.abs(pixels), np.abs(pixels - (shape[1], shape[0]))).max(axis=0)
+    values = profile(_disc_distances(_reach(profile, limit_px=int(np.ceil(np.hypot(*farthest))))))
+    values[values < FLOOR] = 0.0
+    return _stamp_maximum(pixels, shape, values.astype(np.float32))
+
+
+def _reach(profile: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]], limit_px: int) -> int:
+    """The largest whole distance at which a falling `profile` still has `FLOOR`; never above `limit_px`."""
+    return int(np.count_nonzero(profile(np.arange(limit_px + 1, dtype=np.float64)) >= FLOOR)) - 1
+
+
+def _disc_distances(radius: int) -> npt.NDArray[np.float64]:
+    """(2 radius + 1, 2 radius + 1) distances to the middle pixel."""
+    offsets = np.arange(-radius, radius + 1, dtype=np.float64)
+    return np.sqrt(offsets[:, None] ** 2 + offsets[None, :] ** 2)
+
+
+def _stamp_maximum(
+    pixels: npt.NDArray[np.int64], shape: tuple[int, int], disc: npt.NDArray[np.floating]
+) -> FloatMap:
+    """The largest of all discs laid on `pixels` (x, y), 0 where there is none: (height, width) float32.
+
+    Each of the maps falls with the distance to a point, so the nearest point's disc is the largest. Stamping
+    200 discs costs a fifth of a distance transform of a 512×512 field.
+    """
+    height, width = shape
+    side = disc.shape[0]
+    radius = side // 2
+    disc = disc.astype(np.float32)
+    # The canvas has room for every disc that touches the map, so that none has to be clipped.
+    canvas = np.zeros((height + 4 * radius, width + 4 * radius), np.float32)
+    corners = pixels + radius
+    touching = np.all((corners >= 0) & (corners < (width + 2 * radius, height + 2 * radius)), axis=1)
+    for x, y in corners[touching].tolist():
+        under = canvas[y : y + side, x : x + side]
+        np.maximum(under, disc, out=under)
+    return canvas[2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width].copy()
+
+
+def _pixels(points: Points, shape: tuple[int, int], outside: Outside) -> npt.NDArray[np.int64]:
+    """The pixel (column, row) that holds each point, (N, 2)."""
+    points = np.asarray(points, dtype=np.float64)
+    if points.size == 0:
+        return np.zeros((0, 2), np.int64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise AnnotationError(
+            f"points must be (N, 2), one (x, y) a row; got an array of shape {points.shape}"
+        )
+    if not np.all(np.isfinite(points)):
+        raise AnnotationError(
+            f"point {int(np.argmin(np.isfinite(points).all(axis=1)))} is not finite; remove it"
+        )
+    pixels = np.floor(points).astype(np.int64)
+    if outside == "error":
+        height, width = shape
+        inside = np.all((pixels >= 0) & (pixels < (width, height)), axis=1)
+        if not inside.all():
+            first = int(np.argmin(inside))
+            x, y = points[first]
+            raise AnnotationError(
+                f"point {first} at ({x:g}, {y:g}) lies outside the image of {width} x {height} px; "
+                "correct or remove it"
+            )
+    return pixels

@@ -1,0 +1,216 @@
+"""HRNet and M_HRNet: a network that keeps full-resolution features beside ever coarser ones (Sun et al. 2019; paper §3.3).
+
+image → stem (1/4) → stage 1 → stages 2–4 on 2, 3, 4 resolutions → all resolutions at 1/4 → two transposed convolutions → maps
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wsi_edt.networks.difference import MGA, THETA
+
+STEM_CHANNELS = 64
+BOTTLENECK_EXPANSION = 4
+BLOCKS_PER_BRANCH = 4
+MODULES_PER_STAGE = (1, 4, 3)  # stages 2, 3, 4
+HEAD_CHANNELS = 64
+STRIDE = 32  # px of the input that one px of the coarsest branch spans
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias, batch norm, and ReLU where `relu` says so."""
+
+    def __init__(self, convolution: nn.Module, channels: int, *, relu: bool = True) -> None:
+        super().__init__()
+        self.convolution = convolution
+        self.norm: nn.Module = nn.BatchNorm2d(channels)
+        self.relu = relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) → (B, channels, H / stride, W / stride)."""
+        y: Tensor = self.norm(self.convolution(x))
+        return functional.relu(y, inplace=True) if self.relu else y
+
+
+def conv_norm(
+    in_channels: int, out_channels: int, *, kernel: int = 3, stride: int = 1, relu: bool = True
+) -> ConvNorm:
+    """A plain k×k convolution with batch norm, padded so that stride 1 keeps the size."""
+    convolution = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return ConvNorm(convolution, out_channels, relu=relu)
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions around an identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(conv_norm(channels, channels), conv_norm(channels, channels, relu=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → the same shape."""
+        return functional.relu(self.body(x) + x)
+
+
+class Bottleneck(nn.Module):
+    """1×1, 3×3 and 1×1 convolutions around an identity (or a 1×1 projection where the channels change)."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        out_channels = channels * BOTTLENECK_EXPANSION
+        self.body = nn.Sequential(
+            conv_norm(in_channels, channels, kernel=1),
+            conv_norm(channels, channels),
+            conv_norm(channels, out_channels, kernel=1, relu=False),
+        )
+        same = in_channels == out_channels
+        self.shortcut = nn.Identity() if same else conv_norm(in_channels, out_channels, kernel=1, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) → (B, 4 · channels, H, W)."""
+        return functional.relu(self.body(x) + self.shortcut(x))
+
+
+class Fusion(nn.Module):
+    """Every resolution from every other: 1×1 and upsampling from coarser ones, strided 3×3 convolutions from finer ones."""
+
+    def __init__(self, channels: list[int]) -> None:
+        super().__init__()
+        self.paths = nn.ModuleList(
+            nn.ModuleList(_fusion_path(channels, source, target) for source in range(len(channels)))
+            for target in range(len(channels))
+        )
+
+    def forward(self, branches: list[Tensor]) -> list[Tensor]:
+        """Branch i is (B, C · 2ⁱ, H / 2ⁱ, W / 2ⁱ); so is result i."""
+        fused: list[Tensor] = []
+        for target, paths in enumerate(self.paths):
+            assert isinstance(paths, nn.ModuleList)
+            total = branches[target]
+            for source, path in enumerate(paths):
+                if source == target:
+                    continue
+                y = path(branches[source])
+                if source > target:
+                    y = functional.interpolate(y, scale_factor=2 ** (source - target), mode="nearest")
+                total = total + y
+            fused.append(functional.relu(total))
+        return fused
+
+
+def _fusion_path(channels: list[int], source: int, target: int) -> nn.Module:
+    if source == target:
+        return nn.Identity()
+    if source > target:
+        return conv_norm(channels[source], channels[target], kernel=1, relu=False)
+    halvings = target - source
+    steps = [conv_norm(channels[source], channels[source], stride=2) for _ in range(halvings - 1)]
+    return nn.Sequential(*steps, conv_norm(channels[source], channels[target], stride=2, relu=False))
+
+
+class MultiResolutionModule(nn.Module):
+    """Four basic blocks on each resolution, then a fusion."""
+
+    def __init__(self, channels: list[int]) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Sequential(*(BasicBlock(width) for _ in range(BLOCKS_PER_BRANCH))) for width in channels
+        )
+        self.fusion = Fusion(channels)
+
+    def forward(self, branches: list[Tensor]) -> list[Tensor]:
+        """Branch i is (B, C · 2ⁱ, H / 2ⁱ, W / 2ⁱ); so is result i."""
+        fused: list[Tensor] = self.fusion(
+            [blocks(x) for blocks, x in zip(self.branches, branches, strict=True)]
+        )
+        return fused
+
+
+class HRNet(nn.Module):
+    """HRNetV2 of that `width` (18, 32 or 48) with `maps` output maps; `mga` makes it M_HRNet.
+
+    Parameters
+    ----------
+    width : channels of the finest branch; the others have 2, 4 and 8 times as many
+    maps : output maps
+    mga : whether the stem's first layer (3 → 64, stride 2) is the multi-scale gradient aggregation
+    theta : of its difference convolutions
+    """
+
+    def __init__(self, width: int, *, maps: int, mga: bool, theta: float = THETA) -> None:
+        super().__init__()
+        first = (
+            MGA(3, STEM_CHANNELS, stride=2, theta=theta)
+            if mga
+            else nn.Conv2d(3, STEM_CHANNELS, 3, 2, 1, bias=False)
+        )
+        self.stem = nn.Sequential(
+            ConvNorm(first, STEM_CHANNELS), conv_norm(STEM_CHANNELS, STEM_CHANNELS, stride=2)
+        )
+        wide = STEM_CHANNELS * BOTTLENECK_EXPANSION
+        self.stage1 = nn.Sequential(
+            *(Bottleneck(STEM_CHANNELS if block == 0 else wide, STEM_CHANNELS) for block in range(4))
+        )
+        channels = [width, 2 * width]
+        self.transition1 = nn.ModuleList([conv_norm(wide, width), conv_norm(wide, 2 * width, stride=2)])
+        self.stages, self.transitions = nn.ModuleList(), nn.ModuleList()
+        for modules in MODULES_PER_STAGE:
+            self.stages.append(nn.ModuleList(MultiResolutionModule(channels) for _ in range(modules)))
+            if len(channels) < 4:
+                self.transitions.append(conv_norm(channels[-1], 2 * channels[-1], stride=2))
+                channels = [*channels, 2 * channels[-1]]
+        total = sum(channels)
+        self.mix = conv_norm(total, HEAD_CHANNELS, kernel=1)
+        self.upsample = ConvNorm(
+            nn.ConvTranspose2d(HEAD_CHANNELS, HEAD_CHANNELS, 4, 2, 1, bias=False), HEAD_CHANNELS
+        )
+        self.to_maps = nn.ConvTranspose2d(HEAD_CHANNELS, maps, 4, 2, 1)
+        _initialise(self)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W), H and W multiples of 32 → (B, 64, H / 2, W / 2)."""
+        x = self.stage1(self.stem(x))  # (B, 256, H / 4, W / 4)
+        branches = [transition(x) for transition in self.transition1]
+        for number, stage in enumerate(self.stages):
+            assert isinstance(stage, nn.ModuleList)
+            for module in stage:
+                branches = module(branches)
+            if number < len(self.transitions):
+                branches = [*branches, self.transitions[number](branches[-1])]
+        size = branches[0].shape[-2:]
+        coarse = [
+            functional.interpolate(y, size=size, mode="bilinear", align_corners=False) for y in branches[1:]
+        ]
+        features: Tensor = self.upsample(self.mix(torch.cat([branches[0], *coarse], dim=1)))
+        return features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) normalised RGB, H and W multiples of 32 → (B, maps, H, W) float32.
+
+        The last layer runs in its own precision, float32: rounding the maps to bfloat16 makes plateaus, and plateaus make
+        cells.
+        """
+        features = self.features(x)
+        with torch.autocast(features.device.type, enabled=False):
+            maps: Tensor = self.to_maps(features.to(self.to_maps.weight.dtype))
+        return maps
+
+
+def _initialise(network: nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.ConvTranspose2d):
+            # fan_out / 4: each output px of a 4×4 stride-2 transposed convolution sees 4 of the 16 taps.
+            nn.init.normal_(module.weight, std=(2.0 / (4 * module.in_channels)) ** 0.5)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    for block in network.modules():
+        if isinstance(block, BasicBlock | Bottleneck):
+            last = block.body[-1]
+            assert isinstance(last, ConvNorm) and isinstance(last.norm, nn.BatchNorm2d)
+            nn.init.zeros_(
+                last.norm.weight
+            )  # each residual block starts as its identity: deep stacks train from the first step

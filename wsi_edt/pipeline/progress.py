@@ -1,0 +1,195 @@
+"""How a run shows itself: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from wsi_edt.export.tables import Status, SummaryRow
+
+
+class Watcher(Protocol):
+    """Is told of a run's steps, in the thread that runs it; raising ends the run."""
+
+    def begun(self, *, slides: int, finished: int) -> None:
+        """So many slides, of which so many were finished by an earlier run."""
+
+    def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
+        """A slide has so many tiles, of which an earlier run has stored some."""
+
+    def computing(self, workers: str) -> None:
+        """The workers are being started or found, in words."""
+
+    def stored(self, slide: str, *, tiles: int, cells: int) -> None:
+        """A shard of so many tiles is in the slide's store."""
+
+    def ended(self, row: SummaryRow) -> None:
+        """A slide is finished or has failed."""
+
+
+class _Counts:
+    """What both displays count; the rate is of this run's tiles since the first of them was stored."""
+
+    def __init__(self) -> None:
+        self.slides = self.ended = self.failed = 0
+        self.tiles = self.done = self.cells = 0
+        self._stored: list[tuple[float, int]] = []
+
+    def store(self, tiles: int, cells: int) -> None:
+        self.done += tiles
+        self.cells += cells
+        # The last minute or so of shards: what the rate is now, not what it was on other slides.
+        self._stored = [*self._stored[-199:], (time.monotonic(), tiles)]
+
+    @property
+    def tiles_per_second(self) -> float | None:
+        if len(self._stored) < 2:
+            return None
+        seconds = self._stored[-1][0] - self._stored[0][0]
+        return sum(tiles for _, tiles in self._stored[1:]) / seconds if seconds > 0 else None
+
+    def end(self, row: SummaryRow) -> None:
+        self.ended += 1
+        self.failed += row.status is Status.FAILED
+
+
+def outcome(row: SummaryRow) -> str:
+    """How a slide ended, in words: "17.4 % positive of 2 103 cells", or why not."""
+    if row.status is Status.FAILED:
+        return f"failed: {row.error}"
+    cells = f"{row.total:,} cells" if row.total is not None else "cells"
+    if row.index_percent is None:
+        return f"not assessable: {row.reason} ({cells})"
+    return f"{row.index_percent:.1f} % positive of {cells}"
+
+
+class LineProgress:
+    """A line for each slide that ends: for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._counts = _Counts()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def begun(self, *, slides: int, finished: int) -> None:
+        """Say how much there is to do."""
+        self._counts.slides, self._counts.ended = slides, finished
+        self._say(f"{slides} slides" + (f", {finished} of them finished earlier" if finished else ""))
+
+    def computing(self, workers: str) -> None:
+        """Say where shards are computed."""
+        self._say(workers)
+
+    def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
+        """Say how much a slide is."""
+        stored = f", {tiles_stored} of them stored earlier" if tiles_stored else ""
+        self._say(f"{slide}: {tiles} tiles{stored}")
+
+    def stored(self, slide: str, *, tiles: int, cells: int) -> None:
+        """Only count: a line per shard would flood a log."""
+        self._counts.store(tiles, cells)
+
+    def ended(self, row: SummaryRow) -> None:
+        """Say how the slide ended."""
+        self._counts.end(row)
+        rate = self._counts.tiles_per_second
+        speed = f" [{rate:.1f} tiles/s]" if rate else ""
+        self._say(f"{row.slide}: {outcome(row)} ({self._counts.ended}/{self._counts.slides}){speed}")
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class TerminalProgress:
+    """One live line below the slides that have ended: slides, tiles, cells, speed and the time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._counts = _Counts()
+        self._live = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._live.add_task("looking at the slides", total=None)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def begun(self, *, slides: int, finished: int) -> None:
+        """Show how much there is to do."""
+        self._counts.slides, self._counts.ended = slides, finished
+        if finished:
+            self._console.print(f"{finished} of {slides} slides were finished earlier")
+        self._show()
+
+    def computing(self, workers: str) -> None:
+        """Show where shards are computed."""
+        self._live.update(self._task, description=workers)
+
+    def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
+        """Count a slide's tiles."""
+        self._counts.tiles += tiles
+        self._counts.done += tiles_stored
+        self._show()
+
+    def stored(self, slide: str, *, tiles: int, cells: int) -> None:
+        """Count a shard."""
+        self._counts.store(tiles, cells)
+        self._show()
+
+    def ended(self, row: SummaryRow) -> None:
+        """Print how the slide ended, above the live line."""
+        self._counts.end(row)
+        style = "red" if row.status is Status.FAILED else ""
+        self._console.print(Text(f"{row.slide}: {outcome(row)}", style=style))
+        self._show()
+
+    def _show(self) -> None:
+        counts = self._counts
+        words = [f"{counts.ended}/{counts.slides} slides", f"{counts.done:,} tiles", f"{counts.cells:,} cells"]
+        if counts.failed:
+            words.insert(1, f"{counts.failed} failed")
+        if rate := counts.tiles_per_second:
+            words.append(f"{rate:.1f} tiles/s")
+            words.append(f"{_duration(self._tiles_to_come() / rate)} left")
+        self._live.update(
+            self._task,
+            description=" · ".join(words),
+            completed=counts.done,
+            total=counts.done + self._tiles_to_come() or None,
+        )
+
+    def _tiles_to_come(self) -> float:
+        """The planned slides' tiles that aren't stored; a slide that nobody has opened yet is taken for a mean one."""
+        # Failed slides' tiles count as still to come until the end: an estimate, shown as one.
+        return float(max(0, self._counts.tiles - self._counts.done))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

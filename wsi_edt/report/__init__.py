@@ -1,0 +1,1 @@
+"""What a pathologist looks at: the overview with its cells, a page per slide, a page for the batch."""

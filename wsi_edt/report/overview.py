@@ -1,0 +1,152 @@
+"""The overview: the slide as a picture with its cells on it and a scale bar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from wsi_edt.cells import Cells
+from wsi_edt.export.atomic import write_atomically
+from wsi_edt.export.qupath import CLASS_COLORS
+from wsi_edt.slides.protocol import Slide, required_mpp
+from wsi_edt.slides.window import read_overview
+
+MAX_SIDE_PX = 4096  # a 20 mm slide at 5 µm/px: single cells still fall on single px
+
+Picture = npt.NDArray[np.uint8]
+
+_NUCLEUS_RADIUS_UM = 4.5
+_SMALLEST_RING_PX = 3.0  # below it a ring hides the nucleus that it is drawn around
+_PALER = 0.35  # the share of white under dots: a slide in full colour drowns them
+_SUBPIXEL_BITS = 4
+_BAR_LENGTHS_UM = tuple(factor * 10**power for power in range(5) for factor in (1, 2, 5))
+
+
+def overview_mpp(dimensions: tuple[int, int], *, slide_mpp: float) -> float:
+    """Return the µm/px at which a slide of (width, height) level-0 px is drawn.
+
+    Its own where the longer side then has at most `MAX_SIDE_PX`, so that on small slides and fields the cells
+    are seen on their nuclei; otherwise the one that gives that side.
+    """
+    return slide_mpp * max(1.0, max(dimensions) / MAX_SIDE_PX)
+
+
+def write_overview(path: Path, slide: Slide, cells: Cells) -> None:
+    """Read the slide as a picture, draw the cells (level-0 px) on it, and write the PNG atomically.
+
+    Raises
+    ------
+    OutputError, SlideError
+        Where the file can't be written, or the slide not read.
+    """
+    slide_mpp = required_mpp(slide)
+    mpp = overview_mpp(slide.dimensions, slide_mpp=slide_mpp)
+    picture = draw_overview(read_overview(slide, mpp=mpp), cells, mpp=mpp, slide_mpp=slide_mpp)
+    write_atomically(path, _png(picture))
+
+
+def draw_overview(picture: Picture, cells: Cells, *, mpp: float, slide_mpp: float) -> Picture:
+    """Return the picture with the cells on it, in QuPath's colours, and with a scale bar.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) uint8 RGB, the whole slide at `mpp` µm/px
+    cells : level-0 px of `slide_mpp` µm; those beyond the picture are left out
+
+    Notes
+    -----
+    A ring around each nucleus where it is large enough to be seen in one, else a dot on a paler picture.
+    Cells are drawn by position and not class by class: where they crowd, neither class hides the other.
+    """
+    cells = cells.sorted_by_position()
+    x, y = cells.x * (slide_mpp / mpp), cells.y * (slide_mpp / mpp)
+    colors = np.array([CLASS_COLORS[kind] for kind in sorted(CLASS_COLORS)], dtype=np.uint8)[cells.class_id]
+    radius_px = _NUCLEUS_RADIUS_UM / mpp
+    if radius_px >= _SMALLEST_RING_PX:
+        drawn = _rings(picture, x, y, colors=colors, radius_px=radius_px)
+    else:
+        drawn = _dots(picture, x, y, colors=colors, radius_px=radius_px)
+    return _with_scale_bar(drawn, mpp)
+
+
+def _rings(
+    picture: Picture,
+    x: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    *,
+    colors: Picture,
+    radius_px: float,
+) -> Picture:
+    drawn = picture.copy()
+    fine = 1 << _SUBPIXEL_BITS
+    # On a page a large picture is shown at about a thousand px: a line has to stay visible there.
+    width = max(1, round(radius_px / 9), min(round(max(picture.shape) / 1400), int(radius_px / 4)))
+    radius = round(radius_px * fine)
+    # OpenCV's coordinate of a pixel is its centre: half a px less than ours.
+    centers = np.rint((np.stack([x, y], axis=1) - 0.5) * fine).astype(np.int64).tolist()
+    for center, color in zip(centers, colors.tolist(), strict=True):
+        cv2.circle(drawn, center, radius, color, width, cv2.LINE_AA, _SUBPIXEL_BITS)
+    return drawn
+
+
+def _dots(
+    picture: Picture,
+    x: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    *,
+    colors: Picture,
+    radius_px: float,
+) -> Picture:
+    drawn = cv2.addWeighted(picture, 1 - _PALER, np.full_like(picture, 255), _PALER, 0)
+    height, width = picture.shape[:2]
+    column, row = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    reach = int(radius_px)  # 0: one px; 1: a cross of five; 2: a disc of 13
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            if dx * dx + dy * dy > reach * reach:
+                continue
+            inside = (column + dx >= 0) & (column + dx < width) & (row + dy >= 0) & (row + dy < height)
+            drawn[row[inside] + dy, column[inside] + dx] = colors[inside]
+    return np.asarray(drawn, dtype=np.uint8)
+
+
+def _with_scale_bar(picture: Picture, mpp: float) -> Picture:
+    """The picture with a bar of up to a quarter of its width at the lower left; small pictures get none."""
+    height, width = picture.shape[:2]
+    fitting = [length for length in _BAR_LENGTHS_UM if length / mpp <= width / 4]
+    if not fitting or min(width, height) < 100:
+        return picture
+    length_um = max(fitting)
+    bar_px = round(length_um / mpp)
+    size = max(11, max(width, height) // 45)
+    gap = size // 2
+    label = f"{length_um} um" if length_um < 1000 else f"{length_um // 1000} mm"
+    font = ImageFont.load_default(size=size)
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    box_width = max(bar_px, round(draw.textlength(label, font=font))) + 2 * gap
+    left, bottom = gap, height - gap
+    bar_height = max(2, size // 6)
+    baseline = bottom - 2 * gap - bar_height
+    top = baseline - size - gap // 3
+    draw.rectangle((left, top, left + box_width, bottom), fill=(255, 255, 255), outline=(120, 120, 120))
+    draw.text((left + gap, baseline), label, fill=(0, 0, 0), font=font, anchor="ls")
+    if "u" in label:  # Pillow's own font has no µ: its u gets the stroke that makes it one
+        stroke_x = (
+            left + gap + round(draw.textlength(label.partition("u")[0], font=font)) + font.getbbox("u")[0]
+        )
+        stroke = (stroke_x, baseline - size // 4, stroke_x + max(1, size // 11) - 1, baseline + size // 5)
+        draw.rectangle(stroke, fill=(0, 0, 0))
+    draw.rectangle((left + gap, bottom - gap - bar_height, left + gap + bar_px, bottom - gap), fill=(0, 0, 0))
+    return np.asarray(image)
+
+
+def _png(picture: Picture) -> bytes:
+    # Level 3: on a stained slide higher ones take several times as long for a few per cent.
+    done, data = cv2.imencode(".png", picture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    assert done, "OpenCV can't encode a PNG"
+    return bytes(data.tobytes())

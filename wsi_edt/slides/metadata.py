@@ -1,0 +1,74 @@
+"""What every reader makes of the numbers that a file states: downsamples, µm/px, bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsi_edt.errors import SlideError
+from wsi_edt.geometry import Window
+
+# A TIFF's resolution tags often hold a printer's 72 or 300 dpi: 353 or 85 µm/px. Microscopes lie well inside these.
+PLAUSIBLE_MPP = (0.01, 20.0)
+LARGEST_ANISOTROPY = 0.05
+
+
+def true_downsamples(
+    level_dimensions: Sequence[tuple[int, int]], reported: Sequence[float]
+) -> tuple[float, ...]:
+    """Level-0 px per px of each level.
+
+    Readers report the quotient of the sizes, which rounding of the level's size makes a little wrong (2202 / 550
+    = 4.0036 for a level that was made with 4). Where a whole number explains both sizes, it is the downsample.
+    """
+    width, height = level_dimensions[0]
+    downsamples = []
+    for (level_width, level_height), quotient in zip(level_dimensions, reported, strict=True):
+        whole = round(quotient)
+        explained = all(
+            side // whole <= level_side <= -(-side // whole)
+            for side, level_side in ((width, level_width), (height, level_height))
+        )
+        downsamples.append(float(whole) if explained else float(quotient))
+    return tuple(downsamples)
+
+
+def stated_mpp(path: Path, x: float | None, y: float | None) -> float | None:
+    """One µm/px out of the two that a file states, or None where it states none that a microscope could have.
+
+    Raises
+    ------
+    SlideError
+        Where the two differ by more than 5 %: the pixels aren't square, and distances would be wrong.
+    """
+    low, high = PLAUSIBLE_MPP
+    if x is None or y is None or not (low <= x <= high and low <= y <= high):
+        return None
+    if abs(x - y) > LARGEST_ANISOTROPY * min(x, y):
+        raise SlideError(
+            f"{path} states {x:g} µm/px across and {y:g} down; pixels must be square to {LARGEST_ANISOTROPY:.0%}: "
+            "convert the file with square pixels"
+        )
+    return (x + y) / 2
+
+
+def stated_number(value: object) -> float | None:
+    """The number that a property holds, or None where it is missing or none."""
+    try:
+        return float(str(value).replace(",", "."))
+    except ValueError:
+        return None
+
+
+def stated_bounds(stated: Sequence[object], dimensions: tuple[int, int]) -> Window:
+    """The bounds (x, y, width, height) that a file states, cut to the slide; the whole slide where it states none."""
+    width, height = dimensions
+    numbers = [stated_number(value) for value in stated]
+    x, y, bounds_width, bounds_height = (None if number is None else round(number) for number in numbers)
+    if x is None or y is None or bounds_width is None or bounds_height is None:
+        return Window(0, 0, width, height)
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(x + bounds_width, width), min(y + bounds_height, height)
+    if left >= right or top >= bottom:
+        return Window(0, 0, width, height)
+    return Window(left, top, right - left, bottom - top)

@@ -1,0 +1,62 @@
+"""From whatever a file holds to 8-bit RGB on white."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from wsi_edt.errors import SlideError
+from wsi_edt.geometry import Window
+from wsi_edt.slides.protocol import RgbArray
+
+WHITE = 255
+
+
+def as_rgb(pixels: npt.NDArray[np.generic], path: Path) -> RgbArray:
+    """Pixels (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8 as (H, W, 3), alpha composited on white.
+
+    Raises
+    ------
+    SlideError
+        For another number of channels or another type (16-bit and many-channel images are no brightfield RGB).
+    """
+    if pixels.ndim == 2:
+        pixels = pixels[..., np.newaxis]
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
+        shape = "×".join(str(side) for side in pixels.shape)
+        raise SlideError(
+            f"{path} holds {shape} {pixels.dtype} pixels; only 8-bit RGB is read: export the slide as 8-bit RGB"
+        )
+    values: RgbArray = np.ascontiguousarray(pixels, dtype=np.uint8)
+    if values.shape[2] == 1:
+        return np.repeat(values, 3, axis=2)
+    if values.shape[2] == 3:
+        return values
+    return on_white(values)
+
+
+def on_white(rgba: RgbArray) -> RgbArray:
+    """Straight-alpha RGBA (H, W, 4) composited on white: (H, W, 3)."""
+    rgb: RgbArray = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
+    alpha = rgba[..., 3]
+    if alpha.min() == 255:
+        return rgb
+    opacity = alpha[..., np.newaxis].astype(np.float32) / 255
+    return np.round(rgb * opacity + WHITE * (1 - opacity)).astype(np.uint8)
+
+
+def inside(window: Window, size: tuple[int, int]) -> bool:
+    """Whether a window lies wholly in a level of that (width, height)."""
+    return window.x >= 0 and window.y >= 0 and window.right <= size[0] and window.bottom <= size[1]
+
+
+def intersection(window: Window, size: tuple[int, int]) -> Window | None:
+    """The part of a window that lies in a level of that (width, height), or None where there is none."""
+    left, top = max(window.x, 0), max(window.y, 0)
+    right, bottom = min(window.right, size[0]), min(window.bottom, size[1])
+    if left >= right or top >= bottom:
+        return None
+    return Window(left, top, right - left, bottom - top)

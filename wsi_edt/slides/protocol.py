@@ -1,0 +1,97 @@
+"""What the rest of the program knows of a slide, whichever library reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from wsi_edt.errors import MissingMppError
+from wsi_edt.geometry import Window
+
+RgbArray = npt.NDArray[np.uint8]
+
+
+class Slide(Protocol):
+    """An open slide. One handle belongs to one thread at a time; open another for another thread."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def reader(self) -> str:
+        """The library behind it: "openslide", "tiffslide" or "image"."""
+
+    @property
+    def dimensions(self) -> tuple[int, int]:
+        """(width, height) of level 0."""
+
+    @property
+    def level_dimensions(self) -> tuple[tuple[int, int], ...]:
+        """(width, height) of each level, finest first."""
+
+    @property
+    def level_downsamples(self) -> tuple[float, ...]:
+        """Level-0 px that one px of each level spans; 1.0 for level 0."""
+
+    @property
+    def mpp(self) -> float | None:
+        """µm per level-0 px: the file's, else the fallback given when opening, else None."""
+
+    @property
+    def mpp_stated(self) -> bool:
+        """Whether `mpp` is the file's own."""
+
+    @property
+    def bounds(self) -> Window:
+        """The part that holds the scan, level-0 px, which is what QuPath shows; the whole slide where unstated."""
+
+    @property
+    def vendor(self) -> str | None:
+        """The make of the scanner or of the format, where known."""
+
+    @property
+    def objective_power(self) -> float | None:
+        """The nominal objective, where stated; never a substitute for `mpp`."""
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """Everything else that the file states, under the reader's own names."""
+
+    def read_level(self, level: int, window: Window) -> RgbArray:
+        """Pixels (height, width, 3) uint8 of a window in px of that level and inside it, alpha on white.
+
+        Raises
+        ------
+        SlideError
+            Where the file is damaged or truncated.
+        """
+
+    def close(self) -> None:
+        """Close the file; reading ends."""
+
+    def __enter__(self) -> Self:
+        """The slide itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+
+
+def required_mpp(slide: Slide) -> float:
+    """µm per level-0 px of a slide that must have it.
+
+    Raises
+    ------
+    MissingMppError
+        Where neither the file nor the caller stated it.
+    """
+    if slide.mpp is None:
+        raise MissingMppError(f"{slide.path} has no µm/px; pass --mpp (for example 0.25)")
+    return slide.mpp

@@ -1,0 +1,94 @@
+"""Slides that tiffslide reads: OME-TIFF and others that openslide doesn't know."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+import numpy as np
+from tiffslide import TiffSlide
+
+from wsi_edt.errors import SlideError
+from wsi_edt.geometry import Window
+from wsi_edt.slides.metadata import stated_bounds, stated_mpp, stated_number, true_downsamples
+from wsi_edt.slides.pixels import as_rgb, inside
+from wsi_edt.slides.protocol import RgbArray
+
+
+class TiffSlideSlide:
+    """A slide that tiffslide reads."""
+
+    reader = "tiffslide"
+
+    def __init__(self, path: Path, mpp: float | None) -> None:
+        """Open the file; `mpp` serves where it states none.
+
+        Raises
+        ------
+        Exception
+            Whatever tiffslide and tifffile raise where they can't open it.
+        SlideError
+            Where its pixels aren't square or aren't 8-bit RGB.
+        """
+        self._handle = TiffSlide(path)
+        try:
+            self._reported_downsamples = tuple(float(value) for value in self._handle.level_downsamples)
+            self.path = path
+            self.dimensions: tuple[int, int] = self._handle.dimensions
+            self.level_dimensions: tuple[tuple[int, int], ...] = tuple(self._handle.level_dimensions)
+            self.level_downsamples = true_downsamples(self.level_dimensions, self._reported_downsamples)
+            stated = {key: value for key, value in self._handle.properties.items() if value is not None}
+            self.properties: Mapping[str, str] = MappingProxyType({k: str(v) for k, v in stated.items()})
+            own_mpp = stated_mpp(
+                path, *(stated_number(stated.get(f"tiffslide.mpp-{axis}")) for axis in "xy")
+            )
+            self.mpp = own_mpp or mpp
+            self.mpp_stated = own_mpp is not None
+            self.bounds = stated_bounds(
+                [stated.get(f"tiffslide.bounds-{side}") for side in ("x", "y", "width", "height")],
+                self.dimensions,
+            )
+            self.vendor: str | None = self.properties.get("tiffslide.vendor")
+            self.objective_power = stated_number(stated.get("tiffslide.objective-power"))
+            # 16-bit and many-channel files open as well: one px tells.
+            self.read_level(0, Window(0, 0, 1, 1))
+        except BaseException:
+            self._handle.close()
+            raise
+
+    def read_level(self, level: int, window: Window) -> RgbArray:
+        """Pixels (height, width, 3) of a window inside a level, as stored; see `Slide.read_level`."""
+        assert inside(window, self.level_dimensions[level]), (level, window)
+        quotient = self._reported_downsamples[level]
+        location = _level_0(window.x, quotient), _level_0(window.y, quotient)
+        try:
+            pixels = self._handle.read_region(location, level, (window.width, window.height), as_array=True)
+        except Exception as error:  # whatever the decoder of the day raises
+            raise SlideError(
+                f"{self.path} can't be read at level {level} ({error}); "
+                "the file is damaged or truncated: copy or export it again"
+            ) from error
+        return as_rgb(np.asarray(pixels), self.path)
+
+    def close(self) -> None:
+        """Close the handle."""
+        self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _level_0(level_px: int, quotient: float) -> int:
+    """The level-0 px that tiffslide turns into `level_px`: it divides by its quotient and drops the fraction."""
+    location = math.ceil(level_px * quotient)
+    while int(location / quotient) < level_px:
+        location += 1
+    return location
