@@ -81,4 +81,5 @@ def score_cells(cells: Cells, *, area_mm2: float, staining_note: str | None = No
     reason = staining_note
     if reason is None and positive + negative == 0:
         reason = NO_CLASSES if unclassified else NO_CELLS
-    return Ki67Score(positive, negative, unclassified, float(area_mm2), reason)
+    # To 1 µm², which is what ki67.json keeps: a score read back gives the same density.
+    return Ki67Score(positive, negative, unclassified, round(float(area_mm2), 6), reason)

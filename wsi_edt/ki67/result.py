@@ -67,7 +67,7 @@ class SlideResult:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, object]) -> SlideResult:
-        """Return the result that `to_json` gave these fields; the area comes back rounded to 1 µm².
+        """Return the result that `to_json` gave these fields.
 
         Raises
         ------

@@ -1,6 +1,6 @@
 """HRNet and M_HRNet: a network that keeps full-resolution features beside ever coarser ones (Sun et al. 2019; paper §3.3).
 
-image → stem (1/4) → stage 1 → stages 2–4 on 2, 3, 4 resolutions → all resolutions at 1/4 → two transposed convolutions → maps
+image → stem (1/4) → stage 1 → stages 2–4 on 2, 3, 4 resolutions → all at 1/4 → two transposed convolutions → maps
 """
 
 from __future__ import annotations

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import dask
-from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster
 from distributed.scheduler import KilledWorker
 
 import wsi_edt
 from wsi_edt.errors import SlideError, UsageError, WsiEdtError
-from wsi_edt.pipeline.worker import DetectorSpec, ShardResult, ShardTask, compute_shard, prepare_worker
+from wsi_edt.pipeline.worker import (
+    DetectorSpec,
+    Hardware,
+    ShardResult,
+    ShardTask,
+    compute_shard,
+    hardware,
+    prepare_worker,
+)
 
 _CONNECT_SECONDS = 10
 _SHARDS_PER_THREAD = 2  # one computed, one waiting: a worker never waits for the client
+_COUNT_WORKERS_EVERY = 5.0  # seconds
 _SETTINGS = {
     # What shards return is small, and a worker's memory is the network's: Dask's limits would only pause or kill.
     "distributed.worker.memory.target": False,
@@ -27,14 +37,23 @@ _SETTINGS = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
     "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS}s",
-    "distributed.admin.large-graph-warning-threshold": "1GB",
     # A shard whose worker died is tried once more elsewhere; then its slide fails.
     "distributed.scheduler.allowed-failures": 1,
 }
 
 
 class ClusterLostError(WsiEdtError):
-    """The scheduler or all of its workers went away: the run stops, what is stored stays."""
+    """The scheduler went away: the run stops, what is stored stays."""
+
+
+class PendingShard(Protocol):
+    """A shard that a pool computes."""
+
+    def result(self) -> ShardResult:
+        """Return the shard's peaks, or raise what its computation raised."""
+
+    def cancel(self) -> None:
+        """Forget the shard; its `done` is called all the same."""
 
 
 class ShardPool(Protocol):
@@ -45,44 +64,60 @@ class ShardPool(Protocol):
         """How many shards it takes at a time."""
 
     def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
-        """Compute a shard; `done` is called, in any thread, once `result` gives or raises at once."""
+        """Compute a shard; `done` is called once, in any thread, when `result` doesn't wait any more."""
 
 
-class PendingShard(Protocol):
-    """A shard that a pool computes."""
-
-    def result(self) -> ShardResult:
-        """Return the shard's peaks, or raise what its computation raised."""
-
-    def cancel(self) -> None:
-        """Forget the shard; `done` may still be called."""
-
-
-def core_count() -> int:
-    """The processor cores that this process may use."""
-    return int(CPU_COUNT)
-
-
-@contextmanager
-def local_pool(spec: DetectorSpec, *, workers: int, probe: Path) -> Iterator[ShardPool]:
-    """Give a pool of that many worker processes on this machine, ready to compute.
+class Workers:
+    """Dask workers: what they are, and a pool of them.
 
     Parameters
     ----------
-    probe : a slide that the workers must be able to see
+    client : connected to their scheduler
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def hardware(self, device: str, precision: str) -> tuple[Hardware, ...]:
+        """What each worker makes of "auto": on a cluster it is the workers' machines that count, not the client's."""
+        answers: Mapping[str, Hardware] = _ask(self._client, hardware, device, precision)
+        return tuple(answers.values())
+
+    def pool(self, spec: DetectorSpec, probe: Path) -> ShardPool:
+        """The workers, each with its network built.
+
+        Parameters
+        ----------
+        probe : a slide that every worker must be able to see
+
+        Raises
+        ------
+        WsiEdtError
+            Where one of them has another version, lacks the model, can't do what was resolved, or doesn't see the slide.
+        """
+        answers = _ask(self._client, prepare_worker, spec, wsi_edt.__version__, probe)
+        for answer in answers.values():
+            if answer is not None:
+                raise answer
+        return _DaskPool(self._client)
+
+
+@contextmanager
+def local_workers(count: int) -> Iterator[Workers]:
+    """Give that many worker processes on this machine.
 
     Raises
     ------
-    ModelError
-        Where a worker can't build the detector.
+    UsageError
+        Where the count is below 1.
     """
-    if workers < 1:
-        raise UsageError(f"--workers {workers} is too small; give at least 1")
+    if count < 1:
+        raise UsageError(f"--workers {count} is too small; give at least 1")
     _quieten()
     with (
         dask.config.set(_SETTINGS),
-        LocalCluster(
-            n_workers=workers,
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=count,
             threads_per_worker=1,
             processes=True,
             memory_limit=0,
@@ -90,30 +125,27 @@ def local_pool(spec: DetectorSpec, *, workers: int, probe: Path) -> Iterator[Sha
             host="127.0.0.1",
             silence_logs=logging.CRITICAL,
         ) as cluster,
-        Client(cluster) as client,
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
-        _prepare(client, spec, probe)
-        yield DaskPool(client)
+        yield Workers(client)
 
 
 @contextmanager
-def connected_pool(spec: DetectorSpec, *, address: str, probe: Path) -> Iterator[ShardPool]:
-    """Give a pool of the workers of a running scheduler, for example tcp://10.0.0.1:8786.
+def connected_workers(address: str) -> Iterator[Workers]:
+    """Give the workers of a running scheduler, for example tcp://10.0.0.1:8786.
 
     Raises
     ------
     UsageError
         Where no scheduler answers there within seconds, or one without workers.
-    WsiEdtError
-        Where a worker has another version, lacks the model or doesn't see the slides.
     """
     _quieten()
     with dask.config.set(_SETTINGS):
         try:
-            client = Client(address, timeout=_CONNECT_SECONDS)
+            client = Client(address, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"no Dask scheduler answers at {address} ({error}); start one with `dask scheduler`"
+                f"no Dask scheduler answers at {address}; check the address, or start one with `dask scheduler`"
             ) from error
         with client:
             try:
@@ -122,32 +154,41 @@ def connected_pool(spec: DetectorSpec, *, address: str, probe: Path) -> Iterator
                 raise UsageError(
                     f"the scheduler at {address} has no workers; start some with `dask worker {address} --nthreads 1`"
                 ) from error
-            _prepare(client, spec, probe)
-            yield DaskPool(client)
+            yield Workers(client)
 
 
-class DaskPool:
-    """A pool of Dask workers."""
+def threads_for(machines: Sequence[Hardware]) -> int:
+    """The threads of one worker's network that share out the cores of the machine with fewest for each worker."""
+    workers = Counter(machine.host for machine in machines)
+    return max(1, min(machine.cores // workers[machine.host] for machine in machines))
+
+
+class _DaskPool:
+    """A `ShardPool` of Dask workers, which may come and go."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._slots = 1
+        self._counted = -_COUNT_WORKERS_EVERY
 
     @property
     def slots(self) -> int:
-        """Two shards per worker thread; workers may come and go."""
-        threads: Mapping[str, int] = self._client.nthreads()
-        return max(1, _SHARDS_PER_THREAD * sum(threads.values()))
+        now = time.monotonic()
+        if now - self._counted >= _COUNT_WORKERS_EVERY:
+            self._counted = now
+            threads: Mapping[str, int] = self._client.nthreads()  # type: ignore[no-untyped-call]
+            self._slots = max(1, _SHARDS_PER_THREAD * sum(threads.values()))
+        return self._slots
 
     def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
-        """Compute a shard on some worker."""
-        # pure=False: a result that a scheduler remembers from an earlier run is no result of this one.
+        # pure=False: what a scheduler remembers of an earlier run is no result of this one.
         future = self._client.submit(compute_shard, task, pure=False)
-        future.add_done_callback(lambda _: done())
+        future.add_done_callback(lambda _: done())  # type: ignore[no-untyped-call]
         return _DaskShard(future, task)
 
 
 class _DaskShard:
-    def __init__(self, future: Future, task: ShardTask) -> None:
+    def __init__(self, future: Future[ShardResult], task: ShardTask) -> None:
         self._future = future
         self._task = task
 
@@ -156,7 +197,7 @@ class _DaskShard:
             result: ShardResult = self._future.result()
         except KilledWorker as error:
             raise SlideError(
-                f"two workers died while they computed shard {self._task.shard.index} of {self._task.path.name} "
+                f"two workers died while they computed shard {self._task.shard.index} of {self._task.path} "
                 "(out of memory?); give fewer --workers or a smaller --batch-size"
             ) from error
         except CancelledError as error:
@@ -166,32 +207,36 @@ class _DaskShard:
         return result
 
     def cancel(self) -> None:
-        self._future.cancel()
+        self._future.cancel()  # type: ignore[no-untyped-call]
 
 
-def _prepare(client: Client, spec: DetectorSpec, probe: Path) -> None:
-    """Have every worker build its detector.
+def _ask(client: Client, question: Callable[..., object], *arguments: object) -> dict[str, Any]:
+    """The answer of every worker.
 
     Raises
     ------
     WsiEdtError
-        What speaks against one of the workers.
+        What a worker raises, or where a worker can't even be asked.
     """
     try:
-        answers = client.run(prepare_worker, spec, wsi_edt.__version__, probe)
+        answers: dict[str, Any] = client.run(question, *arguments)
     except WsiEdtError:
         raise
-    except Exception as error:  # whatever unpickling raises where the worker's environment is another
+    except Exception as error:  # whatever it raises where the worker's environment is another
         raise UsageError(
             f"a worker can't run wsi-edt {wsi_edt.__version__} ({type(error).__name__}: {error}); "
             "install the same version there"
         ) from error
-    for answer in answers.values():
-        if answer is not None:
-            raise answer
+    return answers
 
 
 def _quieten() -> None:
     """Keep Dask's log out of the terminal: what matters arrives as an exception."""
-    for name in ("distributed", "distributed.client", "distributed.nanny", "distributed.core", "tornado.application"):
+    for name in (
+        "distributed",
+        "distributed.client",
+        "distributed.nanny",
+        "distributed.core",
+        "tornado.application",
+    ):
         logging.getLogger(name).setLevel(logging.CRITICAL)

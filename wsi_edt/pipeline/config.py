@@ -91,13 +91,14 @@ class RunConfig:
     Attributes
     ----------
     cells : what changes cells
-    model_directory : where the client's copy of the model lies
+    model_name, model_directory : of the model, and where the client's copy lies
     mpp : µm per level-0 px for slides that state none
     geometry, origin, gzip : how cells.geojson is written
     overwrite : whether results of other settings may be replaced
     """
 
     cells: CellsConfig
+    model_name: str
     model_directory: Path
     mpp: float | None
     geometry: Geometry

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePath
 
 from wsi_edt.errors import UsageError
@@ -59,7 +60,7 @@ def find_slides(inputs: Sequence[Path], *, out: Path, with_images: bool) -> Disc
     slides = tuple(sorted(found.values(), key=lambda slide: slide.name))
     if not slides:
         raise UsageError(_nothing_found(inputs, images_left_out))
-    for first, second in zip(slides, slides[1:], strict=False):
+    for first, second in pairwise(slides):
         if first.name == second.name:
             raise UsageError(
                 f"{first.path} and {second.path} would both have their results in {first.name}; "

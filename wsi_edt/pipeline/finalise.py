@@ -75,7 +75,9 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, config: RunConfig
         write_overview(folder / OVERVIEW, slide, cells)
     save_tissue_picture(folder / TISSUE, plan.overview, plan.tissue.mask)
     write_slide_report(folder / REPORT, result, overview=OVERVIEW, cells_file=config.geojson_name)
-    _remove(folder, {*_CELLS_FILES, ERROR_LOG} - {config.geojson_name})  # an earlier run may have written otherwise
+    _remove(
+        folder, {*_CELLS_FILES, ERROR_LOG} - {config.geojson_name}
+    )  # an earlier run may have written otherwise
     store.mark_finished(Finished(config.written_as(), seconds))
     return SummaryRow.from_result(result, seconds=seconds)
 
@@ -123,4 +125,6 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
         try:
             (folder / name).unlink(missing_ok=True)
         except OSError as error:
-            raise OutputError(f"can't remove {folder / name}: {error.strerror}; choose another --out") from error
+            raise OutputError(
+                f"can't remove {folder / name}: {error.strerror}; choose another --out"
+            ) from error

@@ -36,9 +36,7 @@ def results_lock(out: Path) -> Iterator[None]:
             f"another run is writing to {out} ({_holder(path)}); wait for it or choose another --out"
         ) from None
     except OSError as error:
-        raise OutputError(
-            f"can't write to {out}: {error.strerror or error}; choose another --out"
-        ) from error
+        raise OutputError(f"can't write to {out}: {error.strerror or error}; choose another --out") from error
     try:
         with suppress(OSError):  # the number is a courtesy
             path.write_text(f"{os.getpid()}\n")

@@ -57,7 +57,9 @@ def plan_slide(ref: SlideRef, config: RunConfig) -> SlidePlan:
         tissue, overview = slide_tissue(slide, model_mpp=cells.model_mpp)
         staining = classify_staining(overview, tissue.mask)
         if staining is Staining.FLUORESCENCE:
-            raise SlideError(f"{ref.path} is a fluorescence slide; the model is for brightfield, so leave it out")
+            raise SlideError(
+                f"{ref.path} is a fluorescence slide; the model is for brightfield, so leave it out"
+            )
         bounds, stated = slide.bounds, slide.mpp_stated
     if not cells.tissue_mask:
         tissue = TissueMask.everything(tissue.extent, model_mpp=cells.model_mpp)

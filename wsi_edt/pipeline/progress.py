@@ -168,7 +168,11 @@ class TerminalProgress:
 
     def _show(self) -> None:
         counts = self._counts
-        words = [f"{counts.ended}/{counts.slides} slides", f"{counts.done:,} tiles", f"{counts.cells:,} cells"]
+        words = [
+            f"{counts.ended}/{counts.slides} slides",
+            f"{counts.done:,} tiles",
+            f"{counts.cells:,} cells",
+        ]
         if counts.failed:
             words.insert(1, f"{counts.failed} failed")
         if rate := counts.tiles_per_second:

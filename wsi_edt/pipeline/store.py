@@ -53,6 +53,11 @@ class StoreHeader:
     mpp_stated: bool
     extent: tuple[int, int]
 
+    def fits(self, other: StoreHeader) -> bool:
+        """Whether both are of the same settings, the same file and the same scale."""
+        mine = (self.cells_hash, self.fingerprint, self.slide_mpp, self.extent)
+        return mine == (other.cells_hash, other.fingerprint, other.slide_mpp, other.extent)
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -204,6 +209,8 @@ class SlideStore:
 
     def _read(self, index: int) -> IntArray:
         array = self._root[f"shards/{index}"]
+        if not isinstance(array, zarr.Array):
+            raise TypeError("a group")
         values = np.asarray(array[...])
         if values.dtype != np.int32 or values.ndim != 2 or values.shape != (5, array.attrs["cells"]):
             raise ValueError(f"an array of {values.dtype} {values.shape}")
@@ -228,7 +235,11 @@ def _packed(peaks: TilePeaks) -> IntArray:
 def _unpacked(values: IntArray) -> TilePeaks:
     x, y, tile, class_id, score = values
     return TilePeaks(
-        x=x, y=y, score=np.ascontiguousarray(score).view(np.float32), class_id=class_id.astype(np.uint8), tile=tile
+        x=x,
+        y=y,
+        score=np.ascontiguousarray(score).view(np.float32),
+        class_id=class_id.astype(np.uint8),
+        tile=tile,
     )
 
 

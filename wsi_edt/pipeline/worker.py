@@ -9,15 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from dask.system import CPU_COUNT
 
 import wsi_edt
 from wsi_edt.bundles import find_bundle
-from wsi_edt.detection import Detector, Precision, TilePeaks, detect_shard
+from wsi_edt.detection import Detector, Precision, TilePeaks, detect_shard, resolve_device, resolve_precision
 from wsi_edt.errors import ModelError, SlideError, WsiEdtError
 from wsi_edt.maps import DecodeSettings, Peaks
+from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.slides.grid import Shard
 from wsi_edt.slides.opening import open_slide
 
@@ -41,6 +44,20 @@ class DetectorSpec:
     device: str
     precision: Precision
     threads: int
+
+    @classmethod
+    def of(cls, config: RunConfig) -> Self:
+        """What a run's settings ask of its workers."""
+        cells = config.cells
+        return cls(
+            name=config.model_name,
+            sha256=cells.model_sha256,
+            directory=config.model_directory,
+            decode=cells.decode,
+            device=cells.device,
+            precision=cells.precision,
+            threads=cells.threads,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,33 @@ def compute_shard(task: ShardTask) -> ShardResult:
     return ShardResult(peaks, time.perf_counter() - started)
 
 
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What one machine offers to a run that leaves the choice to us: see `hardware`."""
+
+    host: str
+    cores: int
+    device: str
+    precision: Precision
+
+
+def hardware(device: str, precision: str) -> Hardware:
+    """Return what "auto" means on this machine, or what was asked for.
+
+    Raises
+    ------
+    UsageError
+        Where no such device or precision exists.
+    """
+    chosen = resolve_device(device)
+    return Hardware(platform.node(), core_count(), chosen, resolve_precision(precision, device=chosen))
+
+
+def core_count() -> int:
+    """The processor cores that this process may use."""
+    return int(CPU_COUNT)
+
+
 def prepare_worker(spec: DetectorSpec, version: str, path: Path) -> WsiEdtError | None:
     """Build this worker's detector ahead of the first shard; return what speaks against this worker, or None.
 
@@ -140,7 +184,7 @@ _loading = threading.Lock()
 
 
 def network_for(spec: DetectorSpec) -> NetworkThread:
-    """This process's network of that kind, built at the first call.
+    """The network of this process, of that kind, built at the first call.
 
     Raises
     ------

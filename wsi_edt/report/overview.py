@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from wsi_edt.cells import Cells
 from wsi_edt.export.atomic import write_atomically
 from wsi_edt.export.qupath import CLASS_COLORS
+from wsi_edt.geometry import FloatArray
 from wsi_edt.slides.protocol import Slide, required_mpp
 from wsi_edt.slides.window import read_overview
 
@@ -21,7 +22,8 @@ Picture = npt.NDArray[np.uint8]
 
 _NUCLEUS_RADIUS_UM = 4.5
 _SMALLEST_RING_PX = 3.0  # below it a ring hides the nucleus that it is drawn around
-_PALER = 0.35  # the share of white under dots: a slide in full colour drowns them
+_PALER = 0.45  # the share of white, and of grey in the rest, under dots: a slide in full colour drowns them
+_DOT_PX = 2  # side of a dot: where a page shows the picture smaller, single px are lost
 _SUBPIXEL_BITS = 4
 _BAR_LENGTHS_UM = tuple(factor * 10**power for power in range(5) for factor in (1, 2, 5))
 
@@ -63,55 +65,49 @@ def draw_overview(picture: Picture, cells: Cells, *, mpp: float, slide_mpp: floa
     Cells are drawn by position and not class by class: where they crowd, neither class hides the other.
     """
     cells = cells.sorted_by_position()
-    x, y = cells.x * (slide_mpp / mpp), cells.y * (slide_mpp / mpp)
+    centers = np.stack([cells.x, cells.y], axis=1) * (slide_mpp / mpp)
     colors = np.array([CLASS_COLORS[kind] for kind in sorted(CLASS_COLORS)], dtype=np.uint8)[cells.class_id]
     radius_px = _NUCLEUS_RADIUS_UM / mpp
     if radius_px >= _SMALLEST_RING_PX:
-        drawn = _rings(picture, x, y, colors=colors, radius_px=radius_px)
+        drawn = _rings(picture, centers, colors=colors, radius_px=radius_px)
     else:
-        drawn = _dots(picture, x, y, colors=colors, radius_px=radius_px)
+        drawn = _dots(picture, centers, colors=colors)
     return _with_scale_bar(drawn, mpp)
 
 
-def _rings(
-    picture: Picture,
-    x: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
-    *,
-    colors: Picture,
-    radius_px: float,
-) -> Picture:
+def _rings(picture: Picture, centers: FloatArray, *, colors: Picture, radius_px: float) -> Picture:
+    """A circle around each of the centres, (N, 2) continuous px of the picture."""
     drawn = picture.copy()
     fine = 1 << _SUBPIXEL_BITS
     # On a page a large picture is shown at about a thousand px: a line has to stay visible there.
     width = max(1, round(radius_px / 9), min(round(max(picture.shape) / 1400), int(radius_px / 4)))
     radius = round(radius_px * fine)
     # OpenCV's coordinate of a pixel is its centre: half a px less than ours.
-    centers = np.rint((np.stack([x, y], axis=1) - 0.5) * fine).astype(np.int64).tolist()
-    for center, color in zip(centers, colors.tolist(), strict=True):
+    fixed_point = np.rint((centers - 0.5) * fine).astype(np.int64)
+    for center, color in zip(fixed_point.tolist(), colors.tolist(), strict=True):
         cv2.circle(drawn, center, radius, color, width, cv2.LINE_AA, _SUBPIXEL_BITS)
     return drawn
 
 
-def _dots(
-    picture: Picture,
-    x: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
-    *,
-    colors: Picture,
-    radius_px: float,
-) -> Picture:
-    drawn = cv2.addWeighted(picture, 1 - _PALER, np.full_like(picture, 255), _PALER, 0)
+def _dots(picture: Picture, centers: FloatArray, *, colors: Picture) -> Picture:
+    """A dot on each of the centres, (N, 2) continuous px of the faded picture."""
+    drawn = _faded(picture)
     height, width = picture.shape[:2]
-    column, row = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    reach = int(radius_px)  # 0: one px; 1: a cross of five; 2: a disc of 13
-    for dy in range(-reach, reach + 1):
-        for dx in range(-reach, reach + 1):
-            if dx * dx + dy * dy > reach * reach:
-                continue
+    column, row = np.floor(centers - _DOT_PX / 2 + 0.5).astype(np.int64).T
+    for dy in range(_DOT_PX):
+        for dx in range(_DOT_PX):
             inside = (column + dx >= 0) & (column + dx < width) & (row + dy >= 0) & (row + dy < height)
             drawn[row[inside] + dy, column[inside] + dx] = colors[inside]
-    return np.asarray(drawn, dtype=np.uint8)
+    return drawn
+
+
+def _faded(picture: Picture) -> Picture:
+    """The picture in paler and greyer colours."""
+    grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    muted = cv2.addWeighted(picture, 1 - _PALER, grey, _PALER, 0)
+    return np.asarray(
+        cv2.addWeighted(muted, 1 - _PALER, np.full_like(picture, 255), _PALER, 0), dtype=np.uint8
+    )
 
 
 def _with_scale_bar(picture: Picture, mpp: float) -> Picture:

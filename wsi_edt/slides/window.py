@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from wsi_edt.geometry import Scale, Window
-from wsi_edt.slides.pixels import WHITE, intersection
+from wsi_edt.slides.pixels import WHITE, inside, intersection
 from wsi_edt.slides.protocol import RgbArray, Slide, required_mpp
 
 LEVEL_TOLERANCE = 1.01  # a level 1 % coarser than wanted still serves: scanners' µm/px differ by that much
@@ -34,8 +34,9 @@ def best_level(slide: Slide, mpp: float) -> int:
 def read_window(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
     """Pixels (height, width, 3) uint8 RGB of a window in px of `mpp` µm; white outside the slide.
 
-    The same place gets the same colour in every window (to the rounding of one grey level).
-    Memory is that of the window at the best level: `read_overview` goes in blocks instead.
+    The same place gets the same colour in every window (to the rounding of one grey level). A px that the slide's
+    edge cuts takes its colour from the slide alone. Memory is that of the window at the best level:
+    `read_overview` goes in blocks instead.
 
     Raises
     ------
@@ -44,27 +45,54 @@ def read_window(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
     SlideError
         Where the file is damaged or truncated.
     """
-    level = best_level(slide, mpp)
-    step = mpp / (required_mpp(slide) * slide.level_downsamples[level])  # px of the level per wanted px
-    farthest = max(abs(window.x), abs(window.y), abs(window.right), abs(window.bottom))
-    if abs(step - 1) * farthest < 1e-3:
-        return _read_padded(slide, level, window)
+    extent = Scale(required_mpp(slide), mpp).model_extent(*slide.dimensions)
+    shown = intersection(window, extent)
+    if shown is None:
+        return _white(window)
+    pixels = _resampled(slide, shown, mpp=mpp)
+    if shown == window:
+        return pixels
+    framed = _white(window)
+    rows = slice(shown.y - window.y, shown.bottom - window.y)
+    framed[rows, shown.x - window.x : shown.right - window.x] = pixels
+    return framed
 
-    # The triangle reaches max(step, 1) px to each side; one px more for the fraction.
-    margin = math.ceil(max(step, 1.0)) + 1
+
+def _resampled(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
+    """A window in px of `mpp` µm, each of which covers some of the slide."""
+    level = best_level(slide, mpp)
+    level_size = slide.level_dimensions[level]
+    step = mpp / (required_mpp(slide) * slide.level_downsamples[level])  # px of the level per wanted px
+    if abs(step - 1) * max(window.right, window.bottom) < 1e-3 and inside(window, level_size):
+        return slide.read_level(level, window)
+
+    # The triangle reaches max(step, 1) px to each side; two px more for fractions and for levels rounded down.
+    margin = math.ceil(max(step, 1.0)) + 2
     left, top, right, bottom = (side * step for side in (window.x, window.y, window.right, window.bottom))
     source_x, source_y = math.floor(left) - margin, math.floor(top) - margin
     source = Window(
         source_x, source_y, math.ceil(right) + margin - source_x, math.ceil(bottom) + margin - source_y
     )
-    if intersection(source, slide.level_dimensions[level]) is None:
-        return _white(window)
-    resized = Image.fromarray(_read_padded(slide, level, source)).resize(
+    resized = Image.fromarray(_read_replicated(slide, level, source)).resize(
         (window.width, window.height),
         Image.Resampling.BILINEAR,
         box=(left - source_x, top - source_y, right - source_x, bottom - source_y),
     )
     return np.array(resized, dtype=np.uint8)
+
+
+def _read_replicated(slide: Slide, level: int, window: Window) -> RgbArray:
+    """A window of a level that may reach beyond it: there the level's outermost px are repeated."""
+    held = intersection(window, slide.level_dimensions[level])
+    assert held is not None, (level, window)
+    pixels = slide.read_level(level, held)
+    if held == window:
+        return pixels
+    return np.pad(
+        pixels,
+        ((held.y - window.y, window.bottom - held.bottom), (held.x - window.x, window.right - held.right), (0, 0)),
+        mode="edge",
+    )
 
 
 def read_overview(slide: Slide, *, mpp: float) -> RgbArray:
@@ -89,19 +117,6 @@ def read_in_blocks(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
             pixels[row : row + block.height, column : column + block.width] = read_window(
                 slide, block, mpp=mpp
             )
-    return pixels
-
-
-def _read_padded(slide: Slide, level: int, window: Window) -> RgbArray:
-    """A window of a level that may reach beyond it: white there."""
-    held = intersection(window, slide.level_dimensions[level])
-    if held == window:
-        return slide.read_level(level, window)
-    pixels = _white(window)
-    if held is not None:
-        rows = slice(held.y - window.y, held.bottom - window.y)
-        columns = slice(held.x - window.x, held.right - window.x)
-        pixels[rows, columns] = slide.read_level(level, held)
     return pixels
 
 

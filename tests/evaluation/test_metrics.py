@@ -1,0 +1,164 @@
+"""Scores against hand-counted cases and against all assignments."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsi_edt.cells import CellClass, Cells
+from wsi_edt.evaluation import DetectionScore, score_images, score_points
+from wsi_edt.geometry import FloatArray
+
+POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS
+
+
+def cells(*rows: tuple[float, float, CellClass]) -> Cells:
+    table = np.array(rows, np.float64).reshape(-1, 3)
+    return Cells(
+        table[:, 0].copy(), table[:, 1].copy(), np.ones(len(table), np.float32), table[:, 2].astype(np.uint8)
+    )
+
+
+def test_ratios_hand_computed() -> None:
+    score = DetectionScore(6, 2, 4)
+    assert (score.predicted, score.truth) == (8, 10)
+    assert score.precision == 0.75
+    assert score.recall == 0.6
+    assert score.f1 == pytest.approx(2 * 0.75 * 0.6 / 1.35)
+    assert score + DetectionScore(1, 2, 3) == DetectionScore(7, 4, 7)
+
+
+def test_ratios_of_nothing() -> None:
+    for score in (DetectionScore(), DetectionScore(0, 3, 0), DetectionScore(0, 0, 3)):
+        assert (score.precision, score.recall, score.f1) == (0.0, 0.0, 0.0)
+
+
+def test_two_images_hand_counted() -> None:
+    # Image 1: one positive found as positive, one negative found as positive, one negative missed.
+    # Image 2: a positive found, a negative found 6 px off, a positive made up.
+    first = (
+        cells((10, 10, POSITIVE), (51, 50, POSITIVE)),
+        cells((10, 12, POSITIVE), (50, 50, NEGATIVE), (90, 90, NEGATIVE)),
+    )
+    second = (
+        cells((20, 20, POSITIVE), (40, 46, NEGATIVE), (80, 20, POSITIVE)),
+        cells((20, 20, POSITIVE), (40, 40, NEGATIVE)),
+    )
+    at_10, at_5 = (score_images([first, second], radius_px=radius_px) for radius_px in (10.0, 5.0))
+    assert at_10.images == 2
+    assert at_10.all == DetectionScore(4, 1, 1)
+    assert at_10.positive == DetectionScore(2, 2, 0)
+    assert at_10.negative == DetectionScore(1, 0, 2)
+    assert at_5.all == DetectionScore(3, 2, 2)
+    assert at_5.negative == DetectionScore(0, 1, 3)
+    # Counts: 2 of 3 and 3 of 2. Ki-67: 100 % instead of 1/3, and 2/3 instead of 1/2.
+    assert at_10.count_mae == 1.0
+    assert at_10.count_rmse == 1.0
+    assert at_10.index_error == pytest.approx((200 / 3 + 50 / 3) / 2)
+
+
+def test_counting_errors_hand_computed() -> None:
+    none = cells()
+    many = cells(*((float(x), 0.0, NEGATIVE) for x in range(7)))
+    scores = score_images([(many, none), (none, cells((1, 1, POSITIVE))), (none, none)], radius_px=5.0)
+    assert scores.count_mae == pytest.approx(8 / 3)
+    assert scores.count_rmse == pytest.approx(np.sqrt(50 / 3))
+    # Only the second image has cells: 0 % (nothing found) instead of 100 %.
+    assert scores.index_error == 100.0
+
+
+def test_images_are_matched_apart() -> None:
+    here, there = cells((5, 5, POSITIVE)), cells((5, 5, POSITIVE))
+    scores = score_images([(here, cells()), (cells(), there)], radius_px=10.0)
+    assert scores.all == DetectionScore(0, 1, 1)
+
+
+@pytest.mark.parametrize("unclassed_side", ["predicted", "truth"])
+def test_no_scores_by_class_where_there_are_no_classes(unclassed_side: str) -> None:
+    classed, plain = cells((5, 5, POSITIVE), (30, 5, NEGATIVE)), cells((5, 6, NUCLEUS), (30, 6, NUCLEUS))
+    pair = (plain, classed) if unclassed_side == "predicted" else (classed, plain)
+    scores = score_images([pair], radius_px=5.0)
+    assert scores.all == DetectionScore(2, 0, 0)
+    assert scores.positive is None
+    assert scores.negative is None
+    assert scores.index_error is None
+    assert scores.to_json()["scores"] == {"all": scores.all.to_json()}
+
+
+def test_nothing_found_still_has_scores_by_class() -> None:
+    scores = score_images([(cells(), cells((5, 5, POSITIVE)))], radius_px=5.0)
+    assert scores.positive == DetectionScore(0, 0, 1)
+    assert scores.negative == DetectionScore(0, 0, 0)
+
+
+def test_no_images() -> None:
+    scores = score_images([], radius_px=5.0)
+    assert scores.all == DetectionScore()
+    assert scores.index_error is None
+
+
+def test_a_prediction_on_an_ignored_point_is_no_error() -> None:
+    found = cells((10, 10, POSITIVE), (50, 50, NEGATIVE), (51, 50, NEGATIVE), (90, 90, NEGATIVE))
+    truth = cells((10, 11, POSITIVE))
+    lymphocytes = np.array([[50.0, 51.0], [150.0, 150.0]])
+    # One of the two at (50, 50) is excused, the other and the one at (90, 90) are not; nobody has to find it.
+    scores = score_images([(found, truth)], radius_px=5.0, ignored=[lymphocytes])
+    assert scores.all == DetectionScore(1, 2, 0)
+    assert scores.negative == DetectionScore(0, 2, 0)
+    assert scores.count_mae == 2.0
+
+
+def test_a_cell_comes_before_an_ignored_point() -> None:
+    # The prediction in the middle could excuse itself, but a cell wants it.
+    found, truth, ignored = np.array([[10.0, 10.0]]), np.array([[13.0, 10.0]]), np.array([[10.0, 10.0]])
+    assert score_points(found, truth, radius_px=5.0, ignored=ignored) == DetectionScore(1, 0, 0)
+
+
+def best_of_all(
+    found: FloatArray, truth: FloatArray, ignored: FloatArray, radius_px: float
+) -> DetectionScore:
+    """Over all ways to give each prediction a cell, an ignored point or nothing: most cells, then most excused."""
+    spots = np.concatenate([truth, ignored])
+    best = (0, 0)
+    for choice in product(range(-1, len(spots)), repeat=len(found)):
+        used = [spot for spot in choice if spot >= 0]
+        near = all(np.hypot(*(found[i] - spots[s])) <= radius_px for i, s in enumerate(choice) if s >= 0)
+        if near and len(set(used)) == len(used):
+            matched = sum(spot < len(truth) for spot in used)
+            best = max(best, (matched, len(used) - matched))
+    return DetectionScore(best[0], len(found) - sum(best), len(truth) - best[0])
+
+
+coordinates = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=3)
+
+
+@given(found=coordinates, truth=coordinates, ignored=coordinates, radius_px=st.sampled_from([1.0, 3.0, 5.0]))
+def test_scores_with_ignored_points_equal_the_best_of_all_assignments(
+    found: list[tuple[int, int]],
+    truth: list[tuple[int, int]],
+    ignored: list[tuple[int, int]],
+    radius_px: float,
+) -> None:
+    arrays = [np.array(part, np.float64).reshape(-1, 2) for part in (found, truth, ignored)]
+    score = score_points(arrays[0], arrays[1], radius_px=radius_px, ignored=arrays[2])
+    assert score == best_of_all(*arrays, radius_px)
+
+
+def test_json_has_the_numbers() -> None:
+    found = cells((5, 5, POSITIVE), (30, 5, NEGATIVE))
+    facts = score_images([(found, found)], radius_px=5.0).to_json()
+    assert facts["radius_px"] == 5.0
+    assert facts["index_error_points"] == 0.0
+    assert facts["scores"] == {
+        name: {
+            "true_positives": n,
+            "false_positives": 0,
+            "false_negatives": 0,
+            "precision": 1.0,
+            "recall": 1.0,
+            "f1": 1.0,
+        }
+        for name, n in (("all", 2), ("positive", 1), ("negative", 1))
+    }

@@ -1,0 +1,100 @@
+"""HRNet's size from the published architecture, its maps' shape, and folded against unfolded."""
+
+import pytest
+import torch
+from torch import nn
+
+from wsi_edt.errors import ModelError
+from wsi_edt.networks import NetworkSpec, build_network, folded
+
+
+def conv_norm(inputs: int, outputs: int, kernel: int) -> int:
+    """Parameters of a convolution without bias and its batch norm."""
+    return inputs * outputs * kernel**2 + 2 * outputs
+
+
+def published_parameters(width: int, maps: int, *, mga: bool) -> int:
+    """Counted from the description of HRNetV2 (Sun et al. 2019, §3 and Table 1) and of the paper's stem and head (§3.3)."""
+    # MGA: 1×1 3 → 16, four 3×3 16 → 16, batch norm of 64.
+    first = 3 * 16 + 4 * 16 * 16 * 9 + 2 * 64 if mga else conv_norm(3, 64, 3)
+    stem = first + conv_norm(64, 64, 3)
+    bottleneck = conv_norm(64, 64, 3) + conv_norm(64, 256, 1)
+    stage1 = (conv_norm(64, 64, 1) + bottleneck + conv_norm(64, 256, 1)) + 3 * (
+        conv_norm(256, 64, 1) + bottleneck
+    )
+    total = stem + stage1
+    total += conv_norm(256, width, 3) + conv_norm(256, 2 * width, 3)
+    for branches, modules in ((2, 1), (3, 4), (4, 3)):
+        channels = [width * 2**branch for branch in range(branches)]
+        module = sum(4 * 2 * conv_norm(c, c, 3) for c in channels)
+        for target in range(branches):
+            for source in range(branches):
+                if source > target:
+                    module += conv_norm(channels[source], channels[target], 1)
+                elif source < target:
+                    module += (target - source - 1) * conv_norm(channels[source], channels[source], 3)
+                    module += conv_norm(channels[source], channels[target], 3)
+        total += modules * module
+        if branches < 4:
+            total += conv_norm(channels[-1], 2 * channels[-1], 3)
+    head = conv_norm(15 * width, 64, 1) + conv_norm(64, 64, 4) + (64 * maps * 16 + maps)
+    return total + head
+
+
+@pytest.mark.parametrize("mga", [True, False])
+@pytest.mark.parametrize(("width", "millions"), [(18, 9.7), (32, 29.4), (48, 65.5)])
+def test_parameters(width: int, millions: float, mga: bool) -> None:
+    network = build_network(NetworkSpec("m_hrnet" if mga else "hrnet", width, 3))
+    found = sum(parameter.numel() for parameter in network.parameters())
+    assert found == published_parameters(width, 3, mga=mga)
+    assert found / 1e6 == pytest.approx(millions, abs=0.06)
+
+
+def lively_network(maps: int = 3) -> nn.Module:
+    """A small network whose batch norms have seen something, so that folding has work to do."""
+    torch.manual_seed(0)
+    network = build_network(NetworkSpec("m_hrnet", 18, maps))
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.0)
+            nn.init.normal_(module.bias, std=0.1)
+            nn.init.normal_(module.running_mean, std=0.1)
+            nn.init.uniform_(module.running_var, 1.0, 3.0)
+    return network.eval()
+
+
+@pytest.mark.parametrize("maps", [1, 3])
+def test_maps_have_the_images_size(maps: int) -> None:
+    network = lively_network(maps)
+    with torch.inference_mode():
+        assert network(torch.zeros(2, 3, 64, 96)).shape == (2, maps, 64, 96)
+
+
+def test_folded_gives_the_same_maps() -> None:
+    network = lively_network().double()
+    x = torch.randn(1, 3, 96, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    plain = folded(network)
+    assert not [m for m in plain.modules() if isinstance(m, nn.BatchNorm2d)]
+    with torch.inference_mode():
+        expected = network(x)
+        assert expected.std() > 0
+        torch.testing.assert_close(plain(x), expected, rtol=1e-9, atol=1e-9 * float(expected.abs().max()))
+
+
+def test_last_layer_runs_in_its_own_precision() -> None:
+    network = folded(lively_network())
+    network.bfloat16()
+    network.to_maps.float()
+    with torch.inference_mode():
+        maps = network(torch.randn(1, 3, 64, 64).bfloat16())
+    assert maps.dtype == torch.float32
+    # bfloat16 has 8 bits: rounded maps would equal themselves after a round trip through it.
+    assert not torch.equal(maps, maps.bfloat16().float())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "width", "maps"), [("m_resnet", 18, 3), ("m_hrnet", 19, 3), ("hrnet", 18, 0)]
+)
+def test_unknown_network(architecture: str, width: int, maps: int) -> None:
+    with pytest.raises(ModelError, match="no network|no width|at least one"):
+        NetworkSpec(architecture, width, maps)

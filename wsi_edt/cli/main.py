@@ -1,0 +1,77 @@
+"""`wsi-edt`: its subcommands, and how errors end it.
+
+A subcommand's module is imported when it is called or asked for its own help: `wsi-edt --help` imports neither torch nor
+Dask, and answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+import wsi_edt
+from wsi_edt.errors import UsageError, WsiEdtError
+
+# name: (module, what it does). The line is here, so that the list of subcommands imports none of them.
+_COMMANDS = {
+    "run": ("wsi_edt.cli.run", "Find and score the nuclei of slides, for QuPath and as a Ki-67 index."),
+    "info": ("wsi_edt.cli.info", "Say what a slide is: size, µm/px, levels, staining."),
+    "evaluate": ("wsi_edt.cli.evaluate", "Score predicted points against annotated ones."),
+    "train": ("wsi_edt.cli.train", "Train a model."),
+    "bundle": ("wsi_edt.cli.bundle", "Make, check and describe models."),
+}
+_INTERRUPTED = 130  # what shells give for Ctrl-C
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a subcommand when it is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, _ = _COMMANDS[name]
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command), f"{module}.{name} is no command"
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(wsi_edt.__version__, prog_name="wsi-edt")
+def cli() -> None:
+    """Ki-67 on whole-slide images: finds the nuclei, scores them, and leaves files that QuPath opens.
+
+    For research use only.
+    """
+
+
+def main() -> None:
+    """Run the command line; the process ends with its exit code.
+
+    0: all went well. 1: an error, or a run in which a slide failed. 2: a wrong argument. 130: interrupted.
+    """
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run the command line with these arguments; return its exit code. Errors go to stderr, as one sentence each."""
+    try:
+        code = cli.main(arguments, prog_name="wsi-edt", standalone_mode=False)
+    except WsiEdtError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 2 if isinstance(error, UsageError) else 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted. What is stored stays: the same command continues from there.", err=True)
+        return _INTERRUPTED
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,66 @@
+"""Cells from points files: GeoJSON as QuPath writes it, CSV, and a text format of one line per image."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+from wsi_edt.cells import Cells
+from wsi_edt.errors import AnnotationError
+from wsi_edt.evaluation.csv_points import parse_csv
+from wsi_edt.evaluation.geojson_points import parse_geojson
+from wsi_edt.evaluation.text_points import parse_text
+
+# Longest first, so that .geojson.gz isn't taken for another .gz.
+_PARSERS: dict[str, Callable[[bytes, Path], dict[str, Cells]]] = {
+    ".geojson.gz": parse_geojson,
+    ".geojson": parse_geojson,
+    ".json": parse_geojson,
+    ".csv": parse_csv,
+    ".txt": parse_text,
+}
+POINTS_SUFFIXES = tuple(_PARSERS)
+
+
+def read_points(path: Path) -> dict[str, Cells]:
+    """The cells of each image that a points file names.
+
+    - GeoJSON (``.geojson``, ``.geojson.gz``, ``.json``): detections and points, see `parse_geojson`.
+    - CSV (``.csv``): a header with x and y, see `parse_csv`.
+    - Text (``.txt``): one line per image, predictions or truth, see `parse_text`.
+
+    Parameters
+    ----------
+    path : the file, of one of `POINTS_SUFFIXES`
+
+    Returns
+    -------
+    Cells by image, in continuous px of the file's frame. The image is the one that the file names, or the file's
+    stem where a file is one image.
+
+    Raises
+    ------
+    AnnotationError
+        A file that can't be read, with its name and the first record at fault.
+    """
+    suffix = points_suffix(path)
+    if suffix is None:
+        raise AnnotationError(f"{path} is no points file; give one of {', '.join(POINTS_SUFFIXES)}")
+    try:
+        content = path.read_bytes()
+        if suffix.endswith(".gz"):
+            content = gzip.decompress(content)
+    except (OSError, EOFError) as error:
+        raise AnnotationError(f"{path} can't be read: {error}; check the path and the file") from error
+    return _PARSERS[suffix](content, path)
+
+
+def points_suffix(path: Path) -> str | None:
+    """The suffix of a points file, of `POINTS_SUFFIXES` and in lower case; None for other files."""
+    return next((suffix for suffix in POINTS_SUFFIXES if path.name.lower().endswith(suffix)), None)
+
+
+def points_stem(path: Path) -> str:
+    """The name of a points file without its suffix: what pairs predictions with truth."""
+    return path.name[: len(path.name) - len(points_suffix(path) or "")]

@@ -1,0 +1,70 @@
+"""Points as text files give them, gathered by image until it is known what their numbers mean."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from wsi_edt.cells import CellClass, Cells
+from wsi_edt.errors import AnnotationError
+
+
+class PointRecords:
+    """The points of a text file by image, in the file's order."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[tuple[float, float, float, int]]] = {}
+        self._all_whole = True
+
+    def add_image(self, image: str) -> None:
+        """Say that there is an image, which may have no points."""
+        self._rows.setdefault(image, [])
+
+    def has_image(self, image: str) -> bool:
+        """Whether the image is there already."""
+        return image in self._rows
+
+    def add_point(
+        self,
+        image: str,
+        x: str,
+        *,
+        y: str,
+        where: str,
+        score: float = 1.0,
+        class_id: CellClass = CellClass.NUCLEUS,
+    ) -> None:
+        """Add a point as it is written; `where` names file and line in the error of a number that is none."""
+        self.add_image(image)
+        self._rows[image].append((parse_number(x, where), parse_number(y, where), score, int(class_id)))
+        self._all_whole = self._all_whole and _is_whole(x) and _is_whole(y)
+
+    def by_image(self) -> dict[str, Cells]:
+        """The cells of each image in continuous px.
+
+        A file in which every coordinate is written as a whole number holds pixel indices, whose centres are half a
+        pixel on. One with a single decimal point has continuous coordinates, also where a number happens to be whole.
+        """
+        shift = 0.5 if self._all_whole else 0.0
+        found = {}
+        for image, rows in self._rows.items():
+            table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+            score, class_id = table[:, 2].astype(np.float32), table[:, 3].astype(np.uint8)
+            found[image] = Cells(table[:, 0] + shift, table[:, 1] + shift, score, class_id)
+        return found
+
+
+def parse_number(text: str, where: str) -> float:
+    """A finite number; AnnotationError naming `where` for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise AnnotationError(f"{where}: {text.strip()!r} is no number")
+    return number
+
+
+def _is_whole(text: str) -> bool:
+    return text.strip().lstrip("+-").isdecimal()

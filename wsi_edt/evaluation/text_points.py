@@ -1,0 +1,54 @@
+"""Cells from the text format of crowd and cell localisation: one line per image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wsi_edt.cells import Cells
+from wsi_edt.errors import AnnotationError
+from wsi_edt.evaluation.records import PointRecords
+
+# Numbers a point takes: `x y` in predictions; `x y sigma_small sigma_large level` in truth.
+_PREDICTED_WIDTH, _TRUTH_WIDTH = 2, 5
+
+
+def parse_text(content: bytes, path: Path) -> dict[str, Cells]:
+    """The cells of a text file by image index: of predictions or of truth, told apart by a line's length.
+
+    Predictions: ``image_index n x1 y1 … xn yn``. Truth: ``image_index n`` then n times ``x y sigma_small sigma_large
+    level``; the radius of a match is the evaluation's, so only x and y are kept. There are no classes. A file in
+    which every coordinate is a whole number holds pixel indices: their centres are half a pixel on.
+
+    Parameters
+    ----------
+    content : UTF-8, one line per image; empty lines don't matter
+    path : names the file in errors
+    """
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f"{path} is no text in UTF-8: {error}") from error
+    records = PointRecords()
+    for number, line in enumerate(lines, start=1):
+        words = line.split()
+        where = f"{path}, line {number}"
+        if words:
+            _add_line(records, words, where)
+    return records.by_image()
+
+
+def _add_line(records: PointRecords, words: list[str], where: str) -> None:
+    if len(words) < 2 or not words[1].isdecimal():
+        raise AnnotationError(f"{where}: a line starts with the image's index and its number of points")
+    image, count, numbers = words[0], int(words[1]), words[2:]
+    if records.has_image(image):
+        raise AnnotationError(f"{where}: image {image} has a line before; join the two")
+    records.add_image(image)
+    width = _TRUTH_WIDTH if count and len(numbers) == count * _TRUTH_WIDTH else _PREDICTED_WIDTH
+    if len(numbers) != count * width:
+        raise AnnotationError(
+            f"{where}: {count} points need {count * _PREDICTED_WIDTH} numbers (predictions) or "
+            f"{count * _TRUTH_WIDTH} (truth); there are {len(numbers)}"
+        )
+    for x, y in zip(numbers[::width], numbers[1::width], strict=True):
+        records.add_point(image, x, y=y, where=where)

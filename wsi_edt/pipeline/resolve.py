@@ -1,0 +1,112 @@
+"""From what a user asks for to a run's settings: every "auto" is decided here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wsi_edt.bundles import DEFAULT_MODEL, find_bundle
+from wsi_edt.errors import OutputError
+from wsi_edt.export.qupath import Geometry
+from wsi_edt.pipeline.cluster import threads_for
+from wsi_edt.pipeline.config import CellsConfig, Origin, RunConfig
+from wsi_edt.pipeline.discover import SlideRef
+from wsi_edt.pipeline.store import STORE_NAME, SlideStore
+from wsi_edt.pipeline.worker import Hardware
+
+# Tiles. On a CPU larger batches are no faster, and a shard's last one wastes more; a GPU wants to be filled.
+_BATCH_SIZES = {"cpu": 4, "cuda": 16}
+_DEFAULT_TILE_PX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a user may ask for; None and "auto" leave the choice to `resolve`.
+
+    Attributes
+    ----------
+    model : a shipped model's name, or a model's folder
+    mpp : µm per level-0 px of slides that state none
+    threshold : the evidence that a cell must exceed, instead of the model's own
+    device : "auto", "cpu" or "cuda"
+    precision : "auto", "fp32" or "bf16"
+    threads : of each worker's network
+    geometry, origin, gzip, overwrite : see `RunConfig`
+    """
+
+    model: str = DEFAULT_MODEL
+    mpp: float | None = None
+    tissue_mask: bool = True
+    tile_px: int = _DEFAULT_TILE_PX
+    batch_size: int | None = None
+    threshold: float | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    geometry: Geometry = "point"
+    origin: Origin = "qupath"
+    gzip: bool = False
+    overwrite: bool = False
+
+
+def resolve(
+    wishes: Wishes, machines: Sequence[Hardware], *, slides: Sequence[SlideRef], out: Path
+) -> RunConfig:
+    """Return a run's settings.
+
+    Parameters
+    ----------
+    machines : one per worker, as `hardware` describes it
+    slides, out : a run that continues takes the number of threads from the results that are there, so that it may
+        have another number of workers
+
+    Raises
+    ------
+    ModelError
+        Where there is no such model, or its weights aren't whole.
+    UsageError
+        Where a setting makes no sense.
+    """
+    bundle = find_bundle(wishes.model)
+    bundle.verify()
+    device = "cuda" if all(machine.device == "cuda" for machine in machines) else "cpu"
+    cells = CellsConfig(
+        model=f"{bundle.name} {bundle.version}",
+        model_sha256=bundle.sha256,
+        model_mpp=bundle.mpp,
+        tile_px=wishes.tile_px,
+        halo_px=bundle.halo_px,
+        batch_size=_BATCH_SIZES[device] if wishes.batch_size is None else wishes.batch_size,
+        decode=bundle.decode
+        if wishes.threshold is None
+        else replace(bundle.decode, threshold=wishes.threshold),
+        runtime="torch",
+        device=device,
+        precision="bf16" if all(machine.precision == "bf16" for machine in machines) else "fp32",
+        threads=wishes.threads or _stored_threads(slides, out) or threads_for(machines),
+        tissue_mask=wishes.tissue_mask,
+    )
+    return RunConfig(
+        cells=cells,
+        model_name=bundle.name,
+        model_directory=bundle.directory,
+        mpp=wishes.mpp,
+        geometry=wishes.geometry,
+        origin=wishes.origin,
+        gzip=wishes.gzip,
+        overwrite=wishes.overwrite,
+    )
+
+
+def _stored_threads(slides: Sequence[SlideRef], out: Path) -> int | None:
+    """The number of threads that the results of an earlier run were computed with."""
+    for slide in slides:
+        try:
+            stored = SlideStore.read_header(out / slide.name / STORE_NAME)
+        except OutputError:
+            continue
+        threads = None if stored is None else stored.cells.get("threads")
+        if isinstance(threads, int) and threads > 0:
+            return threads
+    return None

@@ -1,0 +1,230 @@
+"""The schedule: slides are planned ahead, their shards computed side by side, each finalised with its last shard.
+
+One thread, the caller's, decides and writes the stores. Others only wait: for plans (two threads), for workers (Dask),
+for results to be written (one thread). What they have to say comes through one queue, as calls that this thread makes.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
+
+from wsi_edt.errors import ModelError, OutputError, UsageError, WsiEdtError
+from wsi_edt.export.atomic import write_atomically
+from wsi_edt.export.tables import SummaryRow
+from wsi_edt.pipeline.cluster import ClusterLostError, PendingShard, ShardPool
+from wsi_edt.pipeline.config import RunConfig
+from wsi_edt.pipeline.discover import SlideRef
+from wsi_edt.pipeline.finalise import ERROR_LOG, finalise
+from wsi_edt.pipeline.progress import Watcher
+from wsi_edt.pipeline.resume import Prepared, prepare
+from wsi_edt.pipeline.worker import DetectorSpec, ShardTask
+from wsi_edt.slides.grid import Shard
+
+T = TypeVar("T")
+
+_PLANNERS = 2
+_OPEN_SLIDES = 3  # whose shards interleave, so that no worker waits where one slide ends
+_FINALISING = 4  # slides that may wait to be written before no further slide is opened
+# What ends the run: the next slide would meet it too.
+_FATAL = (OutputError, ModelError, UsageError, ClusterLostError)
+
+
+@dataclass(slots=True, eq=False)
+class _OpenSlide:
+    """A slide in work: shards to submit, and shards that a worker has."""
+
+    prepared: Prepared
+    waiting: deque[Shard]
+    flying: dict[int, PendingShard] = field(default_factory=dict)
+    failed: bool = False
+
+    @property
+    def ref(self) -> SlideRef:
+        return self.prepared.plan.ref
+
+
+class Schedule:
+    """The work of one run.
+
+    Parameters
+    ----------
+    slides : those that aren't finished
+    out : the results folder, whose lock the caller holds
+    open_pool : gives the pool that computes shards; called at the first shard, with the path of its slide
+    """
+
+    def __init__(
+        self,
+        slides: Sequence[SlideRef],
+        out: Path,
+        *,
+        config: RunConfig,
+        open_pool: Callable[[Path], ShardPool],
+        watcher: Watcher,
+    ) -> None:
+        self._waiting = deque(slides)
+        self._out = out
+        self._config = config
+        self._spec = DetectorSpec.of(config)
+        self._open_pool = open_pool
+        self._pool: ShardPool | None = None
+        self._watcher = watcher
+        self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._planner = ThreadPoolExecutor(_PLANNERS, thread_name_prefix="plan")
+        self._finaliser = ThreadPoolExecutor(1, thread_name_prefix="finalise")
+        self._planning = self._finalising = self._flying = 0
+        self._open: deque[_OpenSlide] = deque()  # with shards to submit or to wait for, in turn
+        self._rows: dict[str, SummaryRow] = {}
+
+    def rows(self) -> dict[str, SummaryRow]:
+        """Do the work; return a row per slide, by its name.
+
+        Raises
+        ------
+        OutputError, ModelError, UsageError, ClusterLostError
+            What would end every other slide too.
+        """
+        try:
+            self._feed()
+            while self._planning or self._open or self._finalising or self._flying:
+                self._events.get()()
+                self._feed()
+        finally:
+            # Nothing may write once the lock is gone: wait for what has begun, drop the rest.
+            for slide in self._open:
+                _cancel(slide)
+            self._planner.shutdown(wait=True, cancel_futures=True)
+            self._finaliser.shutdown(wait=True, cancel_futures=True)
+        return self._rows
+
+    def _feed(self) -> None:
+        """Plan and submit as much as there is room for."""
+        slots = self._pool.slots if self._pool else 1
+        while self._waiting and self._room_to_plan(slots):
+            ref = self._waiting.popleft()
+            self._planning += 1
+            planned = self._planner.submit(prepare, ref, self._config, self._out / ref.name)
+            planned.add_done_callback(partial(self._tell, self._on_planned, ref))
+        while self._flying < slots and (slide := self._next_slide()) is not None:
+            if self._pool is None:
+                self._pool = self._open_pool(slide.ref.path)
+                slots = self._pool.slots
+            self._submit(slide, slide.waiting.popleft())
+
+    def _room_to_plan(self, slots: int) -> bool:
+        if self._planning >= _PLANNERS or self._finalising >= _FINALISING:
+            return False
+        waiting = sum(len(slide.waiting) for slide in self._open)
+        return len(self._open) + self._planning < _OPEN_SLIDES or waiting < slots
+
+    def _next_slide(self) -> _OpenSlide | None:
+        """The next slide in turn with a shard to submit."""
+        for _ in range(len(self._open)):
+            self._open.rotate(-1)
+            if self._open[-1].waiting:
+                return self._open[-1]
+        return None
+
+    def _submit(self, slide: _OpenSlide, shard: Shard) -> None:
+        assert self._pool is not None
+        task = ShardTask(
+            path=slide.ref.path,
+            mpp=self._config.mpp,
+            shard=shard,
+            model_mpp=self._config.cells.model_mpp,
+            batch_size=self._config.cells.batch_size,
+            detector=self._spec,
+        )
+        self._flying += 1
+        done = partial(self._events.put, partial(self._on_computed, slide, shard))
+        slide.flying[shard.index] = self._pool.submit(task, done)
+
+    def _tell(self, handler: Callable[[SlideRef, Future[T]], None], ref: SlideRef, future: Future[T]) -> None:
+        self._events.put(partial(handler, ref, future))
+
+    def _on_planned(self, ref: SlideRef, planned: Future[Prepared]) -> None:
+        self._planning -= 1
+        try:
+            prepared = planned.result()
+        except _FATAL:
+            raise
+        except Exception as error:
+            self._fail(ref, error)
+            return
+        tiles = sum(len(shard.tiles) for shard in prepared.plan.shards)
+        missing = sum(len(shard.tiles) for shard in prepared.missing)
+        self._watcher.planned(ref.name, tiles=tiles, tiles_stored=tiles - missing)
+        slide = _OpenSlide(prepared, deque(prepared.missing))
+        if slide.waiting:
+            self._open.append(slide)
+        else:
+            self._finalise(slide)
+
+    def _on_computed(self, slide: _OpenSlide, shard: Shard) -> None:
+        self._flying -= 1
+        pending = slide.flying.pop(shard.index)
+        if slide.failed:
+            return
+        try:
+            result = pending.result()
+            slide.prepared.store.write_shard(shard.index, result.peaks, seconds=result.seconds)
+        except _FATAL:
+            raise
+        except Exception as error:
+            slide.failed = True
+            self._open.remove(slide)
+            _cancel(slide)
+            self._fail(slide.ref, error)
+            return
+        self._watcher.stored(slide.ref.name, tiles=len(shard.tiles), cells=len(result.peaks))
+        if not slide.waiting and not slide.flying:
+            self._open.remove(slide)
+            self._finalise(slide)
+
+    def _finalise(self, slide: _OpenSlide) -> None:
+        self._finalising += 1
+        plan, store = slide.prepared.plan, slide.prepared.store
+        written = self._finaliser.submit(finalise, plan, store, self._out / slide.ref.name, self._config)
+        written.add_done_callback(partial(self._tell, self._on_finalised, slide.ref))
+
+    def _on_finalised(self, ref: SlideRef, written: Future[SummaryRow]) -> None:
+        self._finalising -= 1
+        try:
+            row = written.result()
+        except _FATAL:
+            raise
+        except Exception as error:
+            self._fail(ref, error)
+            return
+        self._end(row)
+
+    def _fail(self, ref: SlideRef, error: Exception) -> None:
+        """Give a slide its row, and its traceback to its log; the others go on."""
+        trace = "".join(traceback.format_exception(error))
+        write_atomically(self._out / ref.name / ERROR_LOG, trace.encode())
+        sentence = (
+            str(error) if isinstance(error, WsiEdtError) else f"unexpected {type(error).__name__}: {error}"
+        )
+        self._end(
+            SummaryRow.failed(
+                ref.name, " ".join(sentence.split()), seconds=None, model=self._config.cells.model
+            )
+        )
+
+    def _end(self, row: SummaryRow) -> None:
+        self._rows[row.slide] = row
+        self._watcher.ended(row)
+
+
+def _cancel(slide: _OpenSlide) -> None:
+    for pending in slide.flying.values():
+        pending.cancel()
+    slide.waiting.clear()
