@@ -72,8 +72,8 @@ class Scale:
 
     def model_extent(self, width_l0: int, height_l0: int) -> tuple[int, int]:
         """The (width, height) in whole model px that cover a slide of that many level-0 px."""
-        # 1e-9 keeps 512.0000000001 from becoming 513.
-        width, height = (int(np.ceil(side / self.l0_per_model_px - 1e-9)) for side in (width_l0, height_l0))
+        # A millionth of a px is rounding: it keeps 512.000000001 from becoming 513.
+        width, height = (int(np.ceil(side / self.l0_per_model_px - 1e-6)) for side in (width_l0, height_l0))
         return max(width, 1), max(height, 1)
 
 

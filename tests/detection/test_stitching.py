@@ -18,7 +18,7 @@ SETTINGS = DecodeSettings(("positive", "negative"), "max", 2 * RADIUS + 1, 0.2)
 
 
 class LocalDetector:
-    """A stub network that sees 5×5 px: darkness of the blue and of the red channel, smoothed. Whole numbers: ties are common."""
+    """A stub network that sees 5×5 px: darkness of blue and of red, smoothed, in whole numbers so that ties are common."""
 
     def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
         return [decode(self.maps(image), SETTINGS) for image in images]
@@ -40,7 +40,7 @@ def blobs(seed: int, width: int, height: int) -> npt.NDArray[np.uint8]:
     """Dark spots of few grey levels; every other one has a twin 4 px away, as dark as itself."""
     rng = np.random.default_rng(seed)
     image = np.full((height, width, 3), 255, np.uint8)
-    for number in range(250):
+    for number in range(450):
         x, y, size = int(rng.integers(width)), int(rng.integers(height)), int(rng.integers(1, 4))
         colour = rng.choice([0, 64, 128, 192], 3)
         image[y : y + size, x : x + size] = colour
@@ -158,7 +158,7 @@ def test_the_radius_is_chebyshev_and_inclusive() -> None:
 
 
 def brute_force(peaks: TilePeaks) -> set[tuple[int, int]]:
-    """The rule, pixel by pixel: spots from the strongest on; a kept one drops those of other tiles alone within the radius."""
+    """The rule, spot by spot from the strongest on: a kept one drops those of other tiles alone within the radius."""
     spots: dict[tuple[int, int], tuple[float, set[int]]] = {}
     for x, y, score, tile in zip(
         peaks.x.tolist(), peaks.y.tolist(), peaks.score.tolist(), peaks.tile.tolist(), strict=True

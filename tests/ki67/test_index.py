@@ -60,6 +60,12 @@ def test_nuclei_without_a_class_give_no_index() -> None:
     assert score.cells_per_mm2 == 800.0
 
 
+def test_nuclei_without_a_class_are_no_part_of_the_index() -> None:
+    score = score_cells(cells(150, 450, 400), area_mm2=1.0)
+    assert score.index_percent == 25.0
+    assert score.total == 1000
+
+
 @pytest.mark.parametrize(
     ("positive", "negative", "few"), [(499, 0, True), (250, 249, True), (250, 250, False)]
 )

@@ -22,7 +22,7 @@ def test_equals_the_papers_formula(dilation: int, stride: int) -> None:
 
 
 def test_by_hand() -> None:
-    # Kernel 1..9 (sum 45) on a single 1 in the middle: the flipped kernel around it, and 0.7 · 45 = 31.5 less at the centre.
+    # Kernel 1..9 (sum 45) on a single 1 in the middle: the flipped kernel, and 0.7 · 45 = 31.5 less at the centre.
     layer = DifferenceConv2d(1, 1, theta=0.7)
     layer.weight.data = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
     x = torch.zeros(1, 1, 3, 3)

@@ -96,5 +96,5 @@ def test_last_layer_runs_in_its_own_precision() -> None:
     ("architecture", "width", "maps"), [("m_resnet", 18, 3), ("m_hrnet", 19, 3), ("hrnet", 18, 0)]
 )
 def test_unknown_network(architecture: str, width: int, maps: int) -> None:
-    with pytest.raises(ModelError, match="no network|no width|at least one"):
+    with pytest.raises(ModelError, match=r"no network|no width|at least one"):
         NetworkSpec(architecture, width, maps)

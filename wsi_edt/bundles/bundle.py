@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,10 @@ class Bundle:
     def weights(self) -> Path:
         """The weights' file."""
         return self.directory / WEIGHTS
+
+    def with_decode(self, decode: DecodeSettings, scores: Mapping[str, float]) -> Bundle:
+        """The same model with other settings, and the scores that they reach."""
+        return replace(self, decode=decode, scores=scores)
 
     def verify(self) -> None:
         """ModelError unless the weights are the file that the description names."""

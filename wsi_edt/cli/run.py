@@ -3,41 +3,54 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from wsi_edt.bundles import DEFAULT_MODEL
-from wsi_edt.export.qupath import Geometry
-from wsi_edt.pipeline.cluster import connected_workers, local_workers
-from wsi_edt.pipeline.config import Origin, RunConfig
-from wsi_edt.pipeline.discover import find_slides
-from wsi_edt.pipeline.progress import LineProgress, TerminalProgress, outcome
-from wsi_edt.pipeline.resolve import Wishes, resolve
-from wsi_edt.pipeline.run import PoolOpener, RunResult
-from wsi_edt.pipeline.run import run as run_pipeline
-from wsi_edt.pipeline.worker import DetectorSpec, hardware
+if TYPE_CHECKING:
+    from wsi_edt.export.tables import SummaryRow
 
+_DEFAULT_MODEL = "ki67-m-hrnet-w18"  # bundles.DEFAULT_MODEL, whose import would take torch with it
 _MOST_ROWS = 20  # of the closing table; summary.csv has them all
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The results folder.")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="A shipped model, or a model's folder.")
+@click.option(
+    "--model", default=_DEFAULT_MODEL, show_default=True, help="A shipped model, or a model's folder."
+)
 @click.option("--mpp", type=float, help="µm per px, for slides and images that state none.")
 @click.option("--no-tissue-mask", is_flag=True, help="Look at the whole slide, glass and all.")
 @click.option("--threshold", type=float, help="Evidence that a cell must exceed, instead of the model's own.")
 @click.option("--tile-px", type=int, default=512, show_default=True, help="Side of what the network sees.")
-@click.option("--batch-size", type=int, help="Tiles the network sees at once.  [default: 4, on a GPU 16]")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="Tiles the network sees at once.  [default: 4, on a GPU 16]",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True)
-@click.option("--workers", type=int, default=1, show_default=True, help="Worker processes on this machine.")
-@click.option("--threads", type=int, help="Threads of each worker's network.  [default: the cores, shared out]")
-@click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tcp://host:8786).")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Worker processes on this machine.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads of each worker's network.  [default: the cores, shared out]",
+)
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tcp://host:8786)."
+)
 @click.option(
     "--geometry",
     type=click.Choice(["point", "circle"]),
@@ -53,7 +66,9 @@ _MOST_ROWS = 20  # of the closing table; summary.csv has them all
     help="Coordinates as QuPath shows them, or of the file's level 0.",
 )
 @click.option("--gzip", is_flag=True, help="Write cells.geojson.gz; QuPath opens it as it is.")
-@click.option("--overwrite", is_flag=True, help="Replace results of other settings or of a file that changed.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace results of other settings or of a file that changed."
+)
 def run(
     inputs: tuple[Path, ...],
     *,
@@ -69,8 +84,8 @@ def run(
     workers: int,
     threads: int | None,
     scheduler: str | None,
-    geometry: Geometry,
-    origin: Origin,
+    geometry: Literal["point", "circle"],
+    origin: Literal["qupath", "openslide"],
     gzip: bool,
     overwrite: bool,
 ) -> int:
@@ -80,6 +95,10 @@ def run(
     for QuPath, ki67.json and report.html; summary.csv and report.html there tell of all. The same command continues a
     run that was stopped. A slide that fails gets its row with the reason, the others go on, and the exit code is 1.
     """
+    # Here and not above: torch and Dask take seconds to import, and --help needs neither.
+    from wsi_edt.pipeline import Wishes, score_slides
+    from wsi_edt.pipeline.progress import LineProgress, TerminalProgress
+
     wishes = Wishes(
         model=model,
         mpp=mpp,
@@ -96,16 +115,25 @@ def run(
         overwrite=overwrite,
     )
     console = Console()
-    found = find_slides(inputs, out=out, with_images=mpp is not None)
-    if found.images_left_out:
-        console.print(f"{found.images_left_out} PNG or JPEG images are left out; pass --mpp to take them as slides")
-    with ExitStack() as stack:
-        open_pool: PoolOpener
-        if scheduler is not None:
-            cluster = stack.enter_context(connected_workers(scheduler))
-            machines = cluster.hardware(device, precision)
-        else:
-            machines = (hardware(device, precision),) * workers
-        config = resolve(wishes, machines, slides=found.slides, out=out)
-        ...
-    return 0
+    display = TerminalProgress(console) if console.is_terminal else LineProgress(sys.stdout)
+    with display as watcher:
+        result = score_slides(
+            inputs, out, wishes=wishes, workers=workers, scheduler=scheduler, watcher=watcher
+        )
+    _print_rows(console, result.rows)
+    failed = f", {result.failed} failed" if result.failed else ""
+    console.print(Text(f"{len(result.rows)} slides{failed}. Results: {out / 'report.html'}"))
+    return 1 if result.failed else 0
+
+
+def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
+    """Print the slides with their index; the failed ones first, where there are too many to print."""
+    from wsi_edt.pipeline.progress import outcome
+
+    shown = sorted(rows, key=lambda row: row.error is None)[:_MOST_ROWS]
+    table = Table("slide", "result", box=None, pad_edge=False)
+    for row in sorted(shown, key=lambda row: row.slide):
+        table.add_row(Text(row.slide, overflow="fold"), Text(outcome(row), overflow="fold"))
+    console.print(table)
+    if len(rows) > len(shown):
+        console.print(Text(f"and {len(rows) - len(shown)} more: see summary.csv"))

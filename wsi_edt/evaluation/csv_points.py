@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import AnnotationError
-from wsi_edt.evaluation.records import PointRecords, parse_number
+from wsi_edt.evaluation.records import PointRecords, parse_number, points_stem
 
 _CLASSES = {kind.label.lower(): kind for kind in CellClass} | {"": CellClass.NUCLEUS}
 
@@ -35,7 +35,7 @@ def parse_csv(content: bytes, path: Path) -> dict[str, Cells]:
             )
         records = PointRecords()
         if "image" not in header:
-            records.add_image(path.stem)
+            records.add_image(points_stem(path))
         for fields in lines:
             if fields:
                 _add_row(
@@ -56,7 +56,7 @@ def _add_row(records: PointRecords, row: dict[str, str], where: str, path: Path)
         raise AnnotationError(f"{where}: class {row['class']!r} is none of {known}; rename or remove it")
     score = row.get("score", "").strip()
     records.add_point(
-        row.get("image", path.stem).strip(),
+        row.get("image", points_stem(path)).strip(),
         row["x"],
         y=row["y"],
         score=parse_number(score, where) if score else 1.0,

@@ -14,6 +14,7 @@ from shapely.geometry import shape
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import AnnotationError
+from wsi_edt.evaluation.records import points_stem
 
 _CLASSES = {kind.label.lower(): kind for kind in CellClass}
 # What QuPath calls objects that stand for a cell each, whatever their geometry.
@@ -26,7 +27,7 @@ def parse_geojson(content: bytes, path: Path) -> dict[str, Cells]:
     Detections and cells count with any geometry, polygons by their centroid (a cell's by its nucleus); annotations
     only as Point or MultiPoint, since an annotation with an area is a region. Coordinates are continuous px. The
     class is `classification.name`; its last part counts for "Tumor: Positive"; none is `CellClass.NUCLEUS`. The
-    score is the measurement "score", or 1.
+    score is the measurement "Score", or 1.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def parse_geojson(content: bytes, path: Path) -> dict[str, Cells]:
     table = np.array(rows, dtype=np.float64).reshape(-1, 4)
     x, y = (np.ascontiguousarray(table[:, column]) for column in (0, 1))
     cells = Cells(x, y, table[:, 2].astype(np.float32), table[:, 3].astype(np.uint8))
-    return {path.name.split(".geojson")[0].removesuffix(".json"): cells}
+    return {points_stem(path): cells}
 
 
 def _features(document: Any, path: Path) -> list[Any]:  # noqa: ANN401 - whatever JSON holds
@@ -64,6 +65,8 @@ def _cells(feature: object, index: int, path: Path) -> Iterator[tuple[float, flo
         raise AnnotationError(f"{path}, feature {index}: no feature but {type(feature).__name__}")
     properties = feature.get("properties") or {}
     geometry = feature.get("nucleusGeometry") or feature.get("geometry") or {}
+    if not (isinstance(properties, dict) and isinstance(geometry, dict)):
+        raise AnnotationError(f"{path}, feature {index}: its properties or its geometry are no JSON object")
     kind = geometry.get("type")
     is_cell = properties.get("objectType", "annotation") in _CELL_OBJECTS
     if not is_cell and kind not in ("Point", "MultiPoint"):
@@ -95,8 +98,9 @@ def _class(properties: Mapping[str, Any], index: int, path: Path) -> CellClass:
         return CellClass.NUCLEUS
     name = classification
     if isinstance(classification, dict):
-        # QuPath before 0.5 writes "name": "Tumor: Positive", later versions "names": ["Tumor", "Positive"].
-        name = classification.get("name") or (classification.get("names") or [""])[-1]
+        # A class derived from another is written as "name": "Tumor: Positive" or "names": ["Tumor", "Positive"].
+        names = classification.get("names")
+        name = classification.get("name") or (names[-1] if isinstance(names, list) and names else "")
     label = str(name).rsplit(":", 1)[-1].strip().lower()
     if label not in _CLASSES:
         known = ", ".join(kind.label for kind in CellClass)
@@ -107,11 +111,14 @@ def _class(properties: Mapping[str, Any], index: int, path: Path) -> CellClass:
 
 
 def _score(properties: Mapping[str, Any]) -> float:
-    """The measurement "score", 1 where there is none (an annotation is certain)."""
+    """The measurement "Score" in whatever case, 1 where there is none (an annotation is certain)."""
     measurements = properties.get("measurements") or {}
-    if isinstance(measurements, list):  # QuPath before 0.4: [{"name": ..., "value": ...}]
-        measurements = {
-            entry.get("name"): entry.get("value") for entry in measurements if isinstance(entry, dict)
-        }
-    value = measurements.get("score") if isinstance(measurements, dict) else None
-    return float(value) if isinstance(value, int | float) else 1.0
+    if isinstance(measurements, dict):
+        named = measurements.items()
+    else:  # older files have a list of {"name": ..., "value": ...}
+        entries = measurements if isinstance(measurements, list) else []
+        named = {
+            entry.get("name"): entry.get("value") for entry in entries if isinstance(entry, dict)
+        }.items()
+    values = (value for name, value in named if str(name).lower() == "score")
+    return next((float(value) for value in values if isinstance(value, int | float)), 1.0)

@@ -10,9 +10,9 @@ from wsi_edt.cells import Cells
 from wsi_edt.errors import AnnotationError
 from wsi_edt.evaluation.csv_points import parse_csv
 from wsi_edt.evaluation.geojson_points import parse_geojson
+from wsi_edt.evaluation.records import POINTS_SUFFIXES, points_suffix
 from wsi_edt.evaluation.text_points import parse_text
 
-# Longest first, so that .geojson.gz isn't taken for another .gz.
 _PARSERS: dict[str, Callable[[bytes, Path], dict[str, Cells]]] = {
     ".geojson.gz": parse_geojson,
     ".geojson": parse_geojson,
@@ -20,7 +20,6 @@ _PARSERS: dict[str, Callable[[bytes, Path], dict[str, Cells]]] = {
     ".csv": parse_csv,
     ".txt": parse_text,
 }
-POINTS_SUFFIXES = tuple(_PARSERS)
 
 
 def read_points(path: Path) -> dict[str, Cells]:
@@ -54,13 +53,3 @@ def read_points(path: Path) -> dict[str, Cells]:
     except (OSError, EOFError) as error:
         raise AnnotationError(f"{path} can't be read: {error}; check the path and the file") from error
     return _PARSERS[suffix](content, path)
-
-
-def points_suffix(path: Path) -> str | None:
-    """The suffix of a points file, of `POINTS_SUFFIXES` and in lower case; None for other files."""
-    return next((suffix for suffix in POINTS_SUFFIXES if path.name.lower().endswith(suffix)), None)
-
-
-def points_stem(path: Path) -> str:
-    """The name of a points file without its suffix: what pairs predictions with truth."""
-    return path.name[: len(path.name) - len(points_suffix(path) or "")]

@@ -1,13 +1,26 @@
-"""Points as text files give them, gathered by image until it is known what their numbers mean."""
+"""Points files' names, and points as text gives them, gathered until it is known what their numbers mean."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import AnnotationError
+
+POINTS_SUFFIXES = (".geojson.gz", ".geojson", ".json", ".csv", ".txt")
+
+
+def points_suffix(path: Path) -> str | None:
+    """The suffix of a points file, of `POINTS_SUFFIXES` and in lower case; None for other files."""
+    return next((suffix for suffix in POINTS_SUFFIXES if path.name.lower().endswith(suffix)), None)
+
+
+def points_stem(path: Path) -> str:
+    """The name of a points file without its suffix: what pairs predictions with truth."""
+    return path.name[: len(path.name) - len(points_suffix(path) or "")]
 
 
 class PointRecords:

@@ -44,7 +44,7 @@ def _add_line(records: PointRecords, words: list[str], where: str) -> None:
     if records.has_image(image):
         raise AnnotationError(f"{where}: image {image} has a line before; join the two")
     records.add_image(image)
-    width = _TRUTH_WIDTH if count and len(numbers) == count * _TRUTH_WIDTH else _PREDICTED_WIDTH
+    width = _TRUTH_WIDTH if len(numbers) == count * _TRUTH_WIDTH else _PREDICTED_WIDTH
     if len(numbers) != count * width:
         raise AnnotationError(
             f"{where}: {count} points need {count * _PREDICTED_WIDTH} numbers (predictions) or "

@@ -1,6 +1,6 @@
 """Location maps: how points become a map to learn (targets), and how a map becomes points again (decode)."""
 
-from wsi_edt.maps.decode import DecodeSettings, Peaks, ccls, decode, lmds, lmss, window_maximum
+from wsi_edt.maps.decode import DecodeSettings, Evidence, Peaks, ccls, decode, lmds, lmss, window_maximum
 from wsi_edt.maps.targets import (
     clamp_max_distance,
     density_map,
@@ -14,6 +14,7 @@ from wsi_edt.maps.targets import (
 
 __all__ = [
     "DecodeSettings",
+    "Evidence",
     "Peaks",
     "ccls",
     "clamp_max_distance",

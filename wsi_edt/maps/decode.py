@@ -16,6 +16,7 @@ from wsi_edt.cells import CellClass
 from wsi_edt.errors import UsageError
 
 FloatMap = npt.NDArray[np.float32]
+Evidence = Literal["max", "sum", "nucleus"]
 PixelIndices = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 MAP_NAMES = ("positive", "negative", "nucleus")
@@ -67,7 +68,7 @@ class DecodeSettings:
     """
 
     maps: tuple[str, ...]
-    evidence: Literal["max", "sum", "nucleus"]
+    evidence: Evidence
     window_px: int
     threshold: float
 

@@ -198,7 +198,7 @@ class HRNet(nn.Module):
         return maps
 
 
-def _initialise(network: nn.Module) -> None:
+def _initialise(network: HRNet) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -207,6 +207,7 @@ def _initialise(network: nn.Module) -> None:
             nn.init.normal_(module.weight, std=(2.0 / (4 * module.in_channels)) ** 0.5)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+    nn.init.normal_(network.to_maps.weight, std=1e-3)  # maps start near the empty one, which is right nearly everywhere
     for block in network.modules():
         if isinstance(block, BasicBlock | Bottleneck):
             last = block.body[-1]

@@ -50,7 +50,7 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, config: RunConfig
     indices = [shard.index for shard in plan.shards]
     seconds = sum(store.done_shards(indices).values())
     cells = slide_cells(store.read_shards(indices), plan, config)
-    no_dab = plan.staining is not Staining.DAB
+    no_dab = len(cells) > 0 and plan.staining is not Staining.DAB  # no cells at all is another reason
     if no_dab:  # without DAB no class means anything, and QuPath would make a "Positive %" of them
         cells = Cells(cells.x, cells.y, cells.score, np.full(len(cells), CellClass.NUCLEUS, np.uint8))
     score = score_cells(cells, area_mm2=plan.tissue.area_mm2, staining_note=NO_DAB if no_dab else None)

@@ -55,7 +55,7 @@ def plan_slide(ref: SlideRef, config: RunConfig) -> SlidePlan:
     with open_slide(ref.path, config.mpp) as slide:
         scale = Scale(required_mpp(slide), cells.model_mpp)
         tissue, overview = slide_tissue(slide, model_mpp=cells.model_mpp)
-        staining = classify_staining(overview, tissue.mask)
+        staining = classify_staining(slide, tissue, overview)
         if staining is Staining.FLUORESCENCE:
             raise SlideError(
                 f"{ref.path} is a fluorescence slide; the model is for brightfield, so leave it out"

@@ -22,8 +22,8 @@ class Watcher(Protocol):
     def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
         """A slide has so many tiles, of which an earlier run has stored some."""
 
-    def computing(self, workers: str) -> None:
-        """The workers are being started or found, in words."""
+    def note(self, line: str) -> None:
+        """Something that a user should know."""
 
     def stored(self, slide: str, *, tiles: int, cells: int) -> None:
         """A shard of so many tiles is in the slide's store."""
@@ -68,6 +68,25 @@ def outcome(row: SummaryRow) -> str:
     return f"{row.index_percent:.1f} % positive of {cells}"
 
 
+class Silence:
+    """Shows nothing: for the Python interface."""
+
+    def begun(self, *, slides: int, finished: int) -> None:
+        """Nothing."""
+
+    def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
+        """Nothing."""
+
+    def note(self, line: str) -> None:
+        """Nothing."""
+
+    def stored(self, slide: str, *, tiles: int, cells: int) -> None:
+        """Nothing."""
+
+    def ended(self, row: SummaryRow) -> None:
+        """Nothing."""
+
+
 class LineProgress:
     """A line for each slide that ends: for logs and pipes."""
 
@@ -84,13 +103,13 @@ class LineProgress:
         return
 
     def begun(self, *, slides: int, finished: int) -> None:
-        """Say how much there is to do."""
+        """Say how much there is to do, and count it."""
         self._counts.slides, self._counts.ended = slides, finished
         self._say(f"{slides} slides" + (f", {finished} of them finished earlier" if finished else ""))
 
-    def computing(self, workers: str) -> None:
-        """Say where shards are computed."""
-        self._say(workers)
+    def note(self, line: str) -> None:
+        """Say it."""
+        self._say(line)
 
     def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
         """Say how much a slide is."""
@@ -127,6 +146,7 @@ class TerminalProgress:
             transient=True,
         )
         self._task = self._live.add_task("looking at the slides", total=None)
+        self._finished_earlier = self._opened = 0
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -140,16 +160,18 @@ class TerminalProgress:
     def begun(self, *, slides: int, finished: int) -> None:
         """Show how much there is to do."""
         self._counts.slides, self._counts.ended = slides, finished
+        self._finished_earlier = finished
         if finished:
             self._console.print(f"{finished} of {slides} slides were finished earlier")
         self._show()
 
-    def computing(self, workers: str) -> None:
-        """Show where shards are computed."""
-        self._live.update(self._task, description=workers)
+    def note(self, line: str) -> None:
+        """Print it above the live line."""
+        self._console.print(Text(line))
 
     def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
         """Count a slide's tiles."""
+        self._opened += 1
         self._counts.tiles += tiles
         self._counts.done += tiles_stored
         self._show()
@@ -176,19 +198,12 @@ class TerminalProgress:
         if counts.failed:
             words.insert(1, f"{counts.failed} failed")
         if rate := counts.tiles_per_second:
-            words.append(f"{rate:.1f} tiles/s")
-            words.append(f"{_duration(self._tiles_to_come() / rate)} left")
-        self._live.update(
-            self._task,
-            description=" · ".join(words),
-            completed=counts.done,
-            total=counts.done + self._tiles_to_come() or None,
-        )
-
-    def _tiles_to_come(self) -> float:
-        """The planned slides' tiles that aren't stored; a slide that nobody has opened yet is taken for a mean one."""
-        # Failed slides' tiles count as still to come until the end: an estimate, shown as one.
-        return float(max(0, self._counts.tiles - self._counts.done))
+            # Of slides that nobody has opened yet nothing is known: they are taken for slides like the others.
+            opened = max(1, self._opened)
+            total = counts.tiles / opened * max(opened, counts.slides - self._finished_earlier)
+            words += [f"{rate:.1f} tiles/s", f"about {_duration(max(0.0, total - counts.done) / rate)} left"]
+            self._live.update(self._task, completed=counts.done, total=total)
+        self._live.update(self._task, description=" · ".join(words))
 
 
 def _duration(seconds: float) -> str:

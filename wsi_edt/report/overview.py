@@ -79,8 +79,9 @@ def _rings(picture: Picture, centers: FloatArray, *, colors: Picture, radius_px:
     """A circle around each of the centres, (N, 2) continuous px of the picture."""
     drawn = picture.copy()
     fine = 1 << _SUBPIXEL_BITS
-    # On a page a large picture is shown at about a thousand px: a line has to stay visible there.
-    width = max(1, round(radius_px / 9), min(round(max(picture.shape) / 1400), int(radius_px / 4)))
+    # On a page a large picture is shown at about a thousand px: a line has to stay visible there, and a nucleus
+    # has to stay visible in a small ring.
+    width = max(1, min(int(radius_px / 4), max(2, round(max(picture.shape) / 1400))))
     radius = round(radius_px * fine)
     # OpenCV's coordinate of a pixel is its centre: half a px less than ours.
     fixed_point = np.rint((centers - 0.5) * fine).astype(np.int64)

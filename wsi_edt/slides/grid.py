@@ -1,7 +1,7 @@
 """Cuts a slide into tiles and shards on one integer model-px grid.
 
-Tile origins, cores and halos are multiples of 32 px, so that the network's strides fall alike in every tile: odd
-offsets alone change its maps by more than a missing halo does.
+Tile origins, cores and halos are multiples of 32 px, so that the network's strides fall alike in every tile:
+odd offsets alone change its maps by more than a missing halo does.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A block of neighbouring tiles, row-major: the unit of scheduling. `index` is the block's row-major number."""
+    """A block of neighbouring tiles, row by row: the unit of scheduling. `index` is the block's own number."""
 
     index: int
     tiles: tuple[Tile, ...]
@@ -90,7 +90,8 @@ class TileGrid:
 
     def tile(self, column: int, row: int) -> Tile:
         """The tile in that place of the grid."""
-        assert 0 <= column < self.columns and 0 <= row < self.rows, (column, row)
+        assert 0 <= column < self.columns, (column, self.columns)
+        assert 0 <= row < self.rows, (row, self.rows)
         core = Window(column * self.core_px, row * self.core_px, self.core_px, self.core_px)
         return Tile(row * self.columns + column, core, core.grown(self.halo_px))
 
@@ -109,11 +110,12 @@ class TileGrid:
         padded = np.zeros((self.rows * units, self.columns * units), dtype=np.bool_)
         held = tissue.mask[: padded.shape[0], : padded.shape[1]]
         padded[: held.shape[0], : held.shape[1]] = held
-        return padded.reshape(self.rows, units, self.columns, units).any(axis=(1, 3))
+        blocks = padded.reshape(self.rows, units, self.columns, units)
+        return np.asarray(blocks.any(axis=(1, 3)), dtype=np.bool_)
 
 
 def shards(grid: TileGrid, tissue: TissueMask | None, *, side: int = 8) -> tuple[Shard, ...]:
-    """The grid's tiles with tissue in blocks of `side` × `side` cores, in the blocks' order; empty blocks left out."""
+    """The grid's tiles with tissue in blocks of `side` × `side` cores, row by row; empty blocks are left out."""
     assert side > 0, side
     block_columns = -(-grid.columns // side)
     blocks: dict[int, list[Tile]] = {}

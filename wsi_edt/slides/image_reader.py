@@ -28,7 +28,9 @@ class ImageSlide:
     """
 
     def __init__(self, path: Path, pixels: RgbArray, mpp: float | None) -> None:
-        assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3, pixels.shape
+        assert pixels.dtype == np.uint8, pixels.dtype
+        assert pixels.ndim == 3, pixels.shape
+        assert pixels.shape[2] == 3, pixels.shape
         height, width = pixels.shape[:2]
         self._pixels = pixels
         self.path = path
@@ -45,7 +47,8 @@ class ImageSlide:
 
     def read_level(self, level: int, window: Window) -> RgbArray:
         """Pixels (height, width, 3) of a window inside the image; `level` is 0."""
-        assert level == 0 and inside(window, self.dimensions), (level, window, self.dimensions)
+        assert level == 0, level
+        assert inside(window, self.dimensions), (window, self.dimensions)
         return self._pixels[window.y : window.bottom, window.x : window.right].copy()
 
     def close(self) -> None:
@@ -114,6 +117,6 @@ def _tiff_page(path: Path) -> RgbArray:
 def _refuse_huge(size: tuple[int, int], path: Path) -> None:
     if size[0] * size[1] > LARGEST_IMAGE_PX:
         raise SlideError(
-            f"{path} has {size[0]} x {size[1]} px, more than the {LARGEST_IMAGE_PX / 1e6:.0f} million of a plain image; "
+            f"{path} has {size[0]} x {size[1]} px; a plain image may have {LARGEST_IMAGE_PX / 1e6:.0f} million: "
             "convert it into a pyramidal TIFF (for example with vips tiffsave --tile --pyramid)"
         )

@@ -50,11 +50,11 @@ class TileBatch:
 
 
 class TileLoader:
-    """Iterates over batches of windows in the requests' order, reading `batches_ahead` batches ahead in threads.
+    """Iterates over batches of windows in the requests' order, reading some batches ahead in threads.
 
-    Each thread has its own handles, a few of the slides it read last. All windows of a batch have one size. A window
-    that can't be read raises a SlideError naming it when its batch is due. Use it as a context manager: leaving it
-    stops the threads and closes the handles.
+    Each thread has its own handles, a few of the slides it read last. All windows of a batch have one size. A
+    window that can't be read raises a SlideError naming it when its batch is due. Use it as a context manager:
+    leaving it stops the threads and closes the handles.
 
     Parameters
     ----------
@@ -76,7 +76,8 @@ class TileLoader:
     ) -> None:
         if min(batch_size, threads, batches_ahead) < 1:
             raise UsageError(
-                f"batch size {batch_size}, threads {threads} and batches ahead {batches_ahead} must be at least 1"
+                f"batch size {batch_size}, threads {threads}, batches ahead {batches_ahead}: "
+                "each must be at least 1"
             )
         self._requests = iter(requests)
         self._batch_size = batch_size

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
 
-# A TIFF's resolution tags often hold a printer's 72 or 300 dpi: 353 or 85 µm/px. Microscopes lie well inside these.
+# A TIFF's resolution tags often hold a printer's 72 or 300 dpi: 353 or 85 µm/px. Microscopes lie well inside.
 PLAUSIBLE_MPP = (0.01, 20.0)
 LARGEST_ANISOTROPY = 0.05
+OME_UNITS_UM = {"nm": 1e-3, "µm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 
 
 def true_downsamples(
@@ -18,8 +20,8 @@ def true_downsamples(
 ) -> tuple[float, ...]:
     """Level-0 px per px of each level.
 
-    Readers report the quotient of the sizes, which rounding of the level's size makes a little wrong (2202 / 550
-    = 4.0036 for a level that was made with 4). Where a whole number explains both sizes, it is the downsample.
+    Readers report the quotient of the sizes, which rounding of the level's size makes a little wrong (2202 / 550 =
+    4.0036 for a level that was made with 4). Where a whole number explains both sizes, it is the downsample.
     """
     width, height = level_dimensions[0]
     downsamples = []
@@ -46,10 +48,29 @@ def stated_mpp(path: Path, x: float | None, y: float | None) -> float | None:
         return None
     if abs(x - y) > LARGEST_ANISOTROPY * min(x, y):
         raise SlideError(
-            f"{path} states {x:g} µm/px across and {y:g} down; pixels must be square to {LARGEST_ANISOTROPY:.0%}: "
-            "convert the file with square pixels"
+            f"{path} states {x:g} µm/px across and {y:g} down, which differ by more than {LARGEST_ANISOTROPY:.0%}; "
+            "convert it to square pixels"
         )
     return (x + y) / 2
+
+
+def ome_mpp(ome_xml: str | None) -> tuple[float | None, float | None]:
+    """µm/px across and down of the first image that OME-XML describes; None where it states none."""
+    try:
+        root = ElementTree.fromstring(ome_xml or "")
+    except ElementTree.ParseError:
+        return None, None
+    pixels = next((element for element in root.iter() if element.tag.endswith("}Pixels")), None)
+    if pixels is None:
+        return None, None
+    x, y = (_ome_length_um(pixels, f"PhysicalSize{axis}") for axis in "XY")
+    return x, y
+
+
+def _ome_length_um(element: ElementTree.Element, name: str) -> float | None:
+    number = stated_number(element.get(name))
+    unit_um = OME_UNITS_UM.get(element.get(f"{name}Unit", "µm"))
+    return None if number is None or unit_um is None else number * unit_um
 
 
 def stated_number(value: object) -> float | None:
@@ -61,7 +82,7 @@ def stated_number(value: object) -> float | None:
 
 
 def stated_bounds(stated: Sequence[object], dimensions: tuple[int, int]) -> Window:
-    """The bounds (x, y, width, height) that a file states, cut to the slide; the whole slide where it states none."""
+    """The stated bounds (x, y, width, height), cut to the slide; the whole slide where a file states none."""
     width, height = dimensions
     numbers = [stated_number(value) for value in stated]
     x, y, bounds_width, bounds_height = (None if number is None else round(number) for number in numbers)

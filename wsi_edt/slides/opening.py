@@ -23,6 +23,8 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 def open_slide(path: Path, mpp: float | None = None) -> Slide:
     """The slide at `path`, opened with openslide, else tiffslide, else as a plain PNG, JPEG or TIFF image.
 
+    OME-TIFFs that openslide would open as plain TIFFs go to tiffslide, which knows their µm/px and levels.
+
     Parameters
     ----------
     path : the file
@@ -40,7 +42,10 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
     _refuse_what_is_no_file(path)
     reason = None
     try:
-        return OpenSlideSlide(path, mpp)
+        slide = OpenSlideSlide(path, mpp)
+        if not _is_ome_as_generic_tiff(slide):
+            return slide
+        slide.close()
     except openslide.OpenSlideUnsupportedFormatError:
         pass  # not one of openslide's formats
     except openslide.OpenSlideError as error:
@@ -59,6 +64,11 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
         raise SlideError(
             f"{path} can't be opened ({reason}); the file is damaged or truncated: copy or export it again"
         ) from error
+
+
+def _is_ome_as_generic_tiff(slide: OpenSlideSlide) -> bool:
+    """Whether openslide took an OME-TIFF for a plain TIFF: it then sees neither its µm/px nor its levels."""
+    return slide.vendor == "generic-tiff" and "<OME" in slide.properties.get("tiff.ImageDescription", "")
 
 
 def _refuse_what_is_no_file(path: Path) -> None:

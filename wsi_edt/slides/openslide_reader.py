@@ -99,10 +99,10 @@ class OpenSlideSlide:
 def _anchors(window: Window, quotient: float) -> tuple[int, int]:
     """The (left, top) level px to read from, so that openslide returns a level's pixels as they are stored.
 
-    openslide takes whole level-0 px and divides them by its own quotient of the level's sizes, which often isn't a
-    whole number; where a fraction of a level px remains, it interpolates. A little farther left and up there may be a
-    px that a whole level-0 px hits. Where that is too far, the px that comes nearest within 64 px is taken: the
-    colours are then smoothed over less than half a level-0 px.
+    openslide takes whole level-0 px and divides them by its own quotient of the level's sizes, which often isn't
+    a whole number; where a fraction of a level px remains, it interpolates. A little farther left and up there may
+    be a px that a whole level-0 px hits. Where that is too far, the px that comes nearest within 64 px is taken:
+    the colours are then smoothed over less than half a level-0 px.
     """
     if quotient == round(quotient):
         return window.x, window.y

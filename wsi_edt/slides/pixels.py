@@ -21,14 +21,14 @@ def as_rgb(pixels: npt.NDArray[np.generic], path: Path) -> RgbArray:
     Raises
     ------
     SlideError
-        For another number of channels or another type (16-bit and many-channel images are no brightfield RGB).
+        For other channels or types: 16-bit and many-channel images are no brightfield RGB.
     """
     if pixels.ndim == 2:
         pixels = pixels[..., np.newaxis]
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
         shape = "×".join(str(side) for side in pixels.shape)
         raise SlideError(
-            f"{path} holds {shape} {pixels.dtype} pixels; only 8-bit RGB is read: export the slide as 8-bit RGB"
+            f"{path} holds {shape} {pixels.dtype} pixels; only 8-bit RGB is read: export it as 8-bit RGB"
         )
     values: RgbArray = np.ascontiguousarray(pixels, dtype=np.uint8)
     if values.shape[2] == 1:

@@ -49,7 +49,7 @@ class Slide(Protocol):
 
     @property
     def bounds(self) -> Window:
-        """The part that holds the scan, level-0 px, which is what QuPath shows; the whole slide where unstated."""
+        """The part that holds the scan, level-0 px, as QuPath shows it; the whole slide where unstated."""
 
     @property
     def vendor(self) -> str | None:

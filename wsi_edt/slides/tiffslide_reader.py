@@ -13,7 +13,7 @@ from tiffslide import TiffSlide
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
-from wsi_edt.slides.metadata import stated_bounds, stated_mpp, stated_number, true_downsamples
+from wsi_edt.slides.metadata import ome_mpp, stated_bounds, stated_mpp, stated_number, true_downsamples
 from wsi_edt.slides.pixels import as_rgb, inside
 from wsi_edt.slides.protocol import RgbArray
 
@@ -42,7 +42,8 @@ class TiffSlideSlide:
             self.level_downsamples = true_downsamples(self.level_dimensions, self._reported_downsamples)
             stated = {key: value for key, value in self._handle.properties.items() if value is not None}
             self.properties: Mapping[str, str] = MappingProxyType({k: str(v) for k, v in stated.items()})
-            own_mpp = stated_mpp(
+            # tiffslide reads OME-TIFF's resolution tags, which many writers leave out, but not its XML.
+            own_mpp = stated_mpp(path, *ome_mpp(self._handle.ts_tifffile.ome_metadata)) or stated_mpp(
                 path, *(stated_number(stated.get(f"tiffslide.mpp-{axis}")) for axis in "xy")
             )
             self.mpp = own_mpp or mpp

@@ -31,7 +31,7 @@ CLOSING_UNITS = 2
 SMALLEST_TISSUE_UNITS = 12
 LARGEST_HOLE_UNITS = 100
 PEN_WIDTH_UNITS = 9  # 90 µm: no clump of black nuclei is that wide without gaps, every marker's tip is
-PEN_MARGIN_UNITS = 3  # a stroke's blurred edge
+PEN_MARGIN_UNITS = 4  # a stroke's blurred edge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ class TissueMask:
         return cls(np.ones(_units(extent), dtype=np.bool_), UNIT_PX * model_mpp, extent)
 
     def holds(self, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> BoolArray:
-        """For each point (x, y) in continuous model px, whether it lies on tissue and on the slide: (N,) bool."""
+        """For each point (x, y), continuous model px, whether it is on tissue and on the slide: (N,) bool."""
         on_slide = (x >= 0) & (y >= 0) & (x < self.extent[0]) & (y < self.extent[1])
         column = np.clip(np.floor(x / UNIT_PX).astype(np.int64), 0, self.mask.shape[1] - 1)
         row = np.clip(np.floor(y / UNIT_PX).astype(np.int64), 0, self.mask.shape[0] - 1)
@@ -162,8 +162,8 @@ def optical_density(pixels: FloatArray, glass: FloatArray) -> FloatArray:
 
 def _blank(overview: RgbArray) -> BoolArray:
     """Px that the scanner didn't scan (pure white or black), and those beside them, which are mixtures."""
-    unscanned = (overview >= 254).all(axis=2) | (overview <= 2).all(axis=2)
-    return _dilated(unscanned, 1)
+    unscanned = (overview.min(axis=2) >= 254) | (overview.max(axis=2) <= 2)
+    return _dilated(np.asarray(unscanned, dtype=np.bool_), 1)
 
 
 def _texture(pixels: FloatArray, valid: BoolArray) -> FloatArray:
@@ -173,7 +173,7 @@ def _texture(pixels: FloatArray, valid: BoolArray) -> FloatArray:
     centred = (pixels - pixels[valid].mean(axis=0)) * weight[..., np.newaxis]  # keeps float32 exact enough
     mean = _box_mean(centred) / count
     variance = _box_mean(centred * centred) / count - mean * mean
-    return np.sqrt(np.maximum(variance, 0)).mean(axis=2).astype(np.float32)
+    return np.asarray(np.sqrt(np.maximum(variance, 0)).mean(axis=2), dtype=np.float32)
 
 
 def _box_mean(values: FloatArray) -> FloatArray:
@@ -196,8 +196,10 @@ def _pen(density: FloatArray) -> BoolArray:
     black_ink = (density.min(axis=2) > 0.45) & (density.min(axis=2) > 0.7 * density.max(axis=2))
     smooth = (mean > 0.3) & (_relative_deviation(mean) < 0.05)
     pen = np.zeros(mean.shape, dtype=np.bool_)
-    for ink in (green_ink, blue_ink, red_ink, yellow_ink, black_ink, smooth):
+    for ink in (green_ink, blue_ink, red_ink, yellow_ink, black_ink):
         pen |= _opened(ink, PEN_WIDTH_UNITS)
+    # A stroke's rim is uneven: what is smooth lies two px inside it.
+    pen |= _dilated(_opened(smooth, PEN_WIDTH_UNITS - 4), 2)
     return _dilated(pen, PEN_MARGIN_UNITS)
 
 

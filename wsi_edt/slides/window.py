@@ -1,8 +1,8 @@
 """Reads a window of a slide at any µm/px: the one place that resamples.
 
-Frames: a window in px of `mpp` µm shares level 0's origin, so its px i covers [i, i + 1) × mpp µm. A px's colour is the
-triangle-weighted mean of the level's px around its centre, in continuous coordinates (centres at + 0.5): no shift
-between levels, and no aliasing.
+Frames: a window in px of `mpp` µm shares level 0's origin, so its px i covers [i, i + 1) × mpp µm. A px's colour
+is the triangle-weighted mean of the level's px around its centre, in continuous coordinates (centres at + 0.5): no
+shift between levels, and no aliasing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def best_level(slide: Slide, mpp: float) -> int:
 def read_window(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
     """Pixels (height, width, 3) uint8 RGB of a window in px of `mpp` µm; white outside the slide.
 
-    The same place gets the same colour in every window (to the rounding of one grey level). A px that the slide's
+    The same place gets the same colour in every window (but for rounding: two grey levels). A px that the slide's
     edge cuts takes its colour from the slide alone. Memory is that of the window at the best level:
     `read_overview` goes in blocks instead.
 
@@ -66,14 +66,15 @@ def _resampled(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
     if abs(step - 1) * max(window.right, window.bottom) < 1e-3 and inside(window, level_size):
         return slide.read_level(level, window)
 
-    # The triangle reaches max(step, 1) px to each side; two px more for fractions and for levels rounded down.
-    margin = math.ceil(max(step, 1.0)) + 2
+    # The triangle reaches max(step, 1) px from a centre that lies at most half a step beyond the slide. Mirrored
+    # there, that is 1.5 steps; two px more for fractions and for levels rounded down.
+    margin = 2 * math.ceil(max(step, 1.0)) + 2
     left, top, right, bottom = (side * step for side in (window.x, window.y, window.right, window.bottom))
     source_x, source_y = math.floor(left) - margin, math.floor(top) - margin
     source = Window(
         source_x, source_y, math.ceil(right) + margin - source_x, math.ceil(bottom) + margin - source_y
     )
-    resized = Image.fromarray(_read_replicated(slide, level, source)).resize(
+    resized = Image.fromarray(_read_mirrored(slide, level, source)).resize(
         (window.width, window.height),
         Image.Resampling.BILINEAR,
         box=(left - source_x, top - source_y, right - source_x, bottom - source_y),
@@ -81,8 +82,8 @@ def _resampled(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
     return np.array(resized, dtype=np.uint8)
 
 
-def _read_replicated(slide: Slide, level: int, window: Window) -> RgbArray:
-    """A window of a level that may reach beyond it: there the level's outermost px are repeated."""
+def _read_mirrored(slide: Slide, level: int, window: Window) -> RgbArray:
+    """A window of a level that may reach beyond it: there it is mirrored."""
     held = intersection(window, slide.level_dimensions[level])
     assert held is not None, (level, window)
     pixels = slide.read_level(level, held)
@@ -90,8 +91,12 @@ def _read_replicated(slide: Slide, level: int, window: Window) -> RgbArray:
         return pixels
     return np.pad(
         pixels,
-        ((held.y - window.y, window.bottom - held.bottom), (held.x - window.x, window.right - held.right), (0, 0)),
-        mode="edge",
+        (
+            (held.y - window.y, window.bottom - held.bottom),
+            (held.x - window.x, window.right - held.right),
+            (0, 0),
+        ),
+        mode="symmetric",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,7 +25,7 @@ def save_checkpoint(
     step: int,
     description: str,
 ) -> None:
-    """Write the state after `step` steps, atomically. `description` says which configuration made it."""
+    """Write the state after `step` steps, atomically. `description` is the configuration that made it, as JSON."""
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
@@ -55,9 +57,28 @@ def load_checkpoint(
     return int(metadata["step"])
 
 
-def averaged_weights(path: Path) -> dict[str, Tensor]:
-    """The averaged network's weights of a checkpoint: what is validated and shipped."""
-    return _with_prefix(_read(path)[0], "average.")
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """What a checkpoint gives a model.
+
+    Attributes
+    ----------
+    weights : the averaged network's: what is validated and shipped
+    description : the configuration that made them, as JSON
+    step : how many steps they have seen
+    """
+
+    weights: Mapping[str, Tensor]
+    description: str
+    step: int
+
+
+def read_trained(path: Path) -> Trained:
+    """The averaged weights of a checkpoint; ModelError where the file is torn or something else."""
+    tensors, metadata = _read(path)
+    if "description" not in metadata or "step" not in metadata:
+        raise ModelError(f"{path} is not a training checkpoint: it says nothing of its configuration")
+    return Trained(_with_prefix(tensors, "average."), metadata["description"], int(metadata["step"]))
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -60,6 +61,16 @@ class TrainConfig:
             raise UsageError(f"crop_px must be a multiple of 32, not {self.crop_px}")
         if not 0 <= self.ema_decay < 1:
             raise UsageError(f"ema_decay must lie in [0, 1), not {self.ema_decay}")
+
+    def to_json(self) -> str:
+        """The configuration as one line of JSON, for checkpoints."""
+        return json.dumps({field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainConfig:
+        """What `to_json` wrote."""
+        entries = json.loads(text)
+        return cls(**(entries | {"validate_on": tuple(entries["validate_on"])}))
 
     @property
     def network(self) -> NetworkSpec:

@@ -124,7 +124,7 @@ def _labelled_image(
     if decoded is None:
         raise AnnotationError(f"{path} can't be read as an image")
     height, width = decoded.shape[:2]
-    outside = (points < 0).any(axis=1) | (points[:, 0] > width) | (points[:, 1] > height)
+    outside = ~((points >= 0) & (points <= (width, height))).all(axis=1)  # NaN is outside too
     if outside.any():
         x, y = points[outside][0]
         raise AnnotationError(f"{path.name} ({width}×{height} px) has a point outside it, at ({x:g}, {y:g})")
@@ -203,9 +203,11 @@ def _read_uw(folder: Path, split: str) -> Iterator[Record]:
             raise AnnotationError(f"{image_folder} holds neither {found[0].name} nor {found[1].name}")
         annotation = image_folder / f"{image_folder.name}_detection.mat"
         try:
-            points = np.asarray(loadmat(annotation)["detection"], np.float64).reshape(-1, 2)
+            one_based = np.asarray(loadmat(annotation)["detection"], np.float64).reshape(-1, 2)
         except (OSError, ValueError, KeyError) as error:
             raise AnnotationError(f"{annotation} can't be read as UW points: {error!r}") from error
+        # 1-based px: whole-number coordinates run from 1 to 500, and the nuclei's centres lie up and left of them.
+        points = np.maximum(one_based - 0.5, 0)
         yield path, points, np.full(len(points), CellClass.NUCLEUS, np.uint8)
 
 

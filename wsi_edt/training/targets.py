@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from wsi_edt.cells import CellClass
 from wsi_edt.geometry import Window
-from wsi_edt.maps import clamp_max_distance, edt_map, field_max_distance
+from wsi_edt.maps import clamp_max_distance, distance_to_points, edt_map, field_max_distance
 from wsi_edt.training.datasets import Labelled, LabelledImage, PointArray
 
 MAPS = ("positive", "negative", "nucleus")
@@ -78,7 +78,8 @@ def window_targets(
         ]
     )
     weight = np.empty_like(maps)
-    near_points = _near(points, shape)
+    # A hair more than the radius, so that a px at just that distance is near.
+    near_points = distance_to_points(points, shape, limit_px=NEAR_PX + 1, outside="count") <= NEAR_PX + 1e-3
     by_extent = {
         Labelled.EVERYWHERE: np.ones(shape, bool),
         Labelled.NEAR_POINTS: near_points,
@@ -87,16 +88,3 @@ def window_targets(
     weight[:2] = by_extent[image.facts.classes]
     weight[2] = by_extent[image.facts.nuclei]
     return WindowTargets(maps, weight)
-
-
-def _near(points: PointArray, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """(H, W) bool: within `NEAR_PX` of a point."""
-    rows, columns = np.ogrid[-NEAR_PX : NEAR_PX + 1, -NEAR_PX : NEAR_PX + 1]
-    disc = rows**2 + columns**2 <= NEAR_PX**2
-    padded = np.zeros((shape[0] + 2 * NEAR_PX, shape[1] + 2 * NEAR_PX), bool)
-    for x, y in np.floor(points).astype(np.int64):
-        if -NEAR_PX <= x < shape[1] + NEAR_PX and -NEAR_PX <= y < shape[0] + NEAR_PX:
-            top, left = max(y, 0), max(x, 0)
-            part = disc[top - y : padded.shape[0] - y, left - x : padded.shape[1] - x]
-            padded[top : top + part.shape[0], left : left + part.shape[1]] |= part
-    return padded[NEAR_PX:-NEAR_PX, NEAR_PX:-NEAR_PX]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from wsi_edt.errors import OutputError
-from wsi_edt.networks import build_network
+from wsi_edt.networks import HRNet, build_network
 from wsi_edt.networks.normalisation import IMAGENET, normalised
 from wsi_edt.slides import ImageSlide, Slide, TileBatch, TileLoader
 from wsi_edt.training.augment import augment
@@ -30,6 +30,9 @@ CHECKPOINT = "checkpoint.safetensors"
 LOG = "log.csv"
 LOG_STEPS = 20  # steps between lines of the log
 CLIP_NORM = 1.0  # of the gradient
+# The last layer has no batch norm behind it: at the body's rate one step moves a map by 0.4, and the loss, which ends
+# near 0.001, climbed again after 100 steps.
+HEAD_FACTOR = 0.1
 
 
 def train(config: TrainConfig, data: Path, out: Path, *, device: str, report: Callable[[str], None]) -> Path:
@@ -54,10 +57,8 @@ def train(config: TrainConfig, data: Path, out: Path, *, device: str, report: Ca
     torch.manual_seed(config.seed)
     network = build_network(config.network).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    checkpoint, description = out / CHECKPOINT, repr(config)
+    optimizer = _optimizer(network, config)
+    checkpoint, description = out / CHECKPOINT, config.to_json()
     step = 0
     if checkpoint.exists():
         step = load_checkpoint(
@@ -77,7 +78,7 @@ def train(config: TrainConfig, data: Path, out: Path, *, device: str, report: Ca
                 break
             pixels, maps, weight = (array.to(device) for array in batches.prepare(batch, step))
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(config, step)
+                group["lr"] = learning_rate(config, step) * group["factor"]
             loss = _step(network, optimizer, pixels, maps, weight)
             step += 1
             _update_average(average, network, decay=min(config.ema_decay, (1 + step) / (10 + step)))
@@ -105,6 +106,13 @@ def train(config: TrainConfig, data: Path, out: Path, *, device: str, report: Ca
                 if validation:
                     report(f"step {step}: {validate(average, validation, mpp=config.mpp)}")
     return checkpoint
+
+
+def _optimizer(network: HRNet, config: TrainConfig) -> torch.optim.AdamW:
+    head = list(network.to_maps.parameters())
+    body = [parameter for name, parameter in network.named_parameters() if not name.startswith("to_maps.")]
+    groups = [{"params": body, "factor": 1.0}, {"params": head, "factor": HEAD_FACTOR}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:

@@ -1,0 +1,64 @@
+"""What changes cells is in the hash, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.stand_ins import make_config
+from wsi_edt.errors import UsageError
+from wsi_edt.pipeline.config import CellsConfig
+
+OTHER = {
+    "model_sha256": "1" * 64,
+    "model_mpp": 0.25,
+    "tile_px": 128,
+    "halo_px": 64,
+    "batch_size": 3,
+    "decode": replace(make_config().cells.decode, threshold=0.7),
+    "runtime": "other",
+    "device": "cuda",
+    "precision": "bf16",
+    "threads": 7,
+    "tissue_mask": False,
+}
+
+
+def test_the_case_has_every_setting() -> None:
+    assert OTHER.keys() | {"model"} == {field.name for field in fields(CellsConfig)}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_each_setting_changes_the_hash_and_is_named(name: str) -> None:
+    cells = make_config().cells
+    other = replace(cells, **{name: OTHER[name]})
+    assert other.cells_hash() != cells.cells_hash()
+    assert other.differences(cells.to_json()).startswith(f"{name} ")
+    assert cells.differences(cells.to_json()) == ""
+
+
+def test_what_changes_no_cell_is_not_in_the_hash() -> None:
+    config = make_config()
+    hashes = {
+        other.cells.cells_hash()
+        for other in (
+            config,
+            make_config(geometry="circle", origin="openslide", gzip=True, overwrite=True, mpp=0.3),
+            replace(config, model_directory=Path("elsewhere")),
+            replace(config, cells=replace(config.cells, model="renamed 2")),
+        )
+    }
+    assert len(hashes) == 1
+
+
+def test_the_hash_is_the_same_in_every_version() -> None:
+    # A changed value makes every results folder unusable: bump the store's format if it must change.
+    assert make_config().cells.cells_hash()[:16] == "752d6d7f4a4b7693"
+
+
+@pytest.mark.parametrize("mpp", [0.0, -1.0, 40.0, float("nan")])
+def test_an_impossible_scale_is_refused(mpp: float) -> None:
+    with pytest.raises(UsageError, match="--mpp"):
+        make_config(mpp=mpp)

@@ -1,0 +1,80 @@
+"""Predictions and truth brought together: which cells belong to the same image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsi_edt.cells import Cells
+from wsi_edt.errors import AnnotationError
+from wsi_edt.evaluation.points_io import read_points
+from wsi_edt.evaluation.records import POINTS_SUFFIXES, points_stem, points_suffix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImagePair:
+    """One image's predicted and true cells, in px of one frame."""
+
+    image: str
+    predicted: Cells
+    truth: Cells
+
+
+def read_pairs(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
+    """The predicted and the true cells of each image.
+
+    Parameters
+    ----------
+    predicted, truth : two points files, or two folders in which files of equal stems belong together. Files of one
+        image each belong together whatever their names. An image that only one of two files of several names has no
+        cells in the other. Predictions without a truth are left out; a truth without a prediction file is an error.
+
+    Raises
+    ------
+    AnnotationError
+        Files that can't be read, or that don't belong together.
+    """
+    if predicted.is_dir() != truth.is_dir():
+        raise AnnotationError(f"{predicted} and {truth}: one is a folder; give two files or two folders")
+    if not truth.is_dir():
+        return _pair_files(predicted, truth)
+    predicted_files, truth_files = _files_by_stem(predicted), _files_by_stem(truth)
+    if not truth_files:
+        raise AnnotationError(f"{truth} holds no points files ({', '.join(POINTS_SUFFIXES)})")
+    missing = sorted(truth_files.keys() - predicted_files.keys())
+    if missing:
+        raise AnnotationError(
+            f"{predicted} has no predictions for {missing[0]} ({len(missing)} of {len(truth_files)} files are "
+            f"missing); files need equal names but for their suffix"
+        )
+    return tuple(
+        pair for stem, path in truth_files.items() for pair in _pair_files(predicted_files[stem], path)
+    )
+
+
+def _pair_files(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
+    found, cells = read_points(predicted), read_points(truth)
+    if len(found) == len(cells) == 1:
+        ((image, true_cells),) = cells.items()
+        return (ImagePair(image, next(iter(found.values())), true_cells),)
+    if found and cells and not found.keys() & cells.keys():
+        raise AnnotationError(
+            f"{predicted} and {truth} have no image in common: {next(iter(found))!r} in one, "
+            f"{next(iter(cells))!r} in the other"
+        )
+    nothing = Cells.empty()
+    images = dict.fromkeys([*cells, *found])
+    return tuple(ImagePair(image, found.get(image, nothing), cells.get(image, nothing)) for image in images)
+
+
+def _files_by_stem(folder: Path) -> dict[str, Path]:
+    """The points files of a folder in the order of their names; hidden ones don't count."""
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if points_suffix(path) is None or path.name.startswith(".") or not path.is_file():
+            continue
+        stem = points_stem(path)
+        if stem in files:
+            raise AnnotationError(f"{files[stem]} and {path} have the same stem; keep one of them")
+        files[stem] = path
+    return files

@@ -1,0 +1,77 @@
+"""The whole job in one call: what `wsi-edt run` does, for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from wsi_edt.errors import UsageError
+from wsi_edt.pipeline.cluster import ShardPool, connected_workers, local_workers
+from wsi_edt.pipeline.discover import find_slides
+from wsi_edt.pipeline.progress import Silence, Watcher
+from wsi_edt.pipeline.resolve import Wishes, resolve
+from wsi_edt.pipeline.run import RunResult, run
+from wsi_edt.pipeline.worker import DetectorSpec, hardware
+
+
+def score_slides(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    wishes: Wishes | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    watcher: Watcher | None = None,
+) -> RunResult:
+    """Score slides into a results folder, and continue there where an earlier run stopped; returns a row per slide.
+
+    Workers are processes: a script that calls this needs Python's usual `if __name__ == "__main__":`.
+
+    Parameters
+    ----------
+    inputs : slides, and folders that are searched for slides
+    out : the results folder; made where missing
+    wishes : the settings; by default everything is chosen for this machine
+    workers : processes on this machine
+    scheduler : the address of a Dask scheduler, whose workers compute instead
+    watcher : is told of the steps
+
+    Raises
+    ------
+    WsiEdtError
+        Where nothing can be done at all; a slide that fails gets its row instead.
+    """
+    if workers < 1:
+        raise UsageError(f"{workers} workers are too few; give at least 1")
+    wishes = wishes or Wishes()
+    watcher = watcher or Silence()
+    found = find_slides(inputs, out=out, with_images=wishes.mpp is not None)
+    if found.images_left_out:
+        watcher.note(
+            f"{found.images_left_out} PNG or JPEG images are left out; pass --mpp to take them as slides"
+        )
+    with ExitStack() as stack:
+        # A cluster is connected first, because its machines decide what "auto" means; local workers start when there is
+        # something to compute.
+        cluster = None if scheduler is None else stack.enter_context(connected_workers(scheduler))
+        if cluster is None:
+            machines = (hardware(wishes.device, wishes.precision),) * workers
+        else:
+            machines = cluster.hardware(wishes.device, wishes.precision)
+        config = resolve(wishes, machines, slides=found.slides, out=out)
+        spec = DetectorSpec.of(config)
+
+        @contextmanager
+        def open_pool(probe: Path) -> Iterator[ShardPool]:
+            cells = config.cells
+            watcher.note(
+                f"{cells.model}, {cells.precision} on {cells.device}, {len(machines)} × {cells.threads} threads"
+            )
+            if cluster is not None:
+                yield cluster.pool(spec, probe)
+                return
+            with local_workers(workers) as local:
+                yield local.pool(spec, probe)
+
+        return run(found.slides, out, config=config, open_pool=open_pool, watcher=watcher)
