@@ -31,7 +31,7 @@ def test_a_second_run_is_refused_while_the_first_lives_and_only_then(tmp_path: P
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with (
-            pytest.raises(OutputError, match=f"another run is writing to .*process {holder.pid}"),
+            pytest.raises(OutputError, match=rf"another run is writing to .*process {holder.pid}"),
             results_lock(out),
         ):
             pass
@@ -56,7 +56,7 @@ def test_it_is_let_go_after_an_error(tmp_path: Path) -> None:
 
 def test_an_out_that_cannot_be_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="can't write to .*--out"), results_lock(tmp_path / "file"):
+    with pytest.raises(OutputError, match=r"can't write to .*--out"), results_lock(tmp_path / "file"):
         pass
-    with pytest.raises(OutputError, match="can't write to .*--out"), results_lock(tmp_path / "file/out"):
+    with pytest.raises(OutputError, match=r"can't write to .*--out"), results_lock(tmp_path / "file/out"):
         pass

@@ -123,7 +123,7 @@ def test_a_store_of_another_version_is_refused(store: SlideStore) -> None:
     node = json.loads((store.path / "zarr.json").read_text())
     node["attributes"]["format"] = 99
     (store.path / "zarr.json").write_text(json.dumps(node))
-    with pytest.raises(OutputError, match="another version.*--overwrite"):
+    with pytest.raises(OutputError, match=r"another version.*--overwrite"):
         SlideStore.read_header(store.path)
 
 
@@ -135,7 +135,7 @@ def test_creating_replaces_what_is_there(store: SlideStore) -> None:
 def test_a_damaged_shard_is_named_when_read(store: SlideStore) -> None:
     store.write_shard(3, peaks(10), seconds=1)
     cut(store.path / "shards/3")
-    with pytest.raises(OutputError, match="shard 3 of .*run again"):
+    with pytest.raises(OutputError, match=r"shard 3 of .*run again"):
         store.read_shards([3])
 
 

@@ -49,7 +49,10 @@ def test_pixels_that_are_not_square_are_refused() -> None:
     ("attributes", "expected"),
     [
         ('PhysicalSizeX="0.25" PhysicalSizeY="0.26"', (0.25, 0.26)),
-        ('PhysicalSizeX="250" PhysicalSizeXUnit="nm" PhysicalSizeY="2.5e-4" PhysicalSizeYUnit="mm"', (0.25, 0.25)),
+        (
+            'PhysicalSizeX="250" PhysicalSizeXUnit="nm" PhysicalSizeY="2.5e-4" PhysicalSizeYUnit="mm"',
+            (0.25, 0.25),
+        ),
         ('PhysicalSizeX="1" PhysicalSizeXUnit="pixel"', (None, None)),
         ("", (None, None)),
     ],
@@ -64,7 +67,9 @@ def test_what_is_no_ome_xml_states_no_mpp(xml: str | None) -> None:
     assert ome_mpp(xml) == (None, None)
 
 
-@pytest.mark.parametrize(("text", "number"), [("0.499", 0.499), ("0,25", 0.25), (20, 20), ("", None), (None, None)])
+@pytest.mark.parametrize(
+    ("text", "number"), [("0.499", 0.499), ("0,25", 0.25), (20, 20), ("", None), (None, None)]
+)
 def test_stated_number(text: object, number: float | None) -> None:
     assert stated_number(text) == number
 

@@ -122,7 +122,9 @@ def test_beyond_the_slide_is_white_and_the_edge_is_the_slides(mpp: float) -> Non
     assert (read_window(slide, Window(10**6, -(10**6), 4, 4), mpp=mpp) == 255).all()
 
 
-@pytest.mark.parametrize(("mpp", "level"), [(0.1, 0), (0.25, 0), (0.49, 0), (0.496, 1), (0.5, 1), (0.99, 1), (30, 2)])
+@pytest.mark.parametrize(
+    ("mpp", "level"), [(0.1, 0), (0.25, 0), (0.49, 0), (0.496, 1), (0.5, 1), (0.99, 1), (30, 2)]
+)
 def test_the_best_level_is_the_coarsest_that_is_fine_enough(
     ruler_slide_path: Path, mpp: float, level: int
 ) -> None:

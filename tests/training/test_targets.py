@@ -63,7 +63,7 @@ def test_a_crop_never_changes_its_target() -> None:
 
 
 def test_max_distance_of_one_field_by_hand() -> None:
-    # 640 px at 0.25 µm/px are one 512 px field at 0.3125; one point in the corner: the far corner is 511·√2 px away, clamped.
+    # 640 px at 0.25 µm/px are one field of 512 px at 0.3125; one point in a corner leaves the far one 511·√2 px away.
     image = image_of("bcdata", [(0.5, 0.5)], [1], side=640)
     assert image_max_distance(image, model_mpp=0.3125) == 150
     # A lattice of points 16 px apart leaves no px farther than 12: clamped from below.

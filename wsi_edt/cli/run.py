@@ -127,13 +127,16 @@ def run(
 
 
 def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
-    """Print the slides with their index; the failed ones first, where there are too many to print."""
-    from wsi_edt.pipeline.progress import outcome
-
+    """Print the slides with their index; those that failed come first where there are too many to print."""
     shown = sorted(rows, key=lambda row: row.error is None)[:_MOST_ROWS]
-    table = Table("slide", "result", box=None, pad_edge=False)
+    table = Table("slide", "Ki-67", "cells", "", box=None, pad_edge=False)
     for row in sorted(shown, key=lambda row: row.slide):
-        table.add_row(Text(row.slide, overflow="fold"), Text(outcome(row), overflow="fold"))
+        index = "" if row.index_percent is None else f"{row.index_percent:.1f} %"
+        cells = "" if row.total is None else f"{row.total:,}"
+        remark = row.reason or ("few cells" if row.few_cells else "")
+        status = "" if row.status == "done" else str(row.status)
+        note = ": ".join(word for word in (status, remark) if word)
+        table.add_row(Text(row.slide, overflow="fold"), index, cells, note)
     console.print(table)
     if len(rows) > len(shown):
         console.print(Text(f"and {len(rows) - len(shown)} more: see summary.csv"))

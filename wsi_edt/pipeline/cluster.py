@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import dask
-from distributed import Client, Future, LocalCluster
+from distributed import Client, Future, LocalCluster, Worker, WorkerPlugin
 from distributed.scheduler import KilledWorker
 
 import wsi_edt
@@ -27,7 +28,7 @@ from wsi_edt.pipeline.worker import (
     prepare_worker,
 )
 
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 5
 _SHARDS_PER_THREAD = 2  # one computed, one waiting: a worker never waits for the client
 _COUNT_WORKERS_EVERY = 5.0  # seconds
 _SETTINGS = {
@@ -127,6 +128,7 @@ def local_workers(count: int) -> Iterator[Workers]:
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
+        client.register_plugin(_IgnoresInterrupts())
         yield Workers(client)
 
 
@@ -163,6 +165,13 @@ def threads_for(machines: Sequence[Hardware]) -> int:
     return max(1, min(machine.cores // workers[machine.host] for machine in machines))
 
 
+class _IgnoresInterrupts(WorkerPlugin):
+    """Leaves Ctrl-C, which a terminal sends to all processes, to the client: it stops the workers."""
+
+    def setup(self, worker: Worker) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 class _DaskPool:
     """A `ShardPool` of Dask workers, which may come and go."""
 
@@ -184,15 +193,26 @@ class _DaskPool:
         # pure=False: what a scheduler remembers of an earlier run is no result of this one.
         future = self._client.submit(compute_shard, task, pure=False)
         future.add_done_callback(lambda _: done())  # type: ignore[no-untyped-call]
-        return _DaskShard(future, task)
+        return DaskShard(future, task)
 
 
-class _DaskShard:
+class DaskShard:
+    """A `PendingShard` of Dask, whose errors it puts into a user's words."""
+
     def __init__(self, future: Future[ShardResult], task: ShardTask) -> None:
         self._future = future
         self._task = task
 
     def result(self) -> ShardResult:
+        """Return the shard's peaks, or raise what its computation raised.
+
+        Raises
+        ------
+        SlideError
+            Where the shard took two workers with it.
+        ClusterLostError
+            Where the scheduler is gone.
+        """
         try:
             result: ShardResult = self._future.result()
         except KilledWorker as error:
@@ -207,6 +227,7 @@ class _DaskShard:
         return result
 
     def cancel(self) -> None:
+        """Forget the shard."""
         self._future.cancel()  # type: ignore[no-untyped-call]
 
 

@@ -118,7 +118,8 @@ def find_tissue(overview: RgbArray) -> BoolArray:
     tissue &= ~pen & ~blank
     tissue = _closed(tissue, CLOSING_UNITS)
     tissue = _without_small(tissue, SMALLEST_TISSUE_UNITS)
-    tissue = ~_without_small(~tissue, LARGEST_HOLE_UNITS)
+    if tissue.any():  # a slide of a few units without tissue isn't a hole
+        tissue = ~_without_small(~tissue, LARGEST_HOLE_UNITS)
     return _dilated(tissue, 1) & ~pen
 
 

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from wsi_edt.cli.info import info
+from wsi_edt.errors import SlideError
+
+
+def rows_of(*arguments: str) -> dict[str, str]:
+    result = CliRunner().invoke(info, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    return dict(line.split("  ", 1) for line in result.output.splitlines() if "  " in line)
+
+
+def test_info_says_what_a_slide_is(ihc_slide_path: Path) -> None:
+    rows = {name: value.strip() for name, value in rows_of(str(ihc_slide_path)).items()}
+    assert rows["reader"] == "openslide"
+    assert rows["dimensions"] == "1536 x 1536 px"
+    assert rows["µm/px"] == "0.2500, stated by the file"
+    assert rows["size"] == "0.38 x 0.38 mm"
+    assert rows["level 2"] == "384 x 384 px, downsample 4"
+    assert rows["bounds"] == "1536 x 1536 px at (0, 0)"
+    assert rows["staining"] == "haematoxylin and DAB"
+
+
+def test_without_mpp_it_says_so_and_takes_the_option(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.full((40, 50, 3), 240, dtype=np.uint8)).save(path)
+    assert "pass --mpp" in rows_of(str(path))["µm/px"]
+    rows = rows_of(str(path), "--mpp", "0.5")
+    assert rows["µm/px"].strip() == "0.5000, from --mpp"
+    assert rows["staining"].strip() == "no stain"
+
+
+def test_a_missing_file_is_a_slide_error(tmp_path: Path) -> None:
+    with pytest.raises(SlideError, match="doesn't exist"):
+        CliRunner().invoke(info, [str(tmp_path / "nowhere.svs")], catch_exceptions=False)

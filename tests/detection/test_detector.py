@@ -1,0 +1,128 @@
+"""A bundle becomes a detector that gives the network's own maps, whatever the batch."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from tests.bundles.tiny import tiny_bundle
+from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle, load_network
+from wsi_edt.detection import Detector, TilePeaks, detect_shard, resolve_device, resolve_precision, stitch
+from wsi_edt.errors import ModelError, UsageError
+from wsi_edt.evaluation import match_points
+from wsi_edt.geometry import Window
+from wsi_edt.maps import Peaks
+from wsi_edt.slides import ImageSlide, TileGrid, open_slide, read_window, shards
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return tiny_bundle(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def images() -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (3, 64, 96, 3), dtype=np.uint8)
+
+
+def load(bundle: Bundle, **changes: object) -> Detector:
+    arguments = {"settings": bundle.decode, "device": "cpu", "precision": "fp32", "threads": 1} | changes
+    return Detector.load(bundle, **arguments)
+
+
+def test_maps_are_the_networks(bundle: Bundle, images: npt.NDArray[np.uint8]) -> None:
+    # ImageNet's mean and standard deviation, written out.
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    prepared = torch.from_numpy(((images / 255 - mean) / std).transpose(0, 3, 1, 2)).float()
+    with torch.inference_mode():
+        expected = load_network(bundle)(prepared).numpy()
+    found = load(bundle).maps(images)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=2e-4 * np.abs(expected).max())
+
+
+def test_an_image_gives_the_same_maps_in_any_batch(bundle: Bundle, images: npt.NDArray[np.uint8]) -> None:
+    detector = load(bundle)
+    together = detector.maps(images)
+    for number, image in enumerate(images):
+        np.testing.assert_allclose(
+            detector.maps(image[None])[0], together[number], atol=2e-4 * np.abs(together).max()
+        )
+
+
+def test_threshold_of_the_caller_counts(bundle: Bundle, images: npt.NDArray[np.uint8]) -> None:
+    maps = load(bundle).maps(images)
+    low, high = (float(np.quantile(maps[:, 0] + maps[:, 1], share)) for share in (0.5, 0.99))
+    counts = [
+        sum(map(len, load(bundle, settings=replace(bundle.decode, threshold=max(t, 0.0))).detect(images)))
+        for t in (low, high)
+    ]
+    assert counts[0] > counts[1]
+
+
+def test_auto_and_wrong_choices() -> None:
+    assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert resolve_precision("fp32", device="cpu") == "fp32"
+    assert resolve_precision("auto", device="cpu") in ("fp32", "bf16")
+    with pytest.raises(UsageError, match="no device is called 'tpu'"):
+        resolve_device("tpu")
+    with pytest.raises(UsageError, match="no precision is called 'int8'"):
+        resolve_precision("int8", device="cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
+def test_missing_gpu_is_one_sentence(bundle: Bundle) -> None:
+    with pytest.raises(ModelError, match="no CUDA device"):
+        load(bundle, device="cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gpu_gives_the_cpus_maps(bundle: Bundle, images: npt.NDArray[np.uint8]) -> None:
+    expected = load(bundle).maps(images)
+    np.testing.assert_allclose(
+        load(bundle, device="cuda").maps(images), expected, atol=1e-2 * np.abs(expected).max()
+    )
+
+
+def points(peaks: Peaks) -> npt.NDArray[np.float64]:
+    return np.column_stack([peaks.x, peaks.y]).astype(np.float64)
+
+
+@pytest.mark.slide
+def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: Path) -> None:
+    """≥ 99.5 % of cells within 2 model px for other tile sizes, batch sizes and precisions than the default."""
+    bundle = find_bundle(DEFAULT_MODEL)
+    with open_slide(data_dir / "slides" / "ki67-scanner-b.ome.tif") as slide:
+        field = read_window(slide, Window(200, 200, 1024, 768), mpp=bundle.mpp)
+
+    def detect(tile_px: int, batch_size: int, precision: str) -> Peaks:
+        grid = TileGrid((field.shape[1], field.shape[0]), tile_px=tile_px, halo_px=bundle.halo_px)
+        parts = [
+            detect_shard(
+                shard,
+                load(bundle, precision=precision, threads=2),
+                path=Path("field.png"),
+                mpp=bundle.mpp,
+                batch_size=batch_size,
+                readers=1,
+                opener=lambda path: ImageSlide(path, field, bundle.mpp),
+            )
+            for shard in shards(grid, None)
+        ]
+        return stitch(TilePeaks.concatenate(parts), grid, radius_px=bundle.decode.window_px // 2)
+
+    reference = detect(512, 1, "fp32")
+    assert len(reference) > 300
+    for tile_px, batch_size, precision in (
+        (768, 1, "fp32"),
+        (1024, 1, "fp32"),
+        (512, 4, "fp32"),
+        (512, 1, "bf16"),
+    ):
+        found = detect(tile_px, batch_size, precision)
+        matched = len(match_points(points(found), points(reference), radius_px=2.0))
+        assert matched >= 0.995 * max(len(found), len(reference)), (tile_px, batch_size, precision)

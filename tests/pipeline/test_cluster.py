@@ -1,0 +1,218 @@
+"""Dask workers of this machine and of a running scheduler, with a real network that nobody trained."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from distributed.scheduler import KilledWorker
+
+import wsi_edt
+from tests.bundles.tiny import tiny_bundle
+from tests.pipeline.stand_ins import MPP, paint, result_files, write_slide
+from wsi_edt.bundles import Bundle
+from wsi_edt.errors import ModelError, SlideError, UsageError
+from wsi_edt.pipeline import Wishes, score_slides
+from wsi_edt.pipeline.cluster import ClusterLostError, DaskShard, connected_workers, threads_for
+from wsi_edt.pipeline.progress import Silence
+from wsi_edt.pipeline.worker import DetectorSpec, Hardware, prepare_worker
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return tiny_bundle(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("slides")
+    write_slide(folder / "a.png", paint(1, width=340, height=60))
+    write_slide(folder / "b.png", paint(2, width=240, height=100))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wishes(bundle: Bundle) -> Wishes:
+    return Wishes(
+        model=str(bundle.directory),
+        mpp=MPP,
+        tile_px=96,
+        batch_size=4,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(slides: Path, wishes: Wishes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The result files of one local worker."""
+    out = tmp_path_factory.mktemp("expected")
+    result = score_slides([slides], out, wishes=wishes)
+    assert all(row.total for row in result.rows), (
+        "the network finds something everywhere, or the case shows nothing"
+    )
+    return result_files(out)
+
+
+def test_two_workers_give_the_bytes_of_one(
+    slides: Path, wishes: Wishes, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    score_slides([slides], tmp_path / "out", wishes=wishes, workers=2)
+    assert result_files(tmp_path / "out") == expected
+
+
+@contextmanager
+def dask_cluster(folder: Path, *, workers: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A scheduler and workers started as a cluster's users start them; gives the address and the scheduler."""
+    file = folder / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    dask = [sys.executable, "-m", "dask"]
+    started = [
+        subprocess.Popen(
+            [
+                *dask,
+                "scheduler",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                "0",
+                "--no-dashboard",
+                "--scheduler-file",
+                str(file),
+            ],
+            **quiet,  # type: ignore[call-overload]
+        )
+    ]
+    try:
+        deadline = time.monotonic() + 60
+        while not (file.exists() and file.read_text().strip()):
+            assert time.monotonic() < deadline, "the scheduler didn't start"
+            time.sleep(0.1)
+        address = json.loads(file.read_text())["address"]
+        started += [
+            subprocess.Popen(
+                [*dask, "worker", address, "--nthreads", "2", "--no-dashboard", "--no-nanny"],
+                **quiet,  # type: ignore[call-overload]
+            )
+            for _ in range(workers)
+        ]
+        yield address, started[0]
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            process.wait(timeout=30)
+
+
+def test_a_running_scheduler_gives_the_same_bytes_and_its_loss_is_one_sentence(
+    slides: Path, wishes: Wishes, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    with dask_cluster(tmp_path, workers=1) as (address, scheduler):
+        score_slides([slides], tmp_path / "out", wishes=wishes, scheduler=address)
+        assert result_files(tmp_path / "out") == expected
+
+        class Saboteur(Silence):
+            def stored(self, slide: str, *, tiles: int, cells: int) -> None:
+                scheduler.kill()
+                scheduler.wait()
+
+        with pytest.raises(ClusterLostError, match="the same command again"):
+            score_slides([slides], tmp_path / "lost", wishes=wishes, scheduler=address, watcher=Saboteur())
+    score_slides([slides], tmp_path / "lost", wishes=wishes)
+    assert result_files(tmp_path / "lost") == expected
+
+
+def test_nobody_at_the_address() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            pytest.raises(UsageError, match=f"no Dask scheduler answers at {address}"),
+            connected_workers(address),
+        ):
+            pass
+
+
+def spec_of(bundle: Bundle) -> DetectorSpec:
+    return DetectorSpec(
+        name=bundle.name,
+        sha256=bundle.sha256,
+        directory=bundle.directory,
+        decode=bundle.decode,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+    )
+
+
+def test_what_a_worker_refuses(bundle: Bundle, slides: Path, tmp_path: Path) -> None:
+    spec, slide, version = spec_of(bundle), slides / "a.png", wsi_edt.__version__
+    for refusal, kind, words in (
+        (prepare_worker(spec, "9.9", slide), ModelError, "this is 9.9; install the same version there"),
+        (
+            prepare_worker(spec, version, tmp_path / "x.svs"),
+            SlideError,
+            "mount the slides there under the same path",
+        ),
+        (
+            prepare_worker(replace(spec, sha256="0" * 64), version, slide),
+            ModelError,
+            "has other weights here",
+        ),
+        (
+            prepare_worker(replace(spec, directory=tmp_path / "no"), version, slide),
+            ModelError,
+            "no model 'tiny'",
+        ),
+    ):
+        assert isinstance(refusal, kind)
+        assert words in str(refusal)
+
+
+def test_weights_that_were_changed_are_refused_before_anything_runs(
+    slides: Path, wishes: Wishes, tmp_path: Path
+) -> None:
+    damaged = tiny_bundle(tmp_path / "damaged")
+    weights = damaged.weights.read_bytes()
+    damaged.weights.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    with pytest.raises(ModelError, match="is not the file that"):
+        score_slides([slides], tmp_path / "out", wishes=replace(wishes, model=str(damaged.directory)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_cores_are_shared_out_among_the_workers_of_a_machine() -> None:
+    small, large = (Hardware(host, cores, "cpu", "fp32") for host, cores in (("small", 4), ("large", 64)))
+    assert threads_for([small]) == 4
+    assert threads_for([small] * 3) == 1
+    assert threads_for([small, large, large]) == 4
+    assert threads_for([small] * 9) == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected_kind", "words"),
+    [
+        (KilledWorker("task", SimpleNamespace(address="tcp://x"), 1), SlideError, "out of memory"),
+        (CancelledError(), ClusterLostError, "connection to the Dask scheduler was lost"),
+    ],
+)
+def test_what_dask_raises_becomes_a_sentence(
+    raised: Exception, expected_kind: type[Exception], words: str
+) -> None:
+    class Future:
+        def result(self) -> None:
+            raise raised
+
+    task = SimpleNamespace(path=Path("a.svs"), shard=SimpleNamespace(index=3))
+    with pytest.raises(expected_kind, match=words):
+        DaskShard(Future(), task).result()  # type: ignore[arg-type]

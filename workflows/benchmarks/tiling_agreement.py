@@ -1,0 +1,127 @@
+"""How well tiles agree with the whole image, by halo, tile size, batch size and precision; and what each costs.
+
+    python workflows/benchmarks/tiling_agreement.py SLIDE [SLIDE …] [--model NAME] [--mpp MPP]
+
+The reference is the slide as one tile. Agreement is the share of cells matched one to one within 2 model px, of the
+larger of the two counts; cost is the px that the network sees per px of the slide.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
+from wsi_edt.detection import Detector, Precision, TilePeaks, detect_shard, stitch
+from wsi_edt.evaluation import match_points
+from wsi_edt.geometry import Scale
+from wsi_edt.maps import Peaks
+from wsi_edt.slides import TileGrid, open_slide, required_mpp, shards
+
+RADIUS_PX = 2.0
+HALOS_PX = (32, 64, 96, 128)
+TILES_PX = (512, 768, 1024)
+BATCHES = (1, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to cut and run a slide."""
+
+    name: str
+    tile_px: int
+    halo_px: int
+    batch_size: int = 1
+    precision: Precision = "fp32"
+
+
+def detect(path: Path, mpp: float | None, bundle: Bundle, variant: Variant) -> tuple[Peaks, TileGrid, float]:
+    """The slide's peaks, its grid and the seconds that they took."""
+    with open_slide(path, mpp) as slide:
+        extent = Scale(required_mpp(slide), bundle.mpp).model_extent(*slide.dimensions)
+    grid = TileGrid(extent, tile_px=variant.tile_px, halo_px=variant.halo_px)
+    threads = torch.get_num_threads()
+    detector = Detector.load(
+        bundle, settings=bundle.decode, device="cpu", precision=variant.precision, threads=threads
+    )
+    begun = time.perf_counter()
+    parts = [
+        detect_shard(
+            shard,
+            detector,
+            path=path,
+            mpp=bundle.mpp,
+            batch_size=variant.batch_size,
+            readers=2,
+            opener=partial(open_slide, mpp=mpp),
+        )
+        for shard in shards(grid, None)
+    ]
+    seconds = time.perf_counter() - begun
+    return stitch(TilePeaks.concatenate(parts), grid, radius_px=bundle.decode.window_px // 2), grid, seconds
+
+
+def whole(path: Path, mpp: float | None, bundle: Bundle) -> Peaks:
+    """The slide's peaks from one tile that holds it all."""
+    with open_slide(path, mpp) as slide:
+        extent = Scale(required_mpp(slide), bundle.mpp).model_extent(*slide.dimensions)
+    halo = max(HALOS_PX)
+    side = -(-max(extent) // 32) * 32 + 2 * halo
+    return detect(path, mpp, bundle, Variant("whole", side, halo))[0]
+
+
+def agreement(found: Peaks, reference: Peaks) -> float:
+    """The share of cells that match, of the larger count."""
+    points = [np.column_stack([peaks.x, peaks.y]).astype(np.float64) for peaks in (found, reference)]
+    return len(match_points(*points, radius_px=RADIUS_PX)) / max(len(found), len(reference), 1)
+
+
+@click.command()
+@click.argument(
+    "slides", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--model", default=DEFAULT_MODEL, show_default=True)
+@click.option("--mpp", type=float, help="µm/px of slides that state none.")
+def main(slides: Sequence[Path], model: str, mpp: float | None) -> None:
+    """Print the table."""
+    bundle = find_bundle(model)
+    variants = [Variant(f"halo {halo}", 512, halo) for halo in HALOS_PX]
+    variants += [
+        Variant(
+            f"tile {tile}, batch {batch}, the model's halo of {bundle.halo_px}", tile, bundle.halo_px, batch
+        )
+        for tile in TILES_PX
+        for batch in BATCHES
+    ]
+    variants.append(Variant(f"bf16, tile 512, halo {bundle.halo_px}", 512, bundle.halo_px, precision="bf16"))
+    references = [whole(path, mpp, bundle) for path in slides]
+    print(f"{bundle.name} {bundle.version}")
+    for path, reference in zip(slides, references, strict=True):
+        print(f"{path.name}: {len(reference)} cells in one tile")
+    print(f"{'':44} {'cost':>5} {'seconds':>8}  agreement within {RADIUS_PX:g} px, by slide; all")
+    for variant in variants:
+        shares, seconds, matched, total = [], 0.0, 0.0, 0
+        for path, reference in zip(slides, references, strict=True):
+            peaks, grid, took = detect(path, mpp, bundle, variant)
+            share = agreement(peaks, reference)
+            shares.append(share)
+            seconds += took
+            matched += share * max(len(peaks), len(reference))
+            total += max(len(peaks), len(reference))
+        cost = (variant.tile_px / grid.core_px) ** 2
+        listed = " ".join(f"{share:8.2%}" for share in shares)
+        print(
+            f"{variant.name:44} {cost:5.2f} {seconds:8.1f}  {listed}; {matched / max(total, 1):.2%}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
