@@ -185,16 +185,27 @@ def test_a_truncated_slide_that_opens_fails_where_it_ends(tmp_path: Path, compre
         read_whole(path)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # zarr's reads that are dropped with the failed one
 @pytest.mark.parametrize("compression", ["jpeg", "deflate", None])
-def test_a_truncated_ome_tiff_fails_where_it_ends(tmp_path: Path, compression: str | None) -> None:
+def test_a_truncated_ome_tiff_is_refused_at_once(tmp_path: Path, compression: str | None) -> None:
     path = tmp_path / "cut.ome.tif"
     tifffile.imwrite(path, PIXELS, tile=(128, 128), photometric="rgb", compression=compression)
     read_whole(path)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
+    with pytest.raises(SlideError, match=r"cut\.ome\.tif is truncated: it has \d+ bytes of at least \d+"):
+        open_slide(path, 0.25)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # zarr's reads that are dropped with the failed one
+@pytest.mark.parametrize("compression", ["jpeg", "deflate"])
+def test_damage_in_an_ome_tiff_is_found_when_read(tmp_path: Path, compression: str) -> None:
+    path = tmp_path / "damaged.ome.tif"
+    tifffile.imwrite(path, PIXELS, tile=(128, 128), photometric="rgb", compression=compression)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 60_000] = bytes(60_000)
+    path.write_bytes(data)
     with open_slide(path, 0.25) as slide:
         assert slide.reader == "tiffslide"
-    with pytest.raises(SlideError, match=r"cut\.ome\.tif can't be read at level 0 .*truncated"):
+    with pytest.raises(SlideError, match=r"damaged\.ome\.tif can't be read at level 0 .*damaged"):
         read_whole(path)
 
 

@@ -15,7 +15,7 @@ import wsi_edt
 from wsi_edt.errors import UsageError, WsiEdtError
 
 # name: (module, what it does). The line is here, so that the list of subcommands imports none of them.
-_COMMANDS = {
+COMMANDS = {
     "run": ("wsi_edt.cli.run", "Find and score the nuclei of slides, for QuPath and as a Ki-67 index."),
     "info": ("wsi_edt.cli.info", "Say what a slide is: size, µm/px, levels, staining."),
     "evaluate": ("wsi_edt.cli.evaluate", "Score predicted points against annotated ones."),
@@ -29,19 +29,19 @@ class _LazyGroup(click.Group):
     """A group that imports a subcommand when it is called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
+        if name not in COMMANDS:
             return None
-        module, _ = _COMMANDS[name]
+        module, _ = COMMANDS[name]
         command = getattr(import_module(module), name)
         assert isinstance(command, click.Command), f"{module}.{name} is no command"
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,7 +15,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from wsi_edt.export.tables import SummaryRow
 
-_DEFAULT_MODEL = "ki67-m-hrnet-w18"  # bundles.DEFAULT_MODEL, whose import would take torch with it
+DEFAULT_MODEL = "ki67-m-hrnet-w18"  # bundles.DEFAULT_MODEL, whose import would take torch with it
 _MOST_ROWS = 20  # of the closing table; summary.csv has them all
 
 
@@ -23,7 +23,7 @@ _MOST_ROWS = 20  # of the closing table; summary.csv has them all
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The results folder.")
 @click.option(
-    "--model", default=_DEFAULT_MODEL, show_default=True, help="A shipped model, or a model's folder."
+    "--model", default=DEFAULT_MODEL, show_default=True, help="A shipped model, or a model's folder."
 )
 @click.option("--mpp", type=float, help="µm per px, for slides and images that state none.")
 @click.option("--no-tissue-mask", is_flag=True, help="Look at the whole slide, glass and all.")
@@ -46,7 +46,7 @@ _MOST_ROWS = 20  # of the closing table; summary.csv has them all
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="Threads of each worker's network.  [default: the cores, shared out]",
+    help="Threads of each worker's network; scores depend on it in their last digits.  [default: the cores, shared out]",
 )
 @click.option(
     "--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tcp://host:8786)."

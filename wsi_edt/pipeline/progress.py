@@ -201,12 +201,13 @@ class TerminalProgress:
             # Of slides that nobody has opened yet nothing is known: they are taken for slides like the others.
             opened = max(1, self._opened)
             total = counts.tiles / opened * max(opened, counts.slides - self._finished_earlier)
-            words += [f"{rate:.1f} tiles/s", f"about {_duration(max(0.0, total - counts.done) / rate)} left"]
+            words += [f"{rate:.1f} tiles/s", f"about {duration(max(0.0, total - counts.done) / rate)} left"]
             self._live.update(self._task, completed=counts.done, total=total)
         self._live.update(self._task, description=" · ".join(words))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time left, as people say it."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

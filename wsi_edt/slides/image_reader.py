@@ -109,6 +109,8 @@ def _rgb(image: Image, path: Path) -> RgbArray:
 
 def _tiff_page(path: Path) -> RgbArray:
     with tifffile.TiffFile(path) as file:
+        if not file.pages:
+            raise SlideError(f"{path} is damaged or truncated: it holds no image; copy or export it again")
         page = file.pages[0]
         _refuse_huge((page.shape[1], page.shape[0]), path)
         return as_rgb(page.asarray(), path)

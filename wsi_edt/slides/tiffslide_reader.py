@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,11 @@ from wsi_edt.slides.metadata import ome_mpp, stated_bounds, stated_mpp, stated_n
 from wsi_edt.slides.pixels import as_rgb, inside
 from wsi_edt.slides.protocol import RgbArray
 
+# tifffile logs what it goes on to raise, and zarr leaves the reads beside a failed one to asyncio, which prints their
+# tracebacks: users get one sentence instead. Where logging is set up, tifffile's lines still arrive there.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+logging.getLogger("asyncio").addFilter(lambda record: "/zarr/" not in record.getMessage())
+
 
 class TiffSlideSlide:
     """A slide that tiffslide reads."""
@@ -31,10 +37,11 @@ class TiffSlideSlide:
         Exception
             Whatever tiffslide and tifffile raise where they can't open it.
         SlideError
-            Where its pixels aren't square or aren't 8-bit RGB.
+            Where it is truncated, or its pixels aren't square or aren't 8-bit RGB.
         """
         self._handle = TiffSlide(path)
         try:
+            _refuse_truncated(self._handle, path)
             self._reported_downsamples = tuple(float(value) for value in self._handle.level_downsamples)
             self.path = path
             self.dimensions: tuple[int, int] = self._handle.dimensions
@@ -85,6 +92,20 @@ class TiffSlideSlide:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _refuse_truncated(handle: TiffSlide, path: Path) -> None:
+    """Compare where the levels' data should end with where the file does: better known now than hours later."""
+    levels = handle.ts_tifffile.series[handle.properties["tiffslide.series-index"]].levels
+    end = 0
+    for page in (page for level in levels for page in level.pages if page is not None):
+        ends = np.asarray(page.dataoffsets, dtype=np.int64) + np.asarray(page.databytecounts, dtype=np.int64)
+        end = max(end, int(ends.max(initial=0)))
+    size = path.stat().st_size
+    if end > size:
+        raise SlideError(
+            f"{path} is truncated: it has {size} bytes of at least {end}; copy or export it again"
+        )
 
 
 def _level_0(level_px: int, quotient: float) -> int:

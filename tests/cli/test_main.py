@@ -1,0 +1,87 @@
+"""Exit codes, and how quickly the help is there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import wsi_edt
+from wsi_edt.cli import main
+from wsi_edt.errors import ModelError, SlideError, UsageError
+
+
+def raising(error: BaseException) -> click.Command:
+    @click.command()
+    def command() -> None:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (SlideError("x.svs is damaged"), 1, "Error: x.svs is damaged\n"),
+        (ModelError("no model 'y'"), 1, "Error: no model 'y'\n"),
+        (UsageError("--mpp 40 is impossible"), 2, "Error: --mpp 40 is impossible\n"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "Interrupted. What is stored stays: the same command continues from there.\n",
+        ),
+    ],
+)
+def test_errors_are_one_sentence_and_a_code(
+    error: BaseException,
+    code: int,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(main.cli, "get_command", lambda context, name: raising(error))
+    assert main.run_command(["run"]) == code
+    captured = capsys.readouterr()
+    assert captured.err.lstrip("\n") == sentence
+    assert captured.out == ""
+
+
+def test_a_command_says_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def one() -> int:
+        return 1
+
+    monkeypatch.setattr(main.cli, "get_command", lambda context, name: one)
+    assert main.run_command(["run"]) == 1
+
+
+def test_wrong_arguments_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run_command(["rum"]) == 2
+    assert "No such command" in capsys.readouterr().err
+    assert main.run_command(["run", "slides"]) == 2
+    assert "--out" in capsys.readouterr().err
+    assert main.run_command(["run", "slides", "--out", "x", "--workers", "0"]) == 2
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run_command(["--version"]) == 0
+    assert wsi_edt.__version__ in capsys.readouterr().out
+    assert main.run_command(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {name} " in shown for name in main.COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys; from wsi_edt.cli.main import run_command\n"
+        f"assert run_command({arguments!r}) == 0\n"
+        "heavy = {'torch', 'dask', 'distributed', 'numpy', 'zarr', 'scipy', 'cv2', 'openslide'} & sys.modules.keys()\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[2]
+    )

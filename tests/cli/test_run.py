@@ -1,0 +1,140 @@
+"""`wsi-edt run` as people give it."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bundles.tiny import tiny_bundle
+from tests.export.qupath_contract import check_geojson
+from tests.pipeline.stand_ins import paint, write_slide
+from wsi_edt import pipeline
+from wsi_edt.bundles import DEFAULT_MODEL
+from wsi_edt.cli import run as cli_run
+from wsi_edt.cli.main import run_command
+from wsi_edt.errors import OutputError
+from wsi_edt.pipeline.lock import results_lock
+from wsi_edt.pipeline.resolve import Wishes
+from wsi_edt.pipeline.run import RunResult
+
+
+def test_a_folder_with_a_bad_slide_from_end_to_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slides, out = tmp_path / "slides", tmp_path / "slides/results"
+    model = tiny_bundle(tmp_path / "tiny")
+    write_slide(slides / "good.png", paint(2, width=240, height=100))
+    (slides / "bad.svs").write_bytes(b"II*\0" + b"\xff" * 100)
+    command = ["run", str(slides), "--out", str(out), "--model", str(model.directory), "--mpp", "0.5"]
+    command += ["--tile-px", "96", "--device", "cpu", "--threads", "1", "--origin", "openslide", "--gzip"]
+
+    assert run_command(command) == 1
+    shown = capsys.readouterr()
+    assert "bad.svs: failed: " in shown.out
+    assert "2 slides, 1 failed. Results: " in shown.out
+    with (out / "summary.csv").open() as file:
+        rows = {row["slide"]: row for row in csv.DictReader(file)}
+    assert rows["good.png"]["status"] == "done"
+    assert rows["bad.svs"]["status"] == "failed"
+    assert "bad.svs" in rows["bad.svs"]["error"]
+    assert len(check_geojson(out / "good.png/cells.geojson.gz")) == int(rows["good.png"]["total"]) > 0
+    record = json.loads((out / "run.json").read_text())
+    assert record["configuration"]["model_sha256"] == model.sha256
+
+    (slides / "bad.svs").unlink()
+    assert run_command(command) == 0, (
+        "the results in the slides' folder are no slides, and the good one is finished"
+    )
+    assert "1 of them finished earlier" in capsys.readouterr().out
+
+    assert run_command([*command, "--threshold", "0.9"]) == 1
+    assert "(--threshold)" in capsys.readouterr().err
+
+
+def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def score_slides(inputs: Any, out: Any, **options: Any) -> RunResult:
+        given.update(options, inputs=inputs, out=out)
+        return RunResult(())
+
+    monkeypatch.setattr(pipeline, "score_slides", score_slides)
+    words = (
+        "run a b --out o --model m --mpp 0.3 --no-tissue-mask --threshold 0.4 --tile-px 1024 --batch-size 7"
+    )
+    words += " --device cuda --precision bf16 --workers 3 --threads 5 --scheduler tcp://s:1 --geometry circle"
+    words += " --origin openslide --gzip --overwrite"
+    assert run_command(words.split()) == 0
+    del given["watcher"]
+    assert given == {
+        "inputs": (Path("a"), Path("b")),
+        "out": Path("o"),
+        "workers": 3,
+        "scheduler": "tcp://s:1",
+        "wishes": Wishes(
+            model="m",
+            mpp=0.3,
+            tissue_mask=False,
+            tile_px=1024,
+            batch_size=7,
+            threshold=0.4,
+            device="cuda",
+            precision="bf16",
+            threads=5,
+            geometry="circle",
+            origin="openslide",
+            gzip=True,
+            overwrite=True,
+        ),
+    }
+    given.clear()
+    assert run_command(["run", "a", "--out", "o"]) == 0
+    assert given["wishes"] == Wishes(), "the command's defaults are Python's"
+
+
+def test_the_default_model_is_the_shipped_one() -> None:
+    assert cli_run.DEFAULT_MODEL == DEFAULT_MODEL
+    assert inspect.signature(Wishes).parameters["model"].default == DEFAULT_MODEL
+
+
+def test_what_ends_a_run_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(tiny_bundle(tmp_path / "tiny").directory)
+    slide = str(write_slide(tmp_path / "a.png", paint(0)))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+
+    def ended(*arguments: str) -> tuple[int, str]:
+        code = run_command(["run", *arguments, "--model", model, "--device", "cpu"])
+        return code, capsys.readouterr().err
+
+    assert ended(str(tmp_path / "empty"), "--out", str(tmp_path / "o"))[0] == 2
+    assert ended(str(tmp_path / "missing"), "--out", str(tmp_path / "o"))[0] == 2
+    code, sentence = ended(slide, "--out", str(tmp_path / "file/o"))
+    assert code == 1
+    assert "can't write to" in sentence
+    assert ended(slide, "--out", str(tmp_path / "o"), "--tile-px", "100", "--mpp", "0.5")[0] == 2
+    with results_lock(tmp_path / "o"):
+        code, sentence = ended(slide, "--out", str(tmp_path / "o"))
+    assert code == 1
+    assert "another run is writing" in sentence
+    code = run_command(["run", slide, "--out", str(tmp_path / "o"), "--model", "nonesuch"])
+    assert code == 1
+    assert "no model 'nonesuch'" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: Any, **options: Any) -> RunResult:
+        raise OutputError("can't write x: No space left on device (0 bytes free); make room there")
+
+    monkeypatch.setattr(pipeline, "score_slides", full)
+    assert run_command(["run", "a", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        "Error: can't write x: No space left on device (0 bytes free); make room there\n"
+    )
