@@ -15,7 +15,7 @@ from wsi_edt.training.targets import MAPS
 from wsi_edt.training.validation import PredictedImage, score
 
 WINDOWS_PX = (11, 21)  # one 11×11 pooling, or the paper's two
-THRESHOLDS = tuple(float(t) for t in np.round(np.arange(0.10, 0.61, 0.02), 2))
+THRESHOLDS = tuple(float(t) for t in np.round(np.arange(0.04, 0.61, 0.01), 2))
 RADII_PX = (10.0, 5.0)  # the paper's two matching radii, model px
 
 
