@@ -37,21 +37,23 @@ class Painted:
     negative: npt.NDArray[np.float64]
 
 
-def paint(seed: int, *, width: int = 560, height: int = 300, tissue: bool = True) -> Painted:
-    """Stroma on the left four fifths, glass on the right, and nuclei of 9 px across on a jittered lattice of 22 px."""
+def paint(seed: int, *, width: int = 900, height: int = 300, tissue: bool = True) -> Painted:
+    """Stroma on the left half with nuclei of 9 px across on a jittered lattice of 22 px; on the glass, a speck like one."""
     rng = np.random.default_rng(seed)
     pixels = np.full((height, width, 3), GLASS, np.uint8)
     if not tissue:
         return Painted(pixels, np.zeros((0, 2)), np.zeros((0, 2)))
-    right = width * 4 // 5
+    right = width // 2
     pixels[:, :right] = STROMA
     centres: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
     for y in range(14, height - 14, 22):
-        for x in range(14, right - 40, 22):
+        for x in range(14, right - 14, 22):
             column, row = x + int(rng.integers(-4, 5)), y + int(rng.integers(-4, 5))
             brown = bool(rng.random() < 0.3)
             cv2.circle(pixels, (column, row), 4, BROWN if brown else BLUE, -1)
             centres[brown].append((column + 0.5, row + 0.5))
+    if width >= 500:
+        cv2.circle(pixels, (right + 110, height // 2), 4, BLUE, -1)  # no part of what is counted
     noise = rng.integers(-6, 7, pixels.shape)
     noise[:, right:] = 0
     pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)

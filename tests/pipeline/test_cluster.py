@@ -8,24 +8,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 from distributed.scheduler import KilledWorker
 
 import wsi_edt
 from tests.bundles.tiny import tiny_bundle
 from tests.pipeline.stand_ins import MPP, paint, result_files, write_slide
 from wsi_edt.bundles import Bundle
+from wsi_edt.detection import Detector
 from wsi_edt.errors import ModelError, SlideError, UsageError
 from wsi_edt.pipeline import Wishes, score_slides
-from wsi_edt.pipeline.cluster import ClusterLostError, DaskShard, connected_workers, threads_for
+from wsi_edt.pipeline.cluster import ClusterLostError, DaskShard, connected_workers, local_worker_count
 from wsi_edt.pipeline.progress import Silence
-from wsi_edt.pipeline.worker import DetectorSpec, Hardware, prepare_worker
+from wsi_edt.pipeline.worker import DetectorSpec, Hardware, NetworkThread, prepare_worker
 
 
 @pytest.fixture(scope="module")
@@ -191,12 +194,10 @@ def test_weights_that_were_changed_are_refused_before_anything_runs(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_cores_are_shared_out_among_the_workers_of_a_machine() -> None:
-    small, large = (Hardware(host, cores, "cpu", "fp32") for host, cores in (("small", 4), ("large", 64)))
-    assert threads_for([small]) == 4
-    assert threads_for([small] * 3) == 1
-    assert threads_for([small, large, large]) == 4
-    assert threads_for([small] * 9) == 1
+def test_the_cores_are_shared_out_among_local_workers() -> None:
+    laptop, gpu = Hardware("laptop", 8, "cpu", "fp32"), Hardware("gpu", 16, "cuda", "bf16")
+    assert [local_worker_count(laptop, threads) for threads in (None, 1, 3, 16)] == [4, 8, 2, 1]
+    assert local_worker_count(gpu, None) == 1
 
 
 @pytest.mark.parametrize(
@@ -216,3 +217,27 @@ def test_what_dask_raises_becomes_a_sentence(
     task = SimpleNamespace(path=Path("a.svs"), shard=SimpleNamespace(index=3))
     with pytest.raises(expected_kind, match=words):
         DaskShard(Future(), task).result()  # type: ignore[arg-type]
+
+
+def test_a_network_runs_with_the_threads_it_was_given_whoever_asks(bundle: Bundle) -> None:
+    # fp32 sums differ with the number of threads: the scores tell it.
+    images = np.random.default_rng(0).integers(0, 255, (2, 256, 256, 3), dtype=np.uint8)
+    before = torch.get_num_threads()
+    try:
+        found = {}
+        for threads in (1, 2):
+            detector = Detector.load(
+                bundle, settings=bundle.decode, device="cpu", precision="fp32", threads=threads
+            )
+            found[threads] = detector.detect(images)
+        one, two = (np.concatenate([peaks.score for peaks in found[threads]]) for threads in (1, 2))
+        if np.array_equal(one, two):
+            pytest.skip("this processor's sums don't depend on the number of threads")
+        for threads in (1, 2):
+            network = NetworkThread(replace(spec_of(bundle), threads=threads))
+            with ThreadPoolExecutor(1) as somebody:
+                answers = somebody.submit(network.detect, images).result()
+            for answer, expected in zip(answers, found[threads], strict=True):
+                assert np.array_equal(answer.score, expected.score), threads
+    finally:
+        torch.set_num_threads(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.pipeline.stand_ins import MPP, make_config, paint, write_slide
@@ -21,10 +22,12 @@ def test_a_painted_slide(tmp_path: Path) -> None:
     path = write_slide(tmp_path / "a.png", paint(0))
     found = plan(path, mpp=MPP)
     assert found.staining is Staining.DAB
-    assert found.header.extent == (560, 300)
+    assert found.header.extent == (900, 300)
     assert (found.header.slide_mpp, found.header.mpp_stated) == (MPP, False)
-    # Four fifths of the slide are tissue; the mask may reach a unit or two beyond.
-    assert found.tissue.area_mm2 == pytest.approx(0.8 * 560 * 300 * (MPP / 1000) ** 2, rel=0.2)
+    # Half of the slide is tissue; the mask reaches a unit or so beyond, but not to the speck 110 px away.
+    half = 0.5 * 900 * 300 * (MPP / 1000) ** 2
+    assert half < found.tissue.area_mm2 < 1.4 * half
+    assert found.tissue.holds(np.array([100.0, 560.5]), np.array([150.0, 150.5])).tolist() == [True, False]
     again = plan(path, mpp=MPP)
     assert again.header == found.header
     assert again.shards == found.shards
@@ -32,7 +35,7 @@ def test_a_painted_slide(tmp_path: Path) -> None:
 
 def test_twice_the_scale_is_twice_the_extent(tmp_path: Path) -> None:
     path = write_slide(tmp_path / "a.png", paint(0))
-    assert plan(path, mpp=2 * MPP).header.extent == (1120, 600)
+    assert plan(path, mpp=2 * MPP).header.extent == (1800, 600)
 
 
 @pytest.mark.slide

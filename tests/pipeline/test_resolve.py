@@ -39,7 +39,7 @@ def test_the_model_says_the_rest(bundle: Bundle) -> None:
     cells = resolved(bundle, [LAPTOP]).cells
     assert (cells.model, cells.model_sha256) == ("tiny 1", bundle.sha256)
     assert (cells.model_mpp, cells.halo_px, cells.decode) == (bundle.mpp, bundle.halo_px, bundle.decode)
-    assert (cells.device, cells.precision, cells.threads, cells.batch_size) == ("cpu", "bf16", 8, 4)
+    assert (cells.device, cells.precision, cells.threads, cells.batch_size) == ("cpu", "bf16", 2, 4)
 
 
 def test_what_one_machine_lacks_none_is_asked_for(bundle: Bundle) -> None:
@@ -54,8 +54,14 @@ def test_wishes_go_first(bundle: Bundle) -> None:
     assert cells.decode == replace(bundle.decode, threshold=0.45)
 
 
-def test_a_run_that_continues_keeps_its_threads_whatever_its_workers(bundle: Bundle, tmp_path: Path) -> None:
-    first = resolved(bundle, [LAPTOP], out=tmp_path)
+def test_cells_do_not_depend_on_cores_or_workers(bundle: Bundle) -> None:
+    few, many = resolved(bundle, [LAPTOP]), resolved(bundle, [replace(LAPTOP, cores=64)] * 32)
+    assert few.cells.cells_hash() == many.cells.cells_hash()
+    assert resolved(bundle, [replace(LAPTOP, cores=1)]).cells.threads == 1
+
+
+def test_a_run_that_continues_keeps_its_threads(bundle: Bundle, tmp_path: Path) -> None:
+    first = resolved(bundle, [LAPTOP], Wishes(threads=5), out=tmp_path)
     cells = first.cells
     header = StoreHeader(cells.cells_hash(), cells.to_json(), "f", 0.5, True, (9, 9))
     SlideStore.create(tmp_path / "b.svs" / STORE_NAME, header)

@@ -112,10 +112,14 @@ def test_order_and_number_of_workers_change_no_byte(slides: Path, tmp_path: Path
 def test_the_size_of_the_tiles_changes_no_cell(slides: Path, tmp_path: Path) -> None:
     score(slides, tmp_path / "small")
     score(slides, tmp_path / "large", config=make_config(tile_px=256))
+    score(slides, tmp_path / "everything", config=make_config(tile_px=256, tissue_mask=False))
     for name in ("a.png", "b.png"):
         small, large = (points_of(tmp_path / size / name / "cells.geojson") for size in ("small", "large"))
         for kind in ("Positive", "Negative"):
             assert np.array_equal(small[kind], large[kind])
+        # Without the mask, the speck on the glass is one more; a large tile sees it with the mask as well.
+        everything = points_of(tmp_path / "everything" / name / "cells.geojson")
+        assert len(everything["Negative"]) == len(large["Negative"]) + 1
 
 
 def test_finished_slides_are_skipped_and_a_new_one_is_added(slides: Path, tmp_path: Path) -> None:
@@ -220,7 +224,7 @@ def test_without_the_tissue_mask_the_whole_slide_is_looked_at(tmp_path: Path) ->
         tmp_path / "slides", tmp_path / "out", pool=pool, config=make_config(tissue_mask=False)
     ).rows
     assert pool.computed
-    assert row.area_mm2 == pytest.approx(560 * 300 * (MPP / 1000) ** 2)
+    assert row.area_mm2 == pytest.approx(900 * 300 * (MPP / 1000) ** 2)
 
 
 def test_bad_slides_stop_nothing(slides: Path, tmp_path: Path) -> None:

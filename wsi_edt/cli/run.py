@@ -39,9 +39,7 @@ _MOST_ROWS = 20  # of the closing table; summary.csv has them all
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Worker processes on this machine.",
+    help="Worker processes on this machine.  [default: cores / threads; 1 on a GPU]",
 )
 @click.option(
     "--threads",
@@ -81,7 +79,7 @@ def run(
     batch_size: int | None,
     device: str,
     precision: str,
-    workers: int,
+    workers: int | None,
     threads: int | None,
     scheduler: str | None,
     geometry: Literal["point", "circle"],

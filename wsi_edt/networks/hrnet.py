@@ -207,7 +207,9 @@ def _initialise(network: HRNet) -> None:
             nn.init.normal_(module.weight, std=(2.0 / (4 * module.in_channels)) ** 0.5)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    nn.init.normal_(network.to_maps.weight, std=1e-3)  # maps start near the empty one, which is right nearly everywhere
+    nn.init.normal_(
+        network.to_maps.weight, std=1e-3
+    )  # maps start near the empty one, which is right nearly everywhere
     for block in network.modules():
         if isinstance(block, BasicBlock | Bottleneck):
             last = block.body[-1]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,10 @@ from wsi_edt.pipeline.worker import (
     hardware,
     prepare_worker,
 )
+
+# Of one worker's network, unless asked otherwise. It is the same on every machine and for any number of workers, since
+# sums that are split among another number of threads round differently: cells would change with the machine's cores.
+THREADS = 2
 
 _CONNECT_SECONDS = 5
 _SHARDS_PER_THREAD = 2  # one computed, one waiting: a worker never waits for the client
@@ -159,10 +162,9 @@ def connected_workers(address: str) -> Iterator[Workers]:
             yield Workers(client)
 
 
-def threads_for(machines: Sequence[Hardware]) -> int:
-    """The threads of one worker's network that share out the cores of the machine with fewest for each worker."""
-    workers = Counter(machine.host for machine in machines)
-    return max(1, min(machine.cores // workers[machine.host] for machine in machines))
+def local_worker_count(machine: Hardware, threads: int | None) -> int:
+    """How many worker processes this machine's cores are shared out to; one, where a GPU does the work."""
+    return 1 if machine.device == "cuda" else max(1, machine.cores // (threads or THREADS))
 
 
 class _IgnoresInterrupts(WorkerPlugin):
@@ -209,7 +211,7 @@ class DaskShard:
         Raises
         ------
         SlideError
-            Where the shard took two workers with it.
+            Where the shard took one worker after another with it.
         ClusterLostError
             Where the scheduler is gone.
         """
@@ -217,7 +219,7 @@ class DaskShard:
             result: ShardResult = self._future.result()
         except KilledWorker as error:
             raise SlideError(
-                f"two workers died while they computed shard {self._task.shard.index} of {self._task.path} "
+                f"every worker died that computed shard {self._task.shard.index} of {self._task.path} "
                 "(out of memory?); give fewer --workers or a smaller --batch-size"
             ) from error
         except CancelledError as error:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from wsi_edt.export.tables import Status, SummaryRow
@@ -140,8 +140,6 @@ class TerminalProgress:
         self._live = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
             console=console,
             transient=True,
         )
@@ -201,7 +199,7 @@ class TerminalProgress:
             # Of slides that nobody has opened yet nothing is known: they are taken for slides like the others.
             opened = max(1, self._opened)
             total = counts.tiles / opened * max(opened, counts.slides - self._finished_earlier)
-            words += [f"{rate:.1f} tiles/s", f"about {duration(max(0.0, total - counts.done) / rate)} left"]
+            words += [f"{rate:.1f} tiles/s", f"{duration(max(0.0, total - counts.done) / rate)} left"]
             self._live.update(self._task, completed=counts.done, total=total)
         self._live.update(self._task, description=" · ".join(words))
 

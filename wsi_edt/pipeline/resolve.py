@@ -9,7 +9,7 @@ from pathlib import Path
 from wsi_edt.bundles import DEFAULT_MODEL, find_bundle
 from wsi_edt.errors import OutputError
 from wsi_edt.export.qupath import Geometry
-from wsi_edt.pipeline.cluster import threads_for
+from wsi_edt.pipeline.cluster import THREADS
 from wsi_edt.pipeline.config import CellsConfig, Origin, RunConfig
 from wsi_edt.pipeline.discover import SlideRef
 from wsi_edt.pipeline.store import STORE_NAME, SlideStore
@@ -58,8 +58,7 @@ def resolve(
     Parameters
     ----------
     machines : one per worker, as `hardware` describes it
-    slides, out : a run that continues takes the number of threads from the results that are there, so that it may
-        have another number of workers
+    slides, out : a run that continues takes the number of threads from the results that are there
 
     Raises
     ------
@@ -84,7 +83,9 @@ def resolve(
         runtime="torch",
         device=device,
         precision="bf16" if all(machine.precision == "bf16" for machine in machines) else "fp32",
-        threads=wishes.threads or _stored_threads(slides, out) or threads_for(machines),
+        threads=wishes.threads
+        or _stored_threads(slides, out)
+        or min(THREADS, *(machine.cores for machine in machines)),
         tissue_mask=wishes.tissue_mask,
     )
     return RunConfig(

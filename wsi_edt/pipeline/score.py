@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from wsi_edt.errors import UsageError
-from wsi_edt.pipeline.cluster import ShardPool, connected_workers, local_workers
+from wsi_edt.pipeline.cluster import ShardPool, connected_workers, local_worker_count, local_workers
 from wsi_edt.pipeline.discover import find_slides
 from wsi_edt.pipeline.progress import Silence, Watcher
 from wsi_edt.pipeline.resolve import Wishes, resolve
@@ -20,7 +20,7 @@ def score_slides(
     out: Path,
     *,
     wishes: Wishes | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     scheduler: str | None = None,
     watcher: Watcher | None = None,
 ) -> RunResult:
@@ -33,7 +33,7 @@ def score_slides(
     inputs : slides, and folders that are searched for slides
     out : the results folder; made where missing
     wishes : the settings; by default everything is chosen for this machine
-    workers : processes on this machine
+    workers : processes on this machine; by default as many as its cores serve
     scheduler : the address of a Dask scheduler, whose workers compute instead
     watcher : is told of the steps
 
@@ -42,7 +42,7 @@ def score_slides(
     WsiEdtError
         Where nothing can be done at all; a slide that fails gets its row instead.
     """
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers are too few; give at least 1")
     wishes = wishes or Wishes()
     watcher = watcher or Silence()
@@ -56,7 +56,8 @@ def score_slides(
         # something to compute.
         cluster = None if scheduler is None else stack.enter_context(connected_workers(scheduler))
         if cluster is None:
-            machines = (hardware(wishes.device, wishes.precision),) * workers
+            here = hardware(wishes.device, wishes.precision)
+            machines = (here,) * (workers or local_worker_count(here, wishes.threads))
         else:
             machines = cluster.hardware(wishes.device, wishes.precision)
         config = resolve(wishes, machines, slides=found.slides, out=out)
@@ -71,7 +72,7 @@ def score_slides(
             if cluster is not None:
                 yield cluster.pool(spec, probe)
                 return
-            with local_workers(workers) as local:
+            with local_workers(len(machines)) as local:
                 yield local.pool(spec, probe)
 
         return run(found.slides, out, config=config, open_pool=open_pool, watcher=watcher)

@@ -165,9 +165,9 @@ def prepare_worker(spec: DetectorSpec, version: str, path: Path) -> WsiEdtError 
 class NetworkThread:
     """A detector that lives in a thread of its own, whichever threads of the worker want something detected.
 
-    torch's number of threads holds for the thread that set it: a network that is loaded in one thread and run in
-    another takes all cores, and its sums are split otherwise. In one thread it also computes one batch at a time, so
-    that a worker with several threads reads with all of them but never runs two networks at once.
+    torch's number of threads belongs to the thread that set it: a convolution that is the first thing another thread
+    does takes all cores, and its sums are split otherwise. In one thread it also computes one batch at a time, so that
+    a worker with several threads reads with all of them but never runs two networks at once.
     """
 
     def __init__(self, spec: DetectorSpec) -> None:
