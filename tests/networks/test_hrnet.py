@@ -81,6 +81,13 @@ def test_folded_gives_the_same_maps() -> None:
         torch.testing.assert_close(plain(x), expected, rtol=1e-9, atol=1e-9 * float(expected.abs().max()))
 
 
+def test_coarse_branches_continue_their_edges() -> None:
+    network = build_network(NetworkSpec("hrnet", 18, 1))
+    branches = network.stages[2][0].branches
+    modes = [{m.padding_mode for m in branch.modules() if isinstance(m, nn.Conv2d)} for branch in branches]
+    assert modes == [{"zeros"}, {"zeros"}, {"replicate"}, {"replicate"}]
+
+
 def test_last_layer_runs_in_its_own_precision() -> None:
     network = folded(lively_network())
     network.bfloat16()

@@ -9,12 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata
+from wsi_edt.bundles import load_network
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.training import TrainConfig, read_config, train
+from wsi_edt.training.checkpoint import read_trained
 from wsi_edt.training.datasets import read_dataset
 from wsi_edt.training.sampling import WindowSampler
-from wsi_edt.training.trainer import learning_rate
+from wsi_edt.training.trainer import _inconsistency, learning_rate
 
 CONFIG = TrainConfig(
     architecture="m_hrnet",
@@ -103,12 +106,50 @@ def test_learning_rate_by_hand() -> None:
     ]
 
 
+def test_starts_from_a_model_and_keeps_its_norms(data: Path, tmp_path: Path) -> None:
+    model = tiny_bundle(tmp_path / "model")
+    config = replace(
+        CONFIG,
+        init=str(model.directory),
+        consistency=50.0,
+        crop_px=256,
+        steps=1,
+        batch_size=1,
+        validate_on=(),
+    )
+    trained = read_trained(train(config, data, tmp_path / "run", device="cpu", report=lambda line: None))
+    changed = 0
+    for name, value in load_network(model).state_dict().items():
+        same = torch.equal(value, trained.weights[name])
+        if "running_" in name or "num_batches" in name:
+            assert same, name
+        changed += not same
+    assert changed > 100
+
+
+class FarSighted(torch.nn.Module):
+    """A network that sees how much white a whole image has, and one px of it: maps depend on all that a crop holds."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + x.mean(dim=(2, 3), keepdim=True)
+
+
+def test_inconsistency_by_hand() -> None:
+    # A crop of 320 px that is 1 at its outermost px row alone: mean 1 / 320. Its middle part of 192 px is all 0.
+    pixels = torch.zeros(2, 3, 320, 320)
+    pixels[:, :, 0] = 1
+    network = FarSighted()
+    assert float(_inconsistency(network, pixels, network(pixels))) == pytest.approx((1 / 320) ** 2)
+    assert float(_inconsistency(torch.nn.Identity(), pixels, pixels)) == 0
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         ("steps = 0", "steps must be above 0"),
         ("crop_px = 100", "multiple of 32"),
         ("colour = 1", "unknown or missing entries: colour"),
+        ("consistency = -1.0", "consistency must be 0 or more"),
         ('validate_on = ["nonesuch"]', "no data set is called nonesuch"),
         ("steps = [", "can't be read as TOML"),
     ],

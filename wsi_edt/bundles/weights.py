@@ -28,6 +28,9 @@ def write_bundle(bundle: Bundle, weights: Mapping[str, Tensor]) -> Bundle:
             f"{overflowed[0]} of {bundle.name} doesn't fit half precision; train with less extreme weights"
         )
     save_file(halves, bundle.weights)
+    bundle.weights.chmod(
+        0o644
+    )  # safetensors makes it readable for its owner alone, and so would be what a wheel installs
     written = replace(bundle, sha256=hashlib.sha256(bundle.weights.read_bytes()).hexdigest())
     write_description(written)
     return written

@@ -5,17 +5,24 @@ image → stem (1/4) → stage 1 → stages 2–4 on 2, 3, 4 resolutions → all
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from wsi_edt.networks.difference import MGA, THETA
 
+Padding = Literal["zeros", "replicate"]
+
 STEM_CHANNELS = 64
 BOTTLENECK_EXPANSION = 4
 BLOCKS_PER_BRANCH = 4
 MODULES_PER_STAGE = (1, 4, 3)  # stages 2, 3, 4
 HEAD_CHANNELS = 64
+# Blocks on 1/16 and 1/32 continue their edge px outwards instead of seeing zeros there: a tile is 16 px wide at 1/32, and
+# zeros reached so far into it that tiles with a halo of 64 px agreed with the whole slide on 98.1 % of cells only.
+FIRST_REPLICATING_BRANCH = 2
 STRIDE = 32  # px of the input that one px of the coarsest branch spans
 
 
@@ -35,19 +42,36 @@ class ConvNorm(nn.Module):
 
 
 def conv_norm(
-    in_channels: int, out_channels: int, *, kernel: int = 3, stride: int = 1, relu: bool = True
+    in_channels: int,
+    out_channels: int,
+    *,
+    kernel: int = 3,
+    stride: int = 1,
+    relu: bool = True,
+    padding: Padding = "zeros",
 ) -> ConvNorm:
     """A plain k×k convolution with batch norm, padded so that stride 1 keeps the size."""
-    convolution = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False)
+    convolution = nn.Conv2d(
+        in_channels,
+        out_channels,
+        kernel,
+        stride=stride,
+        padding=kernel // 2,
+        bias=False,
+        padding_mode=padding,
+    )
     return ConvNorm(convolution, out_channels, relu=relu)
 
 
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions around an identity."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, padding: Padding = "zeros") -> None:
         super().__init__()
-        self.body = nn.Sequential(conv_norm(channels, channels), conv_norm(channels, channels, relu=False))
+        self.body = nn.Sequential(
+            conv_norm(channels, channels, padding=padding),
+            conv_norm(channels, channels, relu=False, padding=padding),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → the same shape."""
@@ -116,7 +140,13 @@ class MultiResolutionModule(nn.Module):
     def __init__(self, channels: list[int]) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
-            nn.Sequential(*(BasicBlock(width) for _ in range(BLOCKS_PER_BRANCH))) for width in channels
+            nn.Sequential(
+                *(
+                    BasicBlock(width, "replicate" if branch >= FIRST_REPLICATING_BRANCH else "zeros")
+                    for _ in range(BLOCKS_PER_BRANCH)
+                )
+            )
+            for branch, width in enumerate(channels)
         )
         self.fusion = Fusion(channels)
 

@@ -213,11 +213,9 @@ class Schedule:
         sentence = (
             str(error) if isinstance(error, WsiEdtError) else f"unexpected {type(error).__name__}: {error}"
         )
-        self._end(
-            SummaryRow.failed(
-                ref.name, " ".join(sentence.split()), seconds=None, model=self._config.cells.model
-            )
-        )
+        # The row has the slide's name already, and it is shorter than the path.
+        told = " ".join(sentence.split()).replace(str(ref.path), ref.name)
+        self._end(SummaryRow.failed(ref.name, told, seconds=None, model=self._config.cells.model))
 
     def _end(self, row: SummaryRow) -> None:
         self._rows[row.slide] = row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from wsi_edt.errors import UsageError
 from wsi_edt.networks import NetworkSpec
 from wsi_edt.training.datasets import SETS
 from wsi_edt.training.targets import MAPS
+
+LEAST_CONSISTENT_PX = 256  # leaves 32 px around a part of 192 px, of which 64 px lie 64 px from its edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,9 @@ class TrainConfig:
     ema_decay : of the weights' exponential moving average, which is what is validated and shipped
     validate_on : sets with a validation split; validated and checkpointed every `checkpoint_steps`
     seed : of weights, windows and augmentation
+    init : a model to start from, whose batch norms keep their statistics; empty starts from random weights
+    consistency : weight of the squared difference between the maps of a crop's middle part alone and within the crop, far
+        from the part's edge: it teaches the network not to depend on what a tile's halo can't hold
     """
 
     architecture: str
@@ -47,6 +52,8 @@ class TrainConfig:
     validate_on: tuple[str, ...]
     checkpoint_steps: int
     seed: int
+    init: str = ""
+    consistency: float = 0.0
 
     def __post_init__(self) -> None:
         unknown = sorted((set(self.weights) | set(self.validate_on)) - set(SETS))
@@ -59,6 +66,11 @@ class TrainConfig:
                 raise UsageError(f"{name} must be above 0, not {getattr(self, name)}")
         if self.crop_px % 32:
             raise UsageError(f"crop_px must be a multiple of 32, not {self.crop_px}")
+        if self.consistency < 0 or (self.consistency > 0 and self.crop_px < LEAST_CONSISTENT_PX):
+            raise UsageError(
+                f"consistency must be 0 or more, and its crops at least {LEAST_CONSISTENT_PX} px; it is "
+                f"{self.consistency} with crops of {self.crop_px} px"
+            )
         if not 0 <= self.ema_decay < 1:
             raise UsageError(f"ema_decay must lie in [0, 1), not {self.ema_decay}")
 
@@ -85,8 +97,9 @@ def read_config(path: Path) -> TrainConfig:
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} can't be read as TOML: {error}") from error
     known = {field.name for field in fields(TrainConfig)}
-    if entries.keys() != known:
-        wrong = sorted(entries.keys() ^ known)
+    optional = {field.name for field in fields(TrainConfig) if field.default is not MISSING}
+    if not known - optional <= entries.keys() <= known:
+        wrong = sorted((entries.keys() ^ known) - (optional - entries.keys()))
         raise UsageError(
             f"{path}: unknown or missing entries: {', '.join(wrong)}; a configuration has {', '.join(sorted(known))}"
         )

@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wsi_edt.bundles import find_bundle, load_network
 from wsi_edt.errors import OutputError
 from wsi_edt.networks import HRNet, build_network
+from wsi_edt.networks.hrnet import STRIDE
 from wsi_edt.networks.normalisation import IMAGENET, normalised
 from wsi_edt.slides import ImageSlide, Slide, TileBatch, TileLoader
 from wsi_edt.training.augment import augment
@@ -33,6 +35,7 @@ CLIP_NORM = 1.0  # of the gradient
 # The last layer has no batch norm behind it: at the body's rate one step moves a map by 0.4, and the loss, which ends
 # near 0.001, climbed again after 100 steps.
 HEAD_FACTOR = 0.1
+CONSISTENT_HALO_PX = 64  # from here inwards a part's maps should not tell that it is a part
 
 
 def train(config: TrainConfig, data: Path, out: Path, *, device: str, report: Callable[[str], None]) -> Path:
@@ -56,6 +59,9 @@ def train(config: TrainConfig, data: Path, out: Path, *, device: str, report: Ca
     ]
     torch.manual_seed(config.seed)
     network = build_network(config.network).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.init:
+        network.load_state_dict(load_network(find_bundle(config.init)).state_dict())
+        network.eval()  # batch norms keep the model's statistics; all weights are trained
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = _optimizer(network, config)
     checkpoint, description = out / CHECKPOINT, config.to_json()
@@ -79,7 +85,7 @@ def train(config: TrainConfig, data: Path, out: Path, *, device: str, report: Ca
             pixels, maps, weight = (array.to(device) for array in batches.prepare(batch, step))
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config, step) * group["factor"]
-            loss = _step(network, optimizer, pixels, maps, weight)
+            loss = _step(network, optimizer, pixels, maps, weight, consistency=config.consistency)
             step += 1
             _update_average(average, network, decay=min(config.ema_decay, (1 + step) / (10 + step)))
             logged_loss += loss
@@ -156,17 +162,39 @@ def _opener(images: Sequence[LabelledImage]) -> Callable[[Path], Slide]:
 
 
 def _step(
-    network: nn.Module, optimizer: torch.optim.AdamW, pixels: Tensor, maps: Tensor, weight: Tensor
+    network: nn.Module,
+    optimizer: torch.optim.AdamW,
+    pixels: Tensor,
+    maps: Tensor,
+    weight: Tensor,
+    *,
+    consistency: float,
 ) -> float:
-    """One step of the optimiser on the squared error, averaged over all px whether asked or not; returns it."""
+    """One step of the optimiser; returns the squared error of the maps, averaged over all px whether asked or not."""
     with torch.autocast(pixels.device.type, torch.bfloat16):
         predicted = network(pixels)
-    loss = (weight * (predicted - maps) ** 2).mean()
+        error = (weight * (predicted - maps) ** 2).mean()
+        loss = error
+        if consistency:
+            loss = error + consistency * _inconsistency(network, pixels, predicted)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(network.parameters(), CLIP_NORM)
     optimizer.step()
-    return float(loss.detach())
+    return float(error.detach())
+
+
+def _inconsistency(network: nn.Module, pixels: Tensor, predicted: Tensor) -> Tensor:
+    """The mean squared difference between maps of a crop's middle alone and within the crop, over half the batch."""
+    half = -(-len(pixels) // 2)
+    side = pixels.shape[-1] - 2 * STRIDE * (pixels.shape[-1] // (5 * STRIDE))
+    first = (pixels.shape[-1] - side) // 2
+    middle = slice(first, first + side)
+    alone = network(pixels[:half, :, middle, middle])
+    inner = slice(CONSISTENT_HALO_PX, side - CONSISTENT_HALO_PX)
+    within = predicted[:half, :, middle, middle]
+    difference: Tensor = ((alone - within)[:, :, inner, inner] ** 2).mean()
+    return difference
 
 
 @torch.no_grad()
