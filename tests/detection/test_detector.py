@@ -116,7 +116,7 @@ def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: P
         return stitch(TilePeaks.concatenate(parts), grid, radius_px=bundle.decode.window_px // 2)
 
     reference = detect(512, 1, "fp32")
-    assert len(reference) > 300
+    assert len(reference) > 200  # so that the share allows one cell at least
     for tile_px, batch_size, precision in (
         (768, 1, "fp32"),
         (1024, 1, "fp32"),
