@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from tests.bundles.tiny import tiny_bundle
-from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle, load_network, model_names, read_bundle
+from wsi_edt.bundles import (
+    DEFAULT_MODEL,
+    Bundle,
+    find_bundle,
+    load_network,
+    model_names,
+    read_bundle,
+    write_description,
+)
 from wsi_edt.errors import ModelError
 
 
@@ -19,6 +27,18 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def test_description_survives(bundle: Bundle) -> None:
     assert read_bundle(bundle.directory) == bundle
     assert find_bundle(str(bundle.directory)) == bundle
+
+
+def test_stem_stride(bundle: Bundle, tmp_path: Path) -> None:
+    full = replace(bundle, directory=tmp_path.resolve(), network=replace(bundle.network, stem_stride=1))
+    write_description(full)
+    assert read_bundle(tmp_path).network.stem_stride == 1
+    # Models from before there was a choice don't state it.
+    description = tmp_path / "model.toml"
+    lines = description.read_text().splitlines()
+    description.write_text("\n".join(line for line in lines if not line.startswith("stem_stride")))
+    assert read_bundle(tmp_path) == replace(full, network=bundle.network)
+    assert bundle.network.stem_stride == 2
 
 
 def test_weights_survive_at_half_precision(bundle: Bundle) -> None:

@@ -1,13 +1,25 @@
 """`wsi-edt evaluate` as a user calls it."""
 
+import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import cv2
 import pytest
 from click.testing import CliRunner
 
+from tests.bundles.tiny import tiny_bundle
+from tests.training.sets import make_bcdata, make_shidc
+from wsi_edt.bundles import load_network, write_description
 from wsi_edt.cli.evaluate import evaluate
-from wsi_edt.errors import AnnotationError, OutputError
+from wsi_edt.errors import AnnotationError, OutputError, UsageError
+from wsi_edt.evaluation.failures import Fate, Fates, failure_picture
+from wsi_edt.training.datasets import SetSpec, read_set
+from wsi_edt.training.selection import select
+from wsi_edt.training.validation import predict
 
 PREDICTED = "class,x,y\npositive,10.0,16.0\nnegative,50.0,50.0\nnegative,90.0,90.0\n"
 TRUTH = "class,x,y\npositive,10.0,10.0\nnegative,50.0,51.0\npositive,200.0,200.0\n"
@@ -25,19 +37,90 @@ def test_scores_at_both_radii(files: tuple[str, str], tmp_path: Path) -> None:
     out = tmp_path / "scores.json"
     result = CliRunner().invoke(evaluate, [*files, "--json", str(out)], catch_exceptions=False)
     assert result.exit_code == 0
-    assert "1 image, matched within 10 px" in result.output
+    assert "1 image, matched within 10 px\n" in result.output
     lines = [line.split() for line in result.output.splitlines()]
-    # At 10 px two of three are found, at 5 px one; F1 = 2 · 2 / 6 and 2 · 1 / 6.
-    assert ["all", "3", "3", "2", "0.667", "0.667", "0.667"] in lines
-    assert ["all", "3", "3", "1", "0.333", "0.333", "0.333"] in lines
-    assert ["positive", "2", "1", "1", "1.000", "0.500", "0.667"] in lines
-    assert ["negative", "1", "2", "1", "0.500", "1.000", "0.667"] in lines
+    # At 10 px two of three are found, at 5 px one; F1 = 2 · 2 / 6 and 2 · 1 / 6. MAE and RMSE: one positive too few, one
+    # negative too many.
+    assert ["all", "3", "3", "2", "0.667", "0.667", "0.667", "0.0", "0.0"] in lines
+    assert ["all", "3", "3", "1", "0.333", "0.333", "0.333", "0.0", "0.0"] in lines
+    assert ["positive", "2", "1", "1", "1.000", "0.500", "0.667", "1.0", "1.0"] in lines
+    assert ["negative", "1", "2", "1", "0.500", "1.000", "0.667", "1.0", "1.0"] in lines
     # 1 of 3 positive instead of 2 of 3.
-    assert "Ki-67 index per image: mean absolute error 33.33 points" in result.output
+    assert "Ki-67 index per image: mean absolute error 33.33 points, bias -33.33\n" in result.output
+    assert "Ki-67 index of all cells together: found 33.3 %, true 66.7 %" in result.output
+    assert "No 95 % intervals: 1 case, and fewer than 5" in result.output
     facts = json.loads(out.read_text())
     assert [entry["radius_px"] for entry in facts["results"]] == [10.0, 5.0]
-    assert facts["results"][0]["scores"]["all"]["true_positives"] == 2
-    assert facts["radius_mpp"] is None
+    first = facts["results"][0]
+    assert first["scores"]["all"]["true_positives"] == 2
+    assert (facts["mpp"], facts["threshold"], first["radius_um"], first["intervals"]) == (None,) * 4
+    assert first["per_image"] == [
+        {
+            "image": "truth",
+            "case": "truth",
+            "all": {"matched": 2, "false": 1, "missed": 1},
+            "positive": {"matched": 1, "false": 0, "missed": 1},
+            "negative": {"matched": 1, "false": 1, "missed": 0},
+            "index_true_percent": pytest.approx(200 / 3),
+            "index_error_points": pytest.approx(-100 / 3),
+        }
+    ]
+
+
+def many(folder: Path, images: int, *, scores: bool) -> tuple[str, str]:
+    """Points of some images, each with a positive and two negative cells, and one prediction more with every image."""
+    predicted, truth = ["image,class,x,y,score"], ["image,class,x,y"]
+    for number in range(images):
+        rows = [("positive", 10, 10.5), ("negative", 40, 10.5), ("negative", 70, 10.5)]
+        truth += [f"{number},{name},{x},{y}" for name, x, y in rows]
+        rows += [("positive", 100 + 30 * extra, 90.5) for extra in range(number)]
+        predicted += [
+            f"{number},{name},{x},{y},{0.9 - 0.05 * place if scores else 1}"
+            for place, (name, x, y) in enumerate(rows)
+        ]
+    paths = folder / "predicted.csv", folder / "truth.csv"
+    for path, lines in zip(paths, (predicted, truth), strict=True):
+        path.write_text("\n".join(lines))
+    return str(paths[0]), str(paths[1])
+
+
+def test_intervals_lie_around_their_scores(tmp_path: Path) -> None:
+    out = tmp_path / "scores.json"
+    arguments = [*many(tmp_path, 6, scores=True), "--radius", "10", "--json", str(out), "--bootstrap", "200"]
+    result = CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+    assert "95 % intervals, percentiles over 200 resamples of the 6 cases" in result.output
+    (first,) = json.loads(out.read_text())["results"]
+    # 18 cells, all found, and 0 + 1 + … + 5 that are none.
+    assert first["scores"]["all"]["precision"] == pytest.approx(18 / 33)
+    low, high = first["intervals"]["scores"]["all"]["precision"]
+    assert 3 / 8 <= low < 18 / 33 < high <= 1
+    assert first["intervals"]["scores"]["all"]["recall"] == [1, 1]
+    assert first["intervals"]["index"]["bias_points"][0] > 0
+    without = CliRunner().invoke(evaluate, [*arguments, "--bootstrap", "0"], catch_exceptions=False)
+    assert "95 % intervals" not in without.output
+
+
+def test_figure_and_sweep_of_files(tmp_path: Path) -> None:
+    figure, swept = tmp_path / "scores.svg", tmp_path / "sweep.csv"
+    arguments = [*many(tmp_path, 3, scores=True), "--figure", str(figure), "--sweep", str(swept)]
+    result = CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert figure.read_bytes().startswith(b"<?xml")
+    with swept.open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["radius_px"] for row in rows} == {"10", "5"}
+    by_threshold = {row["threshold"]: row for row in rows if row["radius_px"] == "10"}
+    # Above 0.82 only the positive and one negative cell of each image.
+    assert (by_threshold["0.82"]["all_matched"], by_threshold["0.82"]["all_false"]) == ("6", "0")
+    assert float(by_threshold["0.82"]["index_found_percent"]) == pytest.approx(50)
+
+
+def test_predictions_of_one_score_have_no_sweep(tmp_path: Path) -> None:
+    arguments = [*many(tmp_path, 3, scores=False), "--sweep", str(tmp_path / "sweep.csv")]
+    result = CliRunner().invoke(evaluate, arguments)
+    assert isinstance(result.exception, UsageError)
+    assert "one score" in str(result.exception)
+    assert not (tmp_path / "sweep.csv").exists()
 
 
 def test_mpp_makes_the_radius_one_of_model_px(files: tuple[str, str]) -> None:
@@ -48,7 +131,7 @@ def test_mpp_makes_the_radius_one_of_model_px(files: tuple[str, str]) -> None:
         )
         (row,) = [line.split() for line in result.output.splitlines() if line.startswith("all")]
         assert row[3] == matched
-        assert "10 px of 0.3125 µm" in result.output
+        assert "matched within 10 px = 3.13 µm" in result.output
 
 
 def test_points_without_classes_have_one_row(tmp_path: Path) -> None:
@@ -71,3 +154,97 @@ def test_errors_are_the_users(files: tuple[str, str], tmp_path: Path) -> None:
     assert CliRunner().invoke(evaluate, [*files, "--radius", "-1"]).exit_code == 2
     assert CliRunner().invoke(evaluate, [*files, "--mpp", "0"]).exit_code == 2
     assert CliRunner().invoke(evaluate, [files[0], str(tmp_path / "missing.csv")]).exit_code == 2
+    for wrong in (["--figure", "scores.bmp"], ["--split", "test"], ["--failures", str(tmp_path / "new")], []):
+        half = files[:1] if not wrong else files
+        result = CliRunner().invoke(evaluate, [*half, *wrong])
+        assert isinstance(result.exception, UsageError), wrong
+
+
+def test_model_on_a_data_set_scores_what_its_selection_did(tmp_path: Path) -> None:
+    folder = make_bcdata(tmp_path / "bcdata", images=3)
+    draft = tiny_bundle(tmp_path / "tiny", mpp=0.25)
+    images = read_set(SetSpec(name="bcdata", folder=folder, split="validation"), Path())
+    chosen = select(predict(load_network(draft), images, mpp=0.25))
+    write_description(draft.with_decode(chosen.settings, chosen.scores))
+    arguments = ["--model", str(tmp_path / "tiny"), "--dataset", "bcdata", str(folder)]
+    out, failures = tmp_path / "scores.json", tmp_path / "failures"
+    result = CliRunner().invoke(
+        evaluate,
+        [*arguments, "--json", str(out), "--failures", str(failures), "--worst", "2"],
+        catch_exceptions=False,
+    )
+    assert result.exit_code == 0, result.output
+    assert "3 images, matched within 10 px = 2.50 µm" in result.output
+    facts = json.loads(out.read_text())
+    assert (facts["dataset"], facts["split"], facts["model"]) == ("bcdata", "validation", "tiny 1")
+    assert facts["threshold"] == chosen.settings.threshold
+    for result_json, radius in zip(facts["results"], ("10px", "5px"), strict=True):
+        assert round(result_json["scores"]["all"]["f1"], 4) == chosen.scores[f"f1_{radius}"]
+    first = facts["results"][0]
+    assert round(first["index"]["mean_absolute_error_points"], 4) == chosen.scores["index_error_points"]
+    assert round(first["scores"]["all"]["count_mae"], 4) == chosen.scores["count_mae"]
+    pictures = sorted(failures.iterdir())
+    assert [path.name[:3] for path in pictures] == ["01-", "02-"]
+    picture = cv2.imread(str(pictures[0]))
+    assert picture is not None
+    assert picture.shape[1] == 2 * 2 * 128 + 8
+
+
+def test_failures_show_what_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_bundle(tmp_path / "tiny", mpp=0.25, threshold=10.5)
+    folder = make_bcdata(tmp_path / "bcdata", images=1)
+    out, swept = tmp_path / "scores.json", tmp_path / "sweep.csv"
+    drawn: list[Fates] = []
+
+    def spy(pixels: Any, found: Fates, *, caption: str) -> Any:
+        drawn.append(found)
+        return failure_picture(pixels, found, caption=caption)
+
+    monkeypatch.setattr("wsi_edt.evaluation.failures.failure_picture", spy)
+    arguments = ["--model", str(tmp_path / "tiny"), "--dataset", "bcdata", str(folder), "--json", str(out)]
+    arguments += ["--sweep", str(swept), "--failures", str(tmp_path / "failures")]
+    CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+    (row,) = json.loads(out.read_text())["results"][0]["per_image"]
+    counted = row["all"]["matched"] + row["all"]["false"]
+    with swept.open() as file:
+        lowest = next(csv.DictReader(file))
+    assert int(lowest["all_matched"]) + int(lowest["all_false"]) > counted > 0  # the sweep starts lower
+    (marks,) = drawn
+    assert len(marks.fate) - marks.count(Fate.MISSED) == counted
+
+
+def test_splits_scale_and_partial_labels(tmp_path: Path) -> None:
+    tiny_bundle(tmp_path / "tiny", mpp=0.5)
+    folder = make_shidc(tmp_path / "shidc")  # its train split alone
+    arguments = ["--model", str(tmp_path / "tiny"), "--dataset", "shidc", str(folder)]
+    result = CliRunner().invoke(evaluate, arguments)
+    assert isinstance(result.exception, AnnotationError)  # there are no validation images
+    result = CliRunner().invoke(
+        evaluate, [*arguments, "--split", "train", "--mpp", "0.5"], catch_exceptions=False
+    )
+    assert "1 image, matched within 10 px = 5.00 µm" in result.output
+    # Of three labels one is a lymphocyte: no cell of the count.
+    (row, _) = [line.split() for line in result.output.splitlines() if line.startswith("all")]
+    assert row[1] == "2"
+    assert "The labels of 1 of 1 images are partial" in result.output
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from wsi_edt.cli.main import run_command\n"
+        "assert run_command(['evaluate', '--help']) == 0\n"
+        "heavy = {'torch', 'numpy', 'scipy', 'cv2', 'matplotlib', 'pydantic'} & sys.modules.keys()\n"
+        "assert not heavy, heavy"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=root)
+
+
+def test_files_need_no_torch(files: tuple[str, str]) -> None:
+    code = (
+        "import sys; from wsi_edt.cli.main import run_command\n"
+        f"assert run_command(['evaluate', *{files!r}]) == 0\n"
+        "assert not {'torch', 'matplotlib'} & sys.modules.keys()"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=root)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from wsi_edt.errors import UsageError
-from wsi_edt.evaluation import match_points
+from wsi_edt.evaluation import match_points, matched_in_order
 from wsi_edt.geometry import FloatArray
 
 
@@ -111,5 +111,41 @@ def test_the_number_of_pairs_does_not_depend_on_the_order() -> None:
 
 @pytest.mark.parametrize("radius_px", [-1.0, float("nan")])
 def test_a_radius_that_is_none_is_refused(radius_px: float) -> None:
-    with pytest.raises(UsageError, match="radius_px"):
-        match_points(np.zeros((1, 2)), np.zeros((1, 2)), radius_px=radius_px)
+    for match in (match_points, matched_in_order):
+        with pytest.raises(UsageError, match="radius_px"):
+            match(np.zeros((1, 2)), np.zeros((1, 2)), radius_px=radius_px)
+
+
+@given(predicted=points, truth=points, radius_px=st.sampled_from([0.0, 1.0, 3.0, 5.0, 20.0]))
+def test_in_order_every_beginning_has_a_largest_matching(
+    predicted: list[tuple[int, int]], truth: list[tuple[int, int]], radius_px: float
+) -> None:
+    found, cells = np.array(predicted, np.float64), np.array(truth, np.float64)
+    enlarges = matched_in_order(found, cells, radius_px=radius_px)
+    sizes = [most_pairs(found[:count], cells, radius_px) for count in range(1, len(found) + 1)]
+    assert np.cumsum(enlarges).tolist() == sizes
+
+
+def test_in_order_agrees_on_a_crowd() -> None:
+    # More predictions than cells, everything within reach of many: searches run far and fail often.
+    rng = np.random.default_rng(1)
+    truth, predicted = rng.uniform(0, 120, (150, 2)), rng.uniform(0, 120, (400, 2))
+    enlarges = matched_in_order(predicted, truth, radius_px=12.0)
+    assert enlarges.dtype == np.bool_
+    for count in (1, 60, 140, 180, 250, 400):
+        assert enlarges[:count].sum() == len(match_points(predicted[:count], truth, radius_px=12.0))
+    assert enlarges.sum() == 150  # every cell in the end, so that most searches have failed
+
+
+def test_in_order_an_earlier_prediction_makes_room_but_keeps_its_place() -> None:
+    # The first can take either cell, the second only the first one's: both count. A third finds nothing left.
+    truth = np.array([[0.0, 0.0], [4.0, 0.0]])
+    predicted = np.array([[2.0, 0.0], [-2.0, 0.0], [1.0, 0.0]])
+    assert matched_in_order(predicted, truth, radius_px=2.0).tolist() == [True, True, False]
+    assert matched_in_order(predicted[::-1].copy(), truth, radius_px=2.0).tolist() == [True, False, True]
+
+
+def test_in_order_nothing_to_match() -> None:
+    none, some = np.zeros((0, 2)), np.zeros((3, 2))
+    assert matched_in_order(none, some, radius_px=1.0).tolist() == []
+    assert matched_in_order(some, none, radius_px=1.0).tolist() == [False] * 3

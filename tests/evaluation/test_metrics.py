@@ -1,5 +1,6 @@
 """Scores against hand-counted cases and against all assignments."""
 
+import json
 from itertools import product
 
 import numpy as np
@@ -84,7 +85,10 @@ def test_no_scores_by_class_where_there_are_no_classes(unclassed_side: str) -> N
     assert scores.positive is None
     assert scores.negative is None
     assert scores.index_error is None
-    assert scores.to_json()["scores"] == {"all": scores.all.to_json()}
+    assert list(scores.by_class) == ["all"]
+    facts = scores.to_json()
+    assert list(facts["scores"]) == ["all"]
+    assert facts["index"] is None
 
 
 def test_nothing_found_still_has_scores_by_class() -> None:
@@ -147,18 +151,29 @@ def test_scores_with_ignored_points_equal_the_best_of_all_assignments(
 
 
 def test_json_has_the_numbers() -> None:
-    found = cells((5, 5, POSITIVE), (30, 5, NEGATIVE))
-    facts = score_images([(found, found)], radius_px=5.0).to_json()
+    found = cells((5, 5, POSITIVE), (30, 5, NEGATIVE), (60, 5, NEGATIVE))
+    truth = cells((5, 5, POSITIVE), (30, 5, NEGATIVE))
+    facts = json.loads(json.dumps(score_images([(found, truth)], radius_px=5.0).to_json()))
     assert facts["radius_px"] == 5.0
-    assert facts["index_error_points"] == 0.0
-    assert facts["scores"] == {
-        name: {
-            "true_positives": n,
-            "false_positives": 0,
-            "false_negatives": 0,
-            "precision": 1.0,
-            "recall": 1.0,
-            "f1": 1.0,
-        }
-        for name, n in (("all", 2), ("positive", 1), ("negative", 1))
+    assert facts["scores"]["all"] == {
+        "true_positives": 2,
+        "false_positives": 1,
+        "false_negatives": 0,
+        "precision": pytest.approx(2 / 3),
+        "recall": 1.0,
+        "f1": pytest.approx(0.8),
+        "count_mae": 1.0,
+        "count_rmse": 1.0,
     }
+    assert facts["scores"]["positive"]["count_mae"] == 0.0
+    assert facts["scores"]["negative"]["f1"] == pytest.approx(2 / 3)
+    # 1 of 3 instead of 1 of 2; one image has no spread.
+    assert facts["index"] == {
+        "mean_absolute_error_points": pytest.approx(50 / 3),
+        "bias_points": pytest.approx(-50 / 3),
+        "lower_limit_of_agreement_points": None,
+        "upper_limit_of_agreement_points": None,
+        "pooled_found_percent": pytest.approx(100 / 3),
+        "pooled_true_percent": 50.0,
+    }
+    assert facts["intervals"] is None

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from wsi_edt.errors import ModelError
 from wsi_edt.networks import NetworkSpec, build_network, folded
@@ -50,10 +51,10 @@ def test_parameters(width: int, millions: float, mga: bool) -> None:
     assert found / 1e6 == pytest.approx(millions, abs=0.06)
 
 
-def lively_network(maps: int = 3) -> nn.Module:
+def lively_network(maps: int = 3, *, stem_stride: int = 2) -> nn.Module:
     """A small network whose batch norms have seen something, so that folding has work to do."""
     torch.manual_seed(0)
-    network = build_network(NetworkSpec("m_hrnet", 18, maps))
+    network = build_network(NetworkSpec("m_hrnet", 18, maps, stem_stride=stem_stride))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.0)
@@ -70,8 +71,9 @@ def test_maps_have_the_images_size(maps: int) -> None:
         assert network(torch.zeros(2, 3, 64, 96)).shape == (2, maps, 64, 96)
 
 
-def test_folded_gives_the_same_maps() -> None:
-    network = lively_network().double()
+@pytest.mark.parametrize("stem_stride", [2, 1])
+def test_folded_gives_the_same_maps(stem_stride: int) -> None:
+    network = lively_network(stem_stride=stem_stride).double()
     x = torch.randn(1, 3, 96, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     plain = folded(network)
     assert not [m for m in plain.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -97,6 +99,33 @@ def test_last_layer_runs_in_its_own_precision() -> None:
     assert maps.dtype == torch.float32
     # bfloat16 has 8 bits: rounded maps would equal themselves after a round trip through it.
     assert not torch.equal(maps, maps.bfloat16().float())
+
+
+def gflop(stem_stride: int) -> float:
+    """Of one tile of 512 px, counted on a sixteenth of it: two for each multiplication of convolutions."""
+    network = build_network(NetworkSpec("m_hrnet", 18, 3, stem_stride=stem_stride)).eval()
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 3, 128, 128))
+    return counter.get_total_flops() * 16 / 1e9
+
+
+def test_full_resolution_costs_a_fifth_more() -> None:
+    # The design's own count: 39 GFLOP, and 20 % more at full resolution. A body at 1/2 would cost four times as much.
+    assert gflop(2) == pytest.approx(39, abs=1)
+    assert gflop(1) / gflop(2) == pytest.approx(1.2, abs=0.03)
+
+
+def test_full_resolution_layer_sees_every_px() -> None:
+    for architecture in ("m_hrnet", "hrnet"):
+        network = build_network(NetworkSpec(architecture, 18, 1, stem_stride=1))
+        with torch.inference_mode():
+            assert network.stem[0](torch.zeros(1, 3, 32, 64)).shape == (1, 64, 32, 64)
+            assert network.stem(torch.zeros(1, 3, 32, 64)).shape == (1, 64, 8, 16)
+
+
+def test_unknown_stride() -> None:
+    with pytest.raises(ModelError, match="no stem of stride 4; known are 2, 1"):
+        NetworkSpec("m_hrnet", 18, 3, stem_stride=4)
 
 
 @pytest.mark.parametrize(

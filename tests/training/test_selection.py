@@ -1,24 +1,29 @@
-"""Settings are chosen on validation images, and a checkpoint becomes a model with them."""
-
-from dataclasses import replace
-from pathlib import Path
+"""Settings are chosen on validation images: cells are found, the index is unbiased, and what is left of it elsewhere."""
 
 import numpy as np
-from click.testing import CliRunner
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.training.sets import make_bcdata
-from tests.training.test_trainer import CONFIG
-from wsi_edt.bundles import read_bundle
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.cli.bundle import bundle
-from wsi_edt.cli.evaluate import evaluate
-from wsi_edt.maps import edt_map
-from wsi_edt.training import train
-from wsi_edt.training.selection import select
-from wsi_edt.training.validation import PredictedImage
+from wsi_edt.errors import UsageError
+from wsi_edt.maps import DecodeSettings, decode, edt_map
+from wsi_edt.training.selection import (
+    THRESHOLDS,
+    WINDOWS_PX,
+    ThresholdCounts,
+    best_place,
+    select,
+    separate_cells,
+    threshold_counts,
+)
+from wsi_edt.training.validation import PredictedImage, score
+
+MAPS = ("positive", "negative", "nucleus")
+POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS
 
 
-def image(name: str, seed: int, false_peak: float) -> PredictedImage:
+def image(name: str, seed: int, false_peak: float, case: str = "") -> PredictedImage:
     """Ideal maps of 20 positive and 20 negative cells 14 px apart or more, and as many false peaks of that height."""
     places = np.random.default_rng(seed).permutation(100)[:60]
     x, y = (places % 10) * 20.0 + 10.5, (places // 10) * 20.0 + 10.5
@@ -27,8 +32,9 @@ def image(name: str, seed: int, false_peak: float) -> PredictedImage:
         maps[number] = edt_map(np.column_stack([x[which], y[which]]), (200, 200), max_distance_px=60)
     false = edt_map(np.column_stack([x[40:], y[40:]]), (200, 200), max_distance_px=60)
     maps[1] = np.maximum(maps[1], false_peak * false)
-    class_id = np.repeat([CellClass.POSITIVE, CellClass.NEGATIVE], 20).astype(np.uint8)
-    return PredictedImage(name, maps, Cells(x[:40].copy(), y[:40].copy(), np.ones(40, np.float32), class_id))
+    class_id = np.repeat([POSITIVE, NEGATIVE], 20).astype(np.uint8)
+    truth = Cells(x[:40].copy(), y[:40].copy(), np.ones(40, np.float32), class_id)
+    return PredictedImage(name, case or name, maps, truth)
 
 
 def test_threshold_lies_above_the_false_peaks() -> None:
@@ -36,7 +42,7 @@ def test_threshold_lies_above_the_false_peaks() -> None:
     assert 0.35 <= chosen.settings.threshold < 1
     assert chosen.settings.evidence in ("max", "sum")  # the nucleus map is empty
     assert chosen.scores["f1_10px"] == chosen.scores["f1_5px_positive"] == 1
-    assert chosen.scores["index_error_points"] == 0
+    assert chosen.scores["index_error_points"] == chosen.scores["index_bias_points"] == 0
 
 
 def test_left_out_score_is_not_the_chosen_ones() -> None:
@@ -46,21 +52,134 @@ def test_left_out_score_is_not_the_chosen_ones() -> None:
     # b, scored at a threshold of at least 0.15 chosen without it: 40 cells, 20 false ones.
     expected = 2 * 120 / (2 * 120 + 20)
     assert abs(chosen.scores["f1_10px_left_out"] - expected) < 1e-4
+    # 20 of 60 positive there instead of 20 of 40, and nothing wrong in the others.
+    assert abs(chosen.scores["index_error_points_left_out"] - (50 - 100 / 3) / 3) < 1e-4
 
 
-def test_checkpoint_to_model_to_scores(tmp_path: Path) -> None:
-    make_bcdata(tmp_path / "data" / "bcdata")
-    config = replace(CONFIG, steps=1, checkpoint_steps=1, validate_on=())
-    checkpoint = train(config, tmp_path / "data", tmp_path / "run", device="cpu", report=lambda line: None)
-    out = tmp_path / "models" / "mine"
-    options = [str(checkpoint), "--data", str(tmp_path / "data"), "--out", str(out), "--version", "7"]
-    made = CliRunner().invoke(bundle, options, catch_exceptions=False)
-    assert made.exit_code == 0, made.output
-    written = read_bundle(out)
-    written.verify()
-    assert (written.name, written.version, written.mpp) == ("mine", "7", 0.25)
-    dataset = ["--model", str(out), "--dataset", "bcdata", str(tmp_path / "data" / "bcdata")]
-    scored = CliRunner().invoke(evaluate, dataset, catch_exceptions=False)
-    assert scored.exit_code == 0, scored.output
-    assert "2 images, matched within 10 px of 0.25 µm" in scored.output
-    assert f"{written.scores['f1_10px']:.3f}" in scored.output
+def test_cases_are_left_out_whole() -> None:
+    # b and c are one case: neither says how high the other's false peaks are.
+    images = [image("a", 0, 0.15), image("b", 1, 0.5, "bc"), image("c", 2, 0.5, "bc")]
+    chosen = select(images)
+    assert chosen.scores["f1_10px"] == 1
+    assert abs(chosen.scores["f1_10px_left_out"] - 2 * 120 / (2 * 120 + 40)) < 1e-4
+    alone = select([image("b", 1, 0.5, "bc"), image("c", 2, 0.5, "bc")])
+    assert not [name for name in alone.scores if name.endswith("left_out")]
+
+
+def test_scores_are_those_of_validation() -> None:
+    rng = np.random.default_rng(5)
+    images = []
+    for number in range(3):
+        clean = image(str(number), number, 0.3)
+        noisy = clean.maps + rng.uniform(0, 0.6, clean.maps.shape).astype(np.float32)
+        noisy[:, :100] *= 0.5
+        images.append(PredictedImage(clean.name, clean.case, noisy, clean.truth))
+    chosen = select(images)
+    for radius_px in (10.0, 5.0):
+        found = score(images, chosen.settings, radius_px=radius_px)
+        assert found.positive is not None and found.index_error is not None
+        assert 0 < found.all.f1 < 1
+        assert chosen.scores[f"f1_{radius_px:.0f}px"] == round(found.all.f1, 4)
+        assert chosen.scores[f"f1_{radius_px:.0f}px_positive"] == round(found.positive.f1, 4)
+    assert chosen.scores["index_error_points"] == round(score(images, chosen.settings).index_error or 0, 4)
+
+
+def counted(*candidates: tuple[int, int, int, int, int, int]) -> ThresholdCounts:
+    """Candidates that find, in two images of 100 positive and 100 negative cells each, that many cells.
+
+    (positive matched, false, negative matched, false) in the first image, (positive, negative matched) in the second.
+    """
+    counts = np.zeros((2, len(candidates), 2, 3, 3), np.int64)
+    for number, (positive, false_positive, negative, false_negative, positive_2, negative_2) in enumerate(
+        candidates
+    ):
+        for place, (p, fp, n, fn) in enumerate(
+            ((positive, false_positive, negative, false_negative), (positive_2, 0, negative_2, 0))
+        ):
+            by_class = [(p, fp, 100 - p), (n, fn, 100 - n)]
+            counts[:, number, place, 0] = np.sum(by_class, axis=0)
+            counts[:, number, place, 1:] = by_class
+    return ThresholdCounts(("a", "b"), has_classes=True, counts=counts)
+
+
+def test_of_equally_good_settings_the_index_decides() -> None:
+    best = (90, 0, 80, 0, 90, 80)  # F1 0.919, index 52.9 % instead of 50 %
+    level = (85, 0, 85, 0, 85, 85)  # the same cells in all, index 50 %
+    worse = (84, 0, 84, 0, 84, 84)  # F1 0.913, unbiased too
+    assert best_place(counted(best, level)) == 1
+    assert best_place(counted(level, best)) == 0
+    assert best_place(counted((91, 0, 81, 0, 91, 81), worse)) == 0  # F1 0.925: too far away
+    # Opposite errors of two images cancel, in their mean and in all cells together.
+    assert best_place(counted(best, (90, 0, 80, 0, 80, 90))) == 1
+
+
+def test_without_classes_f1_decides() -> None:
+    biased, level = (90, 0, 82, 0, 90, 80), (85, 0, 85, 0, 85, 85)
+    table = counted(level, biased)
+    assert best_place(table) == 0
+    assert best_place(ThresholdCounts(table.cases, has_classes=False, counts=table.counts)) == 1
+
+
+def test_models_of_one_map() -> None:
+    images = []
+    for name, seed, false_peak in (("a", 0, 0.25), ("b", 1, 0.35)):
+        classed = image(name, seed, false_peak)
+        truth = Cells(classed.truth.x, classed.truth.y, classed.truth.score, np.full(40, NUCLEUS, np.uint8))
+        images.append(PredictedImage(name, name, classed.maps[:2].max(axis=0)[None], truth))
+    chosen = select(images)
+    assert (chosen.settings.maps, chosen.settings.evidence) == (("nucleus",), "nucleus")
+    assert 0.35 <= chosen.settings.threshold < 1
+    assert set(chosen.scores) == {"f1_10px", "f1_5px", "count_mae", "f1_10px_left_out", "f1_5px_left_out"}
+    assert chosen.scores["f1_5px"] == 1
+
+
+def test_models_of_two_maps() -> None:
+    three = image("a", 0, 0.25)
+    chosen = select([PredictedImage("a", "a", three.maps[:2], three.truth)])
+    assert chosen.settings.maps == ("positive", "negative")
+    assert chosen.scores["f1_10px_negative"] == 1
+
+
+def test_no_images_no_choice() -> None:
+    with pytest.raises(UsageError, match="no images"):
+        select([])
+
+
+@given(
+    seed=st.integers(0, 10_000), levels=st.sampled_from([4, 20, 1000]), window_px=st.sampled_from(WINDOWS_PX)
+)
+def test_a_threshold_is_a_filter_of_what_a_lower_one_finds(seed: int, levels: int, window_px: int) -> None:
+    # Few levels make plateaus and equal peaks, and scores that equal thresholds.
+    maps = np.random.default_rng(seed).integers(0, levels, (3, 40, 50)).astype(np.float32) / np.float32(
+        levels
+    )
+    for evidence in ("max", "sum", "nucleus"):
+        low = decode(maps, DecodeSettings(MAPS, evidence, window_px, THRESHOLDS[0]))
+        for threshold in THRESHOLDS[::8]:
+            found = decode(maps, DecodeSettings(MAPS, evidence, window_px, threshold))
+            kept = low.score > threshold
+            for name in ("x", "y", "score", "class_id"):
+                np.testing.assert_array_equal(getattr(found, name), getattr(low, name)[kept])
+
+
+def test_threshold_counts_are_those_of_each_threshold() -> None:
+    images = [image("a", 0, 0.25), image("b", 1, 0.35)]
+    settings = DecodeSettings(MAPS, "sum", 21, THRESHOLDS[0])
+    table = threshold_counts(images, lambda one: one.predicted(settings))
+    for threshold in (0.2, 0.3, 0.5):
+        expected = score(images, DecodeSettings(MAPS, "sum", 21, threshold), radius_px=5.0)
+        counts = table.counts[1, THRESHOLDS.index(threshold)].sum(axis=0)
+        for place, one in enumerate((expected.all, expected.positive, expected.negative)):
+            assert one is not None
+            assert counts[place].tolist() == [one.true_positives, one.false_positives, one.false_negatives]
+
+
+def test_separate_maps_count_a_nucleus_once_per_class() -> None:
+    maps = np.zeros((3, 60, 60), np.float32)
+    maps[0, 10, 10], maps[1, 10, 12] = 0.9, 0.5  # one nucleus that both maps show
+    maps[1, 40, 40], maps[0, 40, 20] = 0.6, 0.03  # a negative one, and one below every threshold
+    predicted = PredictedImage("a", "a", maps, Cells.empty())
+    cells = separate_cells(predicted, window_px=11)
+    rows = zip(cells.x.tolist(), cells.y.tolist(), cells.class_id.tolist(), strict=True)
+    assert sorted(rows) == [(10.5, 10.5, POSITIVE), (12.5, 10.5, NEGATIVE), (40.5, 40.5, NEGATIVE)]
+    assert len(predicted.predicted(DecodeSettings(MAPS, "max", 11, 0.04))) == 2

@@ -1,31 +1,25 @@
 """Targets: what is asked where, and that a crop never changes them."""
 
-from pathlib import Path
+import math
+from typing import get_args
 
 import numpy as np
 import pytest
+import shapely
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from tests.training.sets import labelled_image
 from wsi_edt.geometry import Window
-from wsi_edt.training.augment import augment
-from wsi_edt.training.datasets import LabelledImage
-from wsi_edt.training.targets import NEAR_PX, image_max_distance, window_targets
+from wsi_edt.maps import edt_map
+from wsi_edt.training.datasets import Labelled, LabelledImage
+from wsi_edt.training.targets import NEAR_PX, Target, image_max_distance, window_targets
 
-
-def image_of(
-    dataset: str, points: list[tuple[float, float]], classes: list[int], side: int = 256
-) -> LabelledImage:
-    return LabelledImage(
-        Path(f"{dataset}.png"),
-        dataset,
-        np.full((side, side, 3), 200, np.uint8),
-        0.25,
-        np.array(points, np.float64).reshape(-1, 2),
-        np.array(classes, np.uint8),
-    )
+TARGETS: tuple[Target, ...] = get_args(Target)
 
 
 def test_each_class_has_its_map_and_nucleus_has_all() -> None:
-    image = image_of("glioma", [(50.5, 60.5), (100.5, 120.5)], [1, 0])
+    image = labelled_image("glioma", [(50.5, 60.5), (100.5, 120.5)], [1, 0])
     targets = window_targets(image, Window(0, 0, 128, 128), mpp=0.25, max_distance_px=100)
     assert [float(targets.maps[c, 60, 50]) for c in range(3)] == [1, 0, 1]
     assert [float(targets.maps[c, 120, 100]) for c in range(3)] == [0, 1, 1]
@@ -42,9 +36,8 @@ def test_each_class_has_its_map_and_nucleus_has_all() -> None:
     ],
 )
 def test_where_the_labels_are_trusted(dataset: str, at_point: list[int], far: list[int]) -> None:
-    targets = window_targets(
-        image_of(dataset, [(64.5, 64.5)], [2]), Window(0, 0, 128, 128), mpp=0.25, max_distance_px=100
-    )
+    image = labelled_image(dataset, [(64.5, 64.5)], [2])
+    targets = window_targets(image, Window(0, 0, 128, 128), mpp=0.25, max_distance_px=100)
     assert targets.weight[:, 64, 64].tolist() == at_point
     assert targets.weight[:, 64, 64 + NEAR_PX].tolist() == at_point
     assert targets.weight[:, 64, 64 + NEAR_PX + 1].tolist() == far
@@ -52,39 +45,163 @@ def test_where_the_labels_are_trusted(dataset: str, at_point: list[int], far: li
     assert targets.maps[:2].max() == 0
 
 
-def test_a_crop_never_changes_its_target() -> None:
+def test_maps_come_as_they_are_named() -> None:
+    image = labelled_image("bcdata", [(50.5, 60.5), (100.5, 120.5)], [1, 0])
+    window = Window(0, 0, 128, 128)
+    whole = window_targets(image, window, mpp=0.25, max_distance_px=100)
+    some = window_targets(image, window, mpp=0.25, max_distance_px=100, names=("nucleus", "positive"))
+    assert np.array_equal(some.maps, whole.maps[[2, 0]])
+    assert np.array_equal(some.weight, whole.weight[[2, 0]])
+
+
+@pytest.mark.parametrize(
+    ("target", "by_hand"),
+    [  # the value 4 px from a lone cell, by the paper's formulas
+        ("edt", 1 / (4 ** (10 * 4 / 100 + 0.5) + 1)),
+        ("idt", 1 / 5),
+        ("fidt", 1 / (4 ** (0.02 * 4 + 0.75) + 1)),
+        ("density", math.exp(-(4**2) / (2 * 4.0**2))),
+    ],
+)
+def test_kinds_of_maps(target: Target, by_hand: float) -> None:
+    image = labelled_image("glioma", [(64.5, 64.5)], [1])
+    window = Window(0, 0, 128, 128)
+    maps = window_targets(image, window, mpp=0.25, max_distance_px=100, target=target).maps
+    assert maps.dtype == np.float32
+    assert maps[0, 64, 64] == pytest.approx(1, abs=1e-4)
+    assert maps[0, 64, 68] == pytest.approx(by_hand, abs=1e-4)
+    assert maps[0, 60, 64] == pytest.approx(by_hand, abs=1e-4)
+    assert maps[1].max() == 0
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("max_distance_px", [20.0, 80.0])
+def test_a_crop_never_changes_its_target(target: Target, max_distance_px: float) -> None:
     rng = np.random.default_rng(0)
-    image = image_of("shidc", rng.uniform(0, 256, (60, 2)).tolist(), rng.integers(0, 3, 60).tolist())
-    whole = window_targets(image, Window(0, 0, 256, 256), mpp=0.25, max_distance_px=80)
+    image = labelled_image("shidc", rng.uniform(0, 256, (60, 2)).tolist(), rng.integers(0, 3, 60).tolist())
+    whole = window_targets(
+        image, Window(0, 0, 256, 256), mpp=0.25, max_distance_px=max_distance_px, target=target
+    )
     for x, y in ((0, 0), (37, 91), (128, 128), (200, 3)):
-        crop = window_targets(image, Window(x, y, 56, 48), mpp=0.25, max_distance_px=80)
-        assert np.array_equal(crop.maps, whole.maps[:, y : y + 48, x : x + 56])
+        crop = window_targets(
+            image, Window(x, y, 56, 48), mpp=0.25, max_distance_px=max_distance_px, target=target
+        )
+        # Density adds up in the order of the points, the others take the largest.
+        assert np.allclose(
+            crop.maps, whole.maps[:, y : y + 48, x : x + 56], atol=1e-6 * (target == "density")
+        )
         assert np.array_equal(crop.weight, whole.weight[:, y : y + 48, x : x + 56])
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.floats(5, 250), st.floats(5, 250)), min_size=3, max_size=9),
+    st.sampled_from([0.2, 0.25, 0.3125]),
+    st.integers(-20, 150),
+    st.integers(-20, 150),
+    st.sampled_from(["glioma", "shidc", "uw"]),
+)
+def test_nothing_is_asked_outside_a_region(
+    outline: list[tuple[float, float]], mpp: float, left: int, top: int, dataset: str
+) -> None:
+    region = shapely.MultiPoint(outline).convex_hull
+    assume(region.area > 1)
+    rng = np.random.default_rng(0)
+    marked = rng.uniform(0, 256, (40, 2))
+    marked = marked[shapely.contains_xy(region, marked[:, 0], marked[:, 1])]
+    classes = rng.integers(0, 3, len(marked)).tolist()
+    inside = labelled_image(dataset, marked.tolist(), classes, region=region)
+    everywhere = labelled_image(dataset, marked.tolist(), classes)
+    window = Window(left, top, 96, 80)
+
+    def targets(image: LabelledImage, where: Window) -> tuple[np.ndarray, np.ndarray]:
+        found = window_targets(image, where, mpp=mpp, max_distance_px=80)
+        return found.maps, found.weight
+
+    maps, weight = targets(inside, window)
+    free_maps, free_weight = targets(everywhere, window)
+    assert np.array_equal(maps, free_maps)
+    x = (left + np.arange(96) + 0.5) * mpp / 0.25
+    y = (top + np.arange(80) + 0.5) * mpp / 0.25
+    grid_x, grid_y = np.meshgrid(x, y)
+    held = shapely.contains_xy(region, grid_x, grid_y)
+    off_the_outline = shapely.distance(region.boundary, shapely.points(grid_x, grid_y)) > 1e-6
+    assert (weight[:, ~held & off_the_outline] == 0).all()
+    assert np.array_equal(weight[:, held & off_the_outline], free_weight[:, held & off_the_outline])
+    # A crop of the window is asked the same.
+    crop_maps, crop_weight = targets(inside, Window(left + 13, top + 7, 40, 32))
+    assert np.array_equal(crop_weight, weight[:, 7:39, 13:53])
+    assert np.array_equal(crop_maps, maps[:, 7:39, 13:53])
 
 
 def test_max_distance_of_one_field_by_hand() -> None:
     # 640 px at 0.25 µm/px are one field of 512 px at 0.3125; one point in a corner leaves the far one 511·√2 px away.
-    image = image_of("bcdata", [(0.5, 0.5)], [1], side=640)
+    image = labelled_image("bcdata", [(0.5, 0.5)], [1], side=640)
     assert image_max_distance(image, model_mpp=0.3125) == 150
-    # A lattice of points 16 px apart leaves no px farther than 12: clamped from below.
+    assert image_max_distance(image, model_mpp=0.3125, clamp=False) == pytest.approx(511 * math.sqrt(2))
+    # A lattice of points 16 px apart, 12.8 at 0.3125 µm/px, leaves no px farther than 10: clamped from below.
     lattice = [(float(x), float(y)) for x in range(8, 640, 16) for y in range(8, 640, 16)]
+    image = labelled_image("bcdata", lattice, [1] * len(lattice), side=640)
+    assert image_max_distance(image, model_mpp=0.3125) == 60
+    assert 6 < image_max_distance(image, model_mpp=0.3125, clamp=False) < 10
+
+
+def test_max_distance_without_cells_gives_empty_maps() -> None:
+    image = labelled_image("bcdata", [], [])
+    for clamp in (True, False):
+        distance = image_max_distance(image, model_mpp=0.25, clamp=clamp)
+        targets = window_targets(image, Window(0, 0, 64, 64), mpp=0.25, max_distance_px=distance)
+        assert targets.maps.max() == 0
+
+
+def test_max_distance_is_of_the_region_alone() -> None:
+    """A lattice of points in the region's box; the rest of the image has none, since nobody looked there."""
+    lattice = [(float(x), float(y)) for x in range(100, 200, 16) for y in range(100, 200, 16)]
+    image = labelled_image(
+        "qupath", lattice, [1] * len(lattice), side=640, region=shapely.box(92, 92, 204, 204)
+    )
+    assert image_max_distance(image, model_mpp=0.25, clamp=False) < 16
     assert (
-        image_max_distance(image_of("bcdata", lattice, [1] * len(lattice), side=640), model_mpp=0.3125) == 60
+        image_max_distance(labelled_image("qupath", lattice, [1] * len(lattice), side=640), model_mpp=0.25)
+        == 150
     )
 
 
-def test_augmentation_turns_image_and_maps_together() -> None:
-    # A black disc on white, and the target of its centre: after any augmentation the darkest place is where the map peaks.
-    image = np.full((64, 64, 3), 230, np.uint8)
-    image[8:19, 38:49] = 20
+def test_the_papers_target_of_a_whole_field() -> None:
+    """One 512×512 image without clamping is Eq. 6 with max(DT) of that image."""
+    rng = np.random.default_rng(1)
+    positions = rng.uniform(0, 512, (30, 2))
+    image = labelled_image("uw", positions.tolist(), [2] * 30, side=512, mpp=0.5)
+    distance = image_max_distance(image, model_mpp=0.5, clamp=False)
+    columns, rows = np.meshgrid(np.arange(512), np.arange(512))
+    pixels = np.floor(positions)
+    brute = np.min([np.hypot(columns - x, rows - y) for x, y in pixels], axis=0)
+    assert distance == pytest.approx(brute.max(), abs=1e-3)
+    found = window_targets(
+        image, Window(0, 0, 512, 512), mpp=0.5, max_distance_px=distance, names=("nucleus",)
+    )
+    expected = 1 / (brute ** (10 * brute / brute.max() + 0.5) + 1)
+    expected[expected < 0.01] = 0
+    assert np.allclose(found.maps[0], expected, atol=1e-4)
+    assert np.allclose(found.maps[0], edt_map(positions, (512, 512), max_distance_px=distance))
+
+
+def test_the_unified_map_of_the_paper_by_configuration() -> None:
+    """With nuclei = "everywhere" BCData teaches one map of all its cells."""
+    image = labelled_image("bcdata", [(64.5, 64.5)], [1])
+    stated = LabelledImage(
+        image.path,
+        image.dataset,
+        image.case,
+        image.pixels,
+        image.mpp,
+        image.points,
+        image.class_id,
+        image.classes,
+        Labelled.EVERYWHERE,
+    )
     targets = window_targets(
-        image_of("glioma", [(43.5, 13.5)], [1], 64), Window(0, 0, 64, 64), mpp=0.25, max_distance_px=60
+        stated, Window(0, 0, 128, 128), mpp=0.25, max_distance_px=100, names=("nucleus",)
     )
-    places = set()
-    for seed in range(40):
-        turned, turned_targets = augment(image, targets, np.random.default_rng(seed))
-        row, column = np.unravel_index(turned_targets.maps[0].argmax(), (64, 64))
-        assert turned[row - 3 : row + 4, column - 3 : column + 4].max() < 110
-        assert turned_targets.weight.shape == targets.weight.shape
-        places.add((int(row), int(column)))
-    assert len(places) == 8  # all eight flips and turns occur
+    assert targets.weight.shape == (1, 128, 128)
+    assert (targets.weight == 1).all()

@@ -1,166 +1,255 @@
-"""The trainer learns, continues from a kill as if nothing had happened, and refuses another configuration's folder."""
+"""The trainer learns, continues from a kill as if nothing had happened, and says in one sentence why it can't go on."""
 
 import csv
-from dataclasses import replace
-from itertools import islice
+import errno
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+import wsi_edt.training.trainer
 from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata
 from wsi_edt.bundles import load_network
-from wsi_edt.errors import ModelError, UsageError
-from wsi_edt.training import TrainConfig, read_config, train
-from wsi_edt.training.checkpoint import read_trained
-from wsi_edt.training.datasets import read_dataset
-from wsi_edt.training.sampling import WindowSampler
-from wsi_edt.training.trainer import _inconsistency, learning_rate
+from wsi_edt.errors import ModelError, OutputError
+from wsi_edt.networks import HRNet, NetworkSpec, build_network
+from wsi_edt.training import TrainConfig, train
+from wsi_edt.training.batches import BatchMaker
+from wsi_edt.training.checkpoint import best_f1, read_trained
+from wsi_edt.training.material import read_material
+from wsi_edt.training.progress import Silence
 
-CONFIG = TrainConfig(
-    architecture="m_hrnet",
-    width=18,
-    mpp=0.25,
-    weights={"bcdata": 1.0},
-    steps=4,
-    batch_size=2,
-    crop_px=64,
-    learning_rate=1e-3,
-    weight_decay=0.01,
-    warmup_steps=2,
-    scale_jitter=0.2,
-    ema_decay=0.9,
-    validate_on=("bcdata",),
-    checkpoint_steps=2,
-    seed=1,
+CONFIG = TrainConfig.model_validate(
+    {
+        "mpp": 0.25,
+        "schedule": {
+            "steps": 4,
+            "epoch_steps": 2,
+            "batch_size": 2,
+            "crop_px": 64,
+            "learning_rate": 1e-3,
+            "warmup_steps": 2,
+            "ema_decay": 0.9,
+        },
+        "sets": [{"name": "bcdata", "weight": 1.0}],
+    }
 )
+
+
+def changed(**sections: object) -> TrainConfig:
+    """`CONFIG` with other values: whole entries, or some of a section's."""
+    entries = CONFIG.model_dump()
+    for name, value in sections.items():
+        entries[name] = (entries[name] or {}) | value if isinstance(value, dict) else value
+    return TrainConfig.model_validate(entries)
 
 
 class KilledError(Exception):
     pass
 
 
+class Killer(Silence):
+    """Ends the training at the first note that begins so: when an epoch is validated, and not yet stored."""
+
+    def __init__(self, beginning: str) -> None:
+        self._beginning = beginning
+
+    def note(self, line: str) -> None:
+        if line.startswith(self._beginning):
+            raise KilledError
+
+
+def small_network(spec: NetworkSpec) -> HRNet:
+    """The network of another width than any model has: all that it is made of, and a twentieth of the weights."""
+    return HRNet(4, maps=spec.maps, mga=spec.architecture == "m_hrnet", stem_stride=spec.stem_stride)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_networks() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wsi_edt.training.trainer, "build_network", small_network)
+        yield
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    make_bcdata(folder / "bcdata")
+    make_bcdata(folder / "bcdata", images=1)
     return folder
 
 
-def test_continues_as_if_never_killed(data: Path, tmp_path: Path) -> None:
-    lines: list[str] = []
-    whole = train(CONFIG, data, tmp_path / "whole", device="cpu", report=lines.append)
-    assert any("bcdata F1" in line for line in lines)
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training that nothing disturbed."""
+    return train(CONFIG, data, tmp_path_factory.mktemp("whole")).parent
 
-    def killing(line: str) -> None:
-        if line.startswith("step 2:"):
-            raise KilledError
 
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return [row | {"seconds": ""} for row in csv.DictReader(file)]
+
+
+def test_continues_as_if_never_killed(
+    data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Killed before anything is stored: the same command begins anew, with the logs' rows forgotten.
     with pytest.raises(KilledError):
-        train(CONFIG, data, tmp_path / "killed", device="cpu", report=killing)
-    continued: list[str] = []
-    resumed = train(CONFIG, data, tmp_path / "killed", device="cpu", report=continued.append)
-    assert continued[0] == "continuing from step 2 of 4"
-    expected, found = load_file(whole), load_file(resumed)
-    assert expected.keys() == found.keys()
-    for name in expected:
-        assert torch.equal(expected[name], found[name]), name
+        train(CONFIG, data, tmp_path, watcher=Killer("step 2"))
+    assert (tmp_path / "log.csv").exists()
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+
+    # Killed between the best weights and the checkpoint, at the last step.
+    save = wsi_edt.training.trainer.save_checkpoint
+
+    def killing(*arguments: object, step: int, **named: object) -> None:
+        if step == 4:
+            raise KilledError
+        save(*arguments, step=step, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(wsi_edt.training.trainer, "save_checkpoint", killing)
+        with pytest.raises(KilledError):
+            train(CONFIG, data, tmp_path)
+    assert read_trained(tmp_path / "checkpoint.safetensors").step == 2
+
+    train(CONFIG, data, tmp_path)
+    for name in ("checkpoint.safetensors", "best.safetensors"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes(), name
+    for name in ("log.csv", "validation.csv"):
+        assert rows(tmp_path / name) == rows(whole / name)
+    pictures = sorted(path.name for path in (whole / "predictions").iterdir())
+    assert pictures == ["0-bcdata-0.png"]
+    picture = Path("predictions") / pictures[0]
+    assert (tmp_path / picture).read_bytes() == (whole / picture).read_bytes()
 
 
-def test_refuses_another_configurations_folder(data: Path, tmp_path: Path) -> None:
-    short = replace(CONFIG, steps=1, checkpoint_steps=1, validate_on=())
-    train(short, data, tmp_path, device="cpu", report=lambda line: None)
-    with pytest.raises(ModelError, match="belongs to another configuration"):
-        train(replace(short, seed=2), data, tmp_path, device="cpu", report=lambda line: None)
+def test_what_a_training_leaves(whole: Path) -> None:
+    assert [row["step"] for row in rows(whole / "log.csv")] == ["2", "4"]
+    validated = rows(whole / "validation.csv")
+    assert [row["step"] for row in validated] == ["2", "4"]
+    best = read_trained(whole / "best.safetensors")
+    f1 = best_f1(whole / "best.safetensors", config=CONFIG)
+    assert f1 == max(float(row["f1"]) for row in validated)
+    assert [float(row["f1"]) for row in validated].index(f1) == best.step // 2 - 1
+    last = read_trained(whole / "checkpoint.safetensors")
+    assert last.step == 4
+    assert last.weights.keys() == best.weights.keys()
+    assert TrainConfig.from_json(last.provenance.configuration) == CONFIG
+    (one,) = last.provenance.sets
+    assert (one.name, one.images, one.positive, one.negative, one.neither) == ("bcdata", 1, 5, 7, 0)
+
+
+def test_batches_depend_on_seed_and_step_alone(data: Path) -> None:
+    def batches(config: TrainConfig, first_step: int) -> list[tuple[np.ndarray, ...]]:
+        maker = BatchMaker(config, read_material(config, data))
+        return [
+            tuple(part.numpy() for part in (batch.images, batch.maps, batch.weight))
+            for batch in maker.batches(first_step)
+        ]
+
+    whole, later, other = batches(CONFIG, 0), batches(CONFIG, 3), batches(changed(seed=2), 0)
+    assert [batch[0].shape for batch in whole] == [(2, 64, 64, 3)] * 4
+    assert whole[0][1].shape == whole[0][2].shape == (2, 3, 64, 64)
+    assert all(np.array_equal(a, b) for a, b in zip(whole[3], later[0], strict=True))
+    assert not np.array_equal(whole[0][0], other[0][0])
+    assert not np.array_equal(whole[0][0], whole[1][0])
+
+
+def test_refuses_another_configurations_folder(data: Path, whole: Path) -> None:
+    with pytest.raises(ModelError, match=r"another configuration \(seed was 1, is 2\); train into an empty"):
+        train(changed(seed=2), data, whole)
+    with pytest.raises(ModelError, match=r"\(schedule\.steps was 4, is 5\)"):
+        train(changed(schedule={"steps": 5}), data, whole)
 
 
 def test_loss_falls(data: Path, tmp_path: Path) -> None:
-    config = replace(CONFIG, steps=80, checkpoint_steps=80, validate_on=(), learning_rate=3e-3)
-    train(config, data, tmp_path, device="cpu", report=lambda line: None)
-    with (tmp_path / "log.csv").open() as file:
-        losses = [float(row["loss"]) for row in csv.DictReader(file)]
-    assert len(losses) == 4
-    assert losses[-1] < 0.6 * losses[0], losses
+    schedule = {"steps": 40, "epoch_steps": 40, "learning_rate": 1e-2}
+    same_colours = {"stain": 0.0, "hue": 0.0, "gamma": 0.0, "blur": 0.0, "sharpen": 0.0, "jpeg": 0.0}
+    train(changed(schedule=schedule, validation=(), augmentation=same_colours), data, tmp_path)
+    losses = [float(row["loss"]) for row in rows(tmp_path / "log.csv")]
+    assert len(losses) == 2
+    assert losses[1] < 0.8 * losses[0], losses  # 0.57 to 0.7 for three seeds
+    assert not (tmp_path / "best.safetensors").exists()  # nothing was validated
 
 
-def test_windows_depend_on_seed_and_number_alone(data: Path) -> None:
-    images = read_dataset("bcdata", data / "bcdata", "train")
-    sampler = WindowSampler(images, {"bcdata": 1.0}, 0.25, 64, 0.2, seed=3)
-    first = list(islice(sampler.requests(), 20))
-    assert list(islice(sampler.requests(7), 13)) == first[7:]
-    assert len({request.window for request in first}) > 15
-    assert all(0.25 / 1.2 <= request.mpp <= 0.25 * 1.2 for request in first)
-
-
-def test_learning_rate_by_hand() -> None:
-    config = replace(CONFIG, steps=102, warmup_steps=2, learning_rate=0.1)
-    # Warm-up in two steps, the cosine's half way at step 52, its end at step 102.
-    assert [round(learning_rate(config, step), 6) for step in (0, 1, 2, 52, 102)] == [
-        0.05,
-        0.1,
-        0.1,
-        0.05,
-        0.0,
-    ]
-
-
-def test_starts_from_a_model_and_keeps_its_norms(data: Path, tmp_path: Path) -> None:
+def test_starts_from_a_model_and_keeps_its_norms(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wsi_edt.training.trainer, "build_network", build_network)
     model = tiny_bundle(tmp_path / "model")
-    config = replace(
-        CONFIG,
+    config = changed(
         init=str(model.directory),
-        consistency=50.0,
-        crop_px=256,
-        steps=1,
-        batch_size=1,
-        validate_on=(),
+        loss={"consistency": 50.0},
+        schedule={"crop_px": 256, "steps": 1, "batch_size": 1, "frozen_norms": True},
+        validation=(),
     )
-    trained = read_trained(train(config, data, tmp_path / "run", device="cpu", report=lambda line: None))
-    changed = 0
+    trained = read_trained(train(config, data, tmp_path / "run"))
+    moved = 0
     for name, value in load_network(model).state_dict().items():
         same = torch.equal(value, trained.weights[name])
         if "running_" in name or "num_batches" in name:
             assert same, name
-        changed += not same
-    assert changed > 100
+        moved += not same
+    assert moved > 100
+    assert trained.provenance.started_from.startswith("tiny version 1, sha256 ")
+    assert trained.provenance.started_from.endswith("(MIT)")
 
 
-class FarSighted(torch.nn.Module):
-    """A network that sees how much white a whole image has, and one px of it: maps depend on all that a crop holds."""
+def test_refuses_a_model_of_another_kind(data: Path, tmp_path: Path) -> None:
+    model = tiny_bundle(tmp_path / "model")
+    config = changed(init=str(model.directory), network={"stem_stride": 1})
+    with pytest.raises(
+        ModelError, match=r"tiny is m_hrnet of width 18 and stem stride 2 .* asks for .* stem stride 1"
+    ):
+        train(config, data, tmp_path / "run")
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + x.mean(dim=(2, 3), keepdim=True)
+
+def test_a_loss_that_is_no_number_stops(data: Path, tmp_path: Path) -> None:
+    config = changed(schedule={"learning_rate": 1e30, "epoch_steps": 4})
+    with pytest.raises(ModelError, match=r"no number any more by step 4; lower schedule\.learning_rate"):
+        train(config, data, tmp_path)
+    assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
-def test_inconsistency_by_hand() -> None:
-    # A crop of 320 px that is 1 at its outermost px row alone: mean 1 / 320. Its middle part of 192 px is all 0.
-    pixels = torch.zeros(2, 3, 320, 320)
-    pixels[:, :, 0] = 1
-    network = FarSighted()
-    assert float(_inconsistency(network, pixels, network(pixels))) == pytest.approx((1 / 320) ** 2)
-    assert float(_inconsistency(torch.nn.Identity(), pixels, pixels)) == 0
+def full_disk(handle: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    "prepare",
     [
-        ("steps = 0", "steps must be above 0"),
-        ("crop_px = 100", "multiple of 32"),
-        ("colour = 1", "unknown or missing entries: colour"),
-        ("consistency = -1.0", "consistency must be 0 or more"),
-        ('validate_on = ["nonesuch"]', "no data set is called nonesuch"),
-        ("steps = [", "can't be read as TOML"),
+        pytest.param(lambda out, patch: out.write_text("a file"), id="no folder"),
+        pytest.param(lambda out, patch: patch.setattr(os, "fsync", full_disk), id="full disk"),
     ],
 )
-def test_wrong_configuration(tmp_path: Path, change: str, says: str) -> None:
-    shipped = Path(__file__).parents[2] / "workflows/shipped_model/train.toml"
-    lines = shipped.read_text().splitlines()
-    assert read_config(shipped).network.width == 18
-    name = change.split(" = ")[0]
-    changed = [change if line.startswith(f"{name} = ") else line for line in lines]
-    path = tmp_path / "train.toml"
-    path.write_text("\n".join(changed if changed != lines else [change, *lines]))
-    with pytest.raises(UsageError, match=says):
-        read_config(path)
+def test_what_cannot_be_written_is_one_sentence(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prepare: Callable[[Path, pytest.MonkeyPatch], None],
+) -> None:
+    out = tmp_path / "run"
+    prepare(out, monkeypatch)
+    with pytest.raises(OutputError, match=r"run.*(File exists|No space left on device); .*--out"):
+        train(changed(schedule={"steps": 1}), data, out)
+
+
+def test_gpu_determinism_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic
+    with wsi_edt.training.trainer._deterministic("cuda"):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.backends.cudnn.deterministic
+    assert (torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic) == before
+
+
+@pytest.mark.gpu
+def test_trains_on_a_gpu(data: Path, tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    one, other = (train(CONFIG, data, tmp_path / name, device="cuda") for name in ("one", "other"))
+    expected, found = load_file(one), load_file(other)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)

@@ -11,7 +11,7 @@ from typing import Any
 
 import tomlkit
 
-from wsi_edt.errors import ModelError, WsiEdtError
+from wsi_edt.errors import ModelError, UnknownModelError, WsiEdtError
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import NetworkSpec, Normalisation
 
@@ -83,13 +83,13 @@ class Bundle:
 
 
 def find_bundle(name_or_folder: str) -> Bundle:
-    """The shipped model of that name, or the model in that folder; ModelError where there is none."""
+    """The shipped model of that name, or the model in that folder; UnknownModelError where there is none."""
     folders = [Path(name_or_folder), *(folder / name_or_folder for folder in MODEL_FOLDERS)]
     for folder in folders:
         if (folder / DESCRIPTION).is_file():
             return read_bundle(folder)
     known = ", ".join(model_names()) or "none"
-    raise ModelError(
+    raise UnknownModelError(
         f"no model {name_or_folder!r}: it is neither a folder with a {DESCRIPTION} nor one of the shipped models ({known})"
     )
 
@@ -110,7 +110,13 @@ def read_bundle(folder: Path) -> Bundle:
             directory=folder.resolve(),
             name=entries["name"],
             version=entries["version"],
-            network=NetworkSpec(network["architecture"], network["width"], len(maps)),
+            # Models from before the stem had a choice of strides don't state one: it was 2.
+            network=NetworkSpec(
+                network["architecture"],
+                network["width"],
+                len(maps),
+                stem_stride=network.get("stem_stride", 2),
+            ),
             normalisation=Normalisation(tuple(model_input["mean"]), tuple(model_input["std"])),
             mpp=float(model_input["mpp"]),
             halo_px=model_input["halo_px"],
@@ -137,7 +143,11 @@ def write_description(bundle: Bundle) -> None:
         "sha256": bundle.sha256,
         "licence": bundle.licence,
         "counts": bundle.counts,
-        "network": {"architecture": bundle.network.architecture, "width": bundle.network.width},
+        "network": {
+            "architecture": bundle.network.architecture,
+            "width": bundle.network.width,
+            "stem_stride": bundle.network.stem_stride,
+        },
         "input": {
             "mpp": bundle.mpp,
             "halo_px": bundle.halo_px,

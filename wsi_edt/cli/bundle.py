@@ -13,7 +13,7 @@ import click
     "--data",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that holds the data sets; their validation images choose evidence, window and threshold.",
+    help="Folder that holds the data sets: the images that weren't trained on choose evidence, window and threshold.",
 )
 @click.option(
     "--out",
@@ -22,19 +22,43 @@ import click
     help="Folder of the model; its name becomes the model's.",
 )
 @click.option(
-    "--validate-on", default="bcdata", show_default=True, help="The set whose validation images choose."
+    "--fold",
+    "folds",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint of a cross-validation, once for each of its folds: the settings are chosen on what they held out.",
 )
 @click.option("--version", default="1", show_default=True, help="The model's version.")
 @click.option("--halo-px", default=64, show_default=True, help="px at a tile's edge whose maps aren't used.")
-def bundle(checkpoint: Path, data: Path, out: Path, validate_on: str, version: str, halo_px: int) -> None:
-    """Make a model of the training state CHECKPOINT: half-precision weights and their description.
+@click.option("--overwrite-card", is_flag=True, help="Write README.md anew where there is one.")
+def bundle(
+    checkpoint: Path,
+    data: Path,
+    out: Path,
+    folds: tuple[Path, ...],
+    version: str,
+    halo_px: int,
+    overwrite_card: bool,
+) -> None:
+    """Make a model of a training's CHECKPOINT (checkpoint.safetensors, or best.safetensors beside it).
 
-    How maps become cells (evidence, window, threshold) is chosen on validation images, which the training didn't see; the
-    description holds the scores there. Write the model card, README.md, beside them.
+    It writes half-precision weights, their description, and a draft of the model card, README.md: training data with their
+    licences, the command, the scores. Complete it by hand; a card that is there stays.
+
+    How maps become cells (evidence, window, threshold) is chosen on images that weren't trained on: the sets under
+    [[validation]] in the training's configuration, or with --fold those that the folds of a cross-validation held out.
     """
     from wsi_edt.training.bundling import bundle_checkpoint
 
-    made = bundle_checkpoint(checkpoint, data, out, validate_on=validate_on, version=version, halo_px=halo_px)
+    made = bundle_checkpoint(
+        checkpoint,
+        data,
+        out,
+        folds=folds,
+        version=version,
+        halo_px=halo_px,
+        overwrite_card=overwrite_card,
+    )
     click.echo(f"{made.directory}: {made.decode}")
     for name, value in made.scores.items():
         click.echo(f"  {name:24} {value:.4f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -13,25 +14,72 @@ import click
     "--data",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that holds each data set, as it is distributed, in a folder of its name.",
+    help="Folder that holds the data sets' folders.",
 )
 @click.option(
     "--out",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the checkpoint and the log go. A training that was stopped continues from here.",
+    help="Where checkpoints, logs and pictures go. A training that was stopped continues from here.",
+)
+@click.option(
+    "--init",
+    metavar="MODEL",
+    help="Start from this model (a shipped one's name, or a folder), not from random weights.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-def train(config: Path, data: Path, out: Path, device: str) -> None:
+def train(config: Path, data: Path, out: Path, init: str | None, device: str) -> None:
     """Train a network as the TOML file CONFIG says.
 
-    The same command continues a training that was stopped. `wsi-edt bundle` makes a model of the checkpoint.
-    """
+    The same command continues a training that was stopped or killed; it loses one epoch at most. `wsi-edt bundle` makes a
+    model of the checkpoint.
+
+    Every entry of CONFIG has a default, the shipped model's recipe, so that it need hold no more than what to train on;
+    here, a lab's own nuclei, marked in QuPath:
+
+    \b
+        [[sets]]
+        name = "ours"
+        format = "qupath"
+        weight = 1.0
+        [[validation]]
+        name = "ours_too"
+        format = "qupath"
+
+    \b
+    init, seed, mpp   the model to start from, the seed, µm/px
+    [network]         architecture m_hrnet or hrnet, width 18, 32 or 48,
+                      stem_stride 2 or 1
+    [maps]            names of positive, negative, nucleus;
+                      target edt, idt, fidt or density; clamp
+    [loss]            cell_weight, consistency
+    [augmentation]    scale, stain, hue, gamma, blur, sharpen, jpeg, turns;
+                      0 turns one off
+    [schedule]        steps, epoch_steps, batch_size, crop_px,
+                      learning_rate, warmup_steps, decay cosine or step,
+                      weight_decay, ema_decay, frozen_norms
+    [[sets]]          what is trained on: name, format, folder, weight,
+                      split, mpp, classes, nuclei
+    [[validation]]    what chooses the best state and the decoding:
+                      the same without weight
+    [folds]           count, index: one fold of a cross-validation by case
+
+    workflows/shipped_model/train.toml has every entry with its default and what it does.
+
+    \b
+    OUT then holds
+      checkpoint.safetensors    the state after the last epoch
+      best.safetensors          the weights with the best F1 on [[validation]]
+      log.csv, validation.csv   losses and scores; tensorboard/ has them too
+      predictions/              pictures of annotated cells, found cells and
+                                the evidence for them
+    """  # noqa: D301 - click's own mark for lines that stay as they are
     from wsi_edt.detection import resolve_device
     from wsi_edt.training import read_config
     from wsi_edt.training import train as run_training
+    from wsi_edt.training.progress import progress_on
 
-    checkpoint = run_training(
-        read_config(config), data, out, device=resolve_device(device), report=click.echo
-    )
+    settings = read_config(config, init=init)
+    with progress_on(sys.stdout) as watcher:
+        checkpoint = run_training(settings, data, out, device=resolve_device(device), watcher=watcher)
     click.echo(f"{checkpoint} is ready for `wsi-edt bundle`")

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.evaluation.matching import Points, match_points
+from wsi_edt.evaluation.bootstrap import Intervals, bootstrap
+from wsi_edt.evaluation.matching import Points
+from wsi_edt.evaluation.outcomes import CLASSES, ClassOutcomes, CountArray, Outcomes, tell_classes
+from wsi_edt.evaluation.statistics import ImageSums, Statistics
+
+# Figures by the names that JSON gives them; `Statistics` has them under the same names, or under these.
+RATIOS = ("precision", "recall", "f1")
+COUNT_ERRORS = ("count_mae", "count_rmse")
+INDEX_FIGURES = {
+    "mean_absolute_error_points": "index_mae",
+    "bias_points": "index_bias",
+    "lower_limit_of_agreement_points": "index_lower",
+    "upper_limit_of_agreement_points": "index_upper",
+    "pooled_found_percent": "index_found",
+    "pooled_true_percent": "index_true",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ class DetectionScore:
         """2 · precision · recall / (precision + recall), in [0, 1]; 0 without a match."""
         return 2 * self.true_positives / max(self.predicted + self.truth, 1)
 
-    def to_json(self) -> dict[str, int | float]:
+    def to_json(self) -> dict[str, float | None]:
         """The counts and the ratios."""
         return {
             "true_positives": self.true_positives,
@@ -63,7 +78,7 @@ class DetectionScore:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ImageScores:
     """How well the cells of a set of images were found at one radius.
 
@@ -73,9 +88,9 @@ class ImageScores:
     images : how many images there are
     all : whatever their class
     positive, negative : of one class; None where predictions or truth have no classes
-    count_mae, count_rmse : mean absolute and root mean square error of the images' numbers of cells
-    index_error : mean absolute error of the images' Ki-67 index in percentage points, over the images that
-        have true cells; None where there are no classes
+    statistics : ratios, counting errors and index errors, all of shape () or (3,); those by class and of the index mean
+        nothing where there are no classes
+    intervals : of the statistics; None where none were asked for or the cases are too few
     """
 
     radius_px: float
@@ -83,21 +98,62 @@ class ImageScores:
     all: DetectionScore
     positive: DetectionScore | None
     negative: DetectionScore | None
-    count_mae: float
-    count_rmse: float
-    index_error: float | None
+    statistics: Statistics
+    intervals: Intervals | None
+
+    @property
+    def by_class(self) -> dict[str, DetectionScore]:
+        """The scores that there are, by their names in `CLASSES`."""
+        scores = zip(CLASSES, (self.all, self.positive, self.negative), strict=True)
+        return {name: score for name, score in scores if score is not None}
+
+    @property
+    def has_index(self) -> bool:
+        """Whether there is a Ki-67 index to compare: there are classes, and an image with cells."""
+        return self.positive is not None and bool(np.isfinite(self.statistics.index_mae))
+
+    @property
+    def count_mae(self) -> float:
+        """Mean absolute error of the images' numbers of cells."""
+        return float(self.statistics.count_mae[0])
+
+    @property
+    def count_rmse(self) -> float:
+        """Root mean square error of the images' numbers of cells."""
+        return float(self.statistics.count_rmse[0])
+
+    @property
+    def index_error(self) -> float | None:
+        """Mean absolute error of the images' Ki-67 index in percentage points; None where there is none."""
+        return float(self.statistics.index_mae) if self.has_index else None
 
     def to_json(self) -> dict[str, object]:
         """All of it, as JSON can hold it."""
-        classes = {"all": self.all, "positive": self.positive, "negative": self.negative}
-        return {
-            "radius_px": self.radius_px,
-            "images": self.images,
-            "scores": {name: score.to_json() for name, score in classes.items() if score is not None},
-            "count_mae": self.count_mae,
-            "count_rmse": self.count_rmse,
-            "index_error_points": self.index_error,
+        classes = {
+            name: score.to_json() | _by_name(self.statistics, COUNT_ERRORS, CLASSES.index(name))
+            for name, score in self.by_class.items()
         }
+        facts: dict[str, object] = {"radius_px": self.radius_px, "images": self.images, "scores": classes}
+        facts["index"] = _by_name(self.statistics, INDEX_FIGURES) if self.has_index else None
+        facts["intervals"] = None
+        if self.intervals is not None:
+            facts["intervals"] = {
+                "level_percent": 95,
+                "resamples": self.intervals.resamples,
+                "cases": self.intervals.cases,
+                "scores": {
+                    name: self._interval((*RATIOS, *COUNT_ERRORS), CLASSES.index(name))
+                    for name in self.by_class
+                },
+                "index": self._interval(INDEX_FIGURES) if self.has_index else None,
+            }
+        return facts
+
+    def _interval(self, names: Iterable[str], place: int | None = None) -> dict[str, object]:
+        assert self.intervals is not None
+        ends = (_by_name(end, names, place) for end in (self.intervals.low, self.intervals.high))
+        low, high = ends
+        return {name: [low[name], high[name]] for name in low}
 
 
 def score_points(
@@ -112,13 +168,13 @@ def score_points(
     ignored : (K, 2) points of things that are no cells but may be found without harm, one prediction each
         (SHIDC's lymphocytes); a match with a cell comes first
     """
-    matches = len(match_points(predicted, truth, radius_px=radius_px))
-    excused = matches
-    if ignored is not None and len(ignored):
-        # A largest matching with the cells grows into a largest one with both kinds of points without giving
-        # a cell up (augmenting paths never do): what the second has in addition are predictions to ignore.
-        excused = len(match_points(predicted, np.concatenate([truth, ignored]), radius_px=radius_px))
-    return DetectionScore(matches, len(predicted) - excused, len(truth) - matches)
+    outcomes = ClassOutcomes.of(
+        _cells_at(predicted),
+        truth,
+        ignored=np.zeros((0, 2)) if ignored is None else ignored,
+        radius_px=radius_px,
+    )
+    return _detection_score(outcomes.counts((-np.inf,))[0])
 
 
 def score_images(
@@ -136,56 +192,58 @@ def score_images(
     ignored : for each image, the (K, 2) points that predictions may meet without harm, see `score_points`
     """
     ignored = [np.zeros((0, 2))] * len(images) if ignored is None else ignored
-    scores: dict[CellClass | None, list[DetectionScore]] = {}
-    for class_id in (None, CellClass.POSITIVE, CellClass.NEGATIVE):
-        scores[class_id] = [
-            score_points(
-                _points(found, class_id), _points(truth, class_id), radius_px=radius_px, ignored=spots
-            )
-            for (found, truth), spots in zip(images, ignored, strict=True)
-        ]
-    errors = np.array([score.predicted - score.truth for score in scores[None]], dtype=np.float64)
-    positive, negative = scores[CellClass.POSITIVE], scores[CellClass.NEGATIVE]
-    has_classes = _has_classes([truth for _, truth in images]) and _has_classes(
-        [found for found, _ in images]
-    )
-    return ImageScores(
+    numbers = [str(number) for number in range(len(images))]
+    outcomes = Outcomes.of_images(
+        [(found, truth, spots) for (found, truth), spots in zip(images, ignored, strict=True)],
         radius_px=radius_px,
-        images=len(images),
-        all=sum(scores[None], DetectionScore()),
-        positive=sum(positive, DetectionScore()) if has_classes else None,
-        negative=sum(negative, DetectionScore()) if has_classes else None,
-        count_mae=float(np.abs(errors).mean()) if len(errors) else 0.0,
-        count_rmse=float(np.sqrt(np.square(errors).mean())) if len(errors) else 0.0,
-        index_error=_index_error(positive, negative) if has_classes else None,
+        names=numbers,
+        cases=numbers,
+        has_classes=all(tell_classes(side) for side in zip(*images, strict=True)),
     )
+    return score_outcomes(outcomes)
 
 
-def _points(cells: Cells, class_id: CellClass | None) -> Points:
-    """The cells' (x, y), of one class or of all."""
-    points = np.stack([cells.x, cells.y], axis=1)
-    return points if class_id is None else points[cells.class_id == class_id]
+def score_outcomes(outcomes: Outcomes, *, threshold: float = -np.inf, resamples: int = 0) -> ImageScores:
+    """The score of predictions that are matched already.
 
-
-def _has_classes(parts: Sequence[Cells]) -> bool:
-    """Whether any of the cells has a class; no cells at all might have had one."""
-    classes = np.concatenate([part.class_id for part in parts]) if parts else np.zeros(0, np.uint8)
-    return len(classes) == 0 or bool(np.any(classes != CellClass.NUCLEUS))
-
-
-def _index_error(positive: Sequence[DetectionScore], negative: Sequence[DetectionScore]) -> float | None:
-    """The mean absolute error of the Ki-67 index, in points, over images with true cells; None without any.
-
-    An image in which nothing was found counts as 0 %: leaving it out would flatter.
+    Parameters
+    ----------
+    outcomes : of all predictions
+    threshold : only predictions with a score above it count
+    resamples : of the bootstrap that gives the intervals; 0 gives none
     """
-    found = np.array([[p.predicted, n.predicted] for p, n in zip(positive, negative, strict=True)]).reshape(
-        -1, 2
+    counts = outcomes.counts((threshold,))[0]
+    sums = ImageSums.of(counts)
+    scores = [_detection_score(counts[:, place].sum(axis=0)) for place in range(len(CLASSES))]
+    return ImageScores(
+        radius_px=outcomes.radius_px,
+        images=len(outcomes.images),
+        all=scores[0],
+        positive=scores[1] if outcomes.has_classes else None,
+        negative=scores[2] if outcomes.has_classes else None,
+        statistics=sums.statistics(),
+        intervals=bootstrap(sums, outcomes.cases, resamples=resamples),
     )
-    truth = np.array([[p.truth, n.truth] for p, n in zip(positive, negative, strict=True)]).reshape(-1, 2)
-    scored = truth.sum(axis=1) > 0
-    if not scored.any():
-        return None
-    found, truth = found[scored], truth[scored]
-    found_index = 100.0 * found[:, 0] / np.maximum(found.sum(axis=1), 1)
-    truth_index = 100.0 * truth[:, 0] / truth.sum(axis=1)
-    return float(np.abs(found_index - truth_index).mean())
+
+
+def _detection_score(counts: CountArray) -> DetectionScore:
+    """The score of (3,) counts: matched, false, missed."""
+    return DetectionScore(*counts.tolist())
+
+
+def _cells_at(points: Points) -> Cells:
+    """Nuclei of no class at those points (N, 2)."""
+    x, y = np.asarray(points, np.float64).reshape(-1, 2).T.copy()
+    return Cells(x, y, np.ones(len(x), np.float32), np.full(len(x), CellClass.NUCLEUS, np.uint8))
+
+
+def _by_name(
+    statistics: Statistics, names: Iterable[str], place: int | None = None
+) -> dict[str, float | None]:
+    """Figures under the names that JSON gives them; None where there is none."""
+    figures = {}
+    for name in names:
+        value = getattr(statistics, INDEX_FIGURES.get(name, name))
+        value = float(value if place is None else value[place])
+        figures[name] = value if np.isfinite(value) else None
+    return figures

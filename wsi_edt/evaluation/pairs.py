@@ -13,9 +13,17 @@ from wsi_edt.evaluation.records import POINTS_SUFFIXES, points_stem, points_suff
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImagePair:
-    """One image's predicted and true cells, in px of one frame."""
+    """One image's predicted and true cells.
+
+    Attributes
+    ----------
+    image : its name
+    case : images of one case (a patient, a slide) have one name; where nothing is known of cases, the image's own
+    predicted, truth : in px of one frame
+    """
 
     image: str
+    case: str
     predicted: Cells
     truth: Cells
 
@@ -56,7 +64,7 @@ def _pair_files(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
     found, cells = read_points(predicted), read_points(truth)
     if len(found) == len(cells) == 1:
         ((image, true_cells),) = cells.items()
-        return (ImagePair(image, next(iter(found.values())), true_cells),)
+        return (ImagePair(image, image, next(iter(found.values())), true_cells),)
     if found and cells and not found.keys() & cells.keys():
         raise AnnotationError(
             f"{predicted} and {truth} have no image in common: {next(iter(found))!r} in one, "
@@ -64,7 +72,9 @@ def _pair_files(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
         )
     nothing = Cells.empty()
     images = dict.fromkeys([*cells, *found])
-    return tuple(ImagePair(image, found.get(image, nothing), cells.get(image, nothing)) for image in images)
+    return tuple(
+        ImagePair(image, image, found.get(image, nothing), cells.get(image, nothing)) for image in images
+    )
 
 
 def _files_by_stem(folder: Path) -> dict[str, Path]:

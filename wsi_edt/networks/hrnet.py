@@ -165,19 +165,24 @@ class HRNet(nn.Module):
     ----------
     width : channels of the finest branch; the others have 2, 4 and 8 times as many
     maps : output maps
-    mga : whether the stem's first layer (3 → 64, stride 2) is the multi-scale gradient aggregation
+    mga : whether the stem's first layer (3 → 64) is the multi-scale gradient aggregation
+    stem_stride : of that layer, 2 or 1; at 1 it sees full resolution, and two layers behind it, not one, halve
     theta : of its difference convolutions
     """
 
-    def __init__(self, width: int, *, maps: int, mga: bool, theta: float = THETA) -> None:
+    def __init__(
+        self, width: int, *, maps: int, mga: bool, stem_stride: int = 2, theta: float = THETA
+    ) -> None:
         super().__init__()
         first = (
-            MGA(3, STEM_CHANNELS, stride=2, theta=theta)
+            MGA(3, STEM_CHANNELS, stride=stem_stride, theta=theta)
             if mga
-            else nn.Conv2d(3, STEM_CHANNELS, 3, 2, 1, bias=False)
+            else nn.Conv2d(3, STEM_CHANNELS, 3, stem_stride, 1, bias=False)
         )
+        halving = 1 if stem_stride == 2 else 2  # layers: stage 1 works at 1/4
         self.stem = nn.Sequential(
-            ConvNorm(first, STEM_CHANNELS), conv_norm(STEM_CHANNELS, STEM_CHANNELS, stride=2)
+            ConvNorm(first, STEM_CHANNELS),
+            *(conv_norm(STEM_CHANNELS, STEM_CHANNELS, stride=2) for _ in range(halving)),
         )
         wide = STEM_CHANNELS * BOTTLENECK_EXPANSION
         self.stage1 = nn.Sequential(

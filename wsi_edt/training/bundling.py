@@ -1,55 +1,163 @@
-"""From a checkpoint to a model that runs: half-precision weights, settings chosen on validation images, scores."""
+"""From a checkpoint to a model that runs: half-precision weights, settings chosen on held-out images, scores, a card."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from wsi_edt.bundles import Bundle, load_network, write_bundle, write_description
-from wsi_edt.networks import IMAGENET
-from wsi_edt.training.checkpoint import read_trained
+from wsi_edt.bundles.bundle import CARD
+from wsi_edt.errors import UsageError
+from wsi_edt.export.atomic import write_atomically
+from wsi_edt.networks import IMAGENET, HRNet, build_network
+from wsi_edt.training.card import draft_card
+from wsi_edt.training.checkpoint import Trained, read_trained
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.datasets import SETS, read_dataset
+from wsi_edt.training.datasets import LabelledImage
+from wsi_edt.training.material import validation_images
 from wsi_edt.training.selection import select
-from wsi_edt.training.validation import VALIDATION_DECODE, predict
+from wsi_edt.training.validation import PredictedImage, predict, settings_for
 
 COUNTS = (
     "nuclei as a BCData-style tumour count would: tumour-cell nuclei, positive and negative; it does not tell tumour from "
     "stroma by region"
 )
+COUNTS_NUCLEI = "nuclei of any kind, without a class: no Ki-67 index follows from them"
 
 
 def bundle_checkpoint(
-    checkpoint: Path, data: Path, out: Path, *, validate_on: str, version: str, halo_px: int
+    checkpoint: Path,
+    data: Path,
+    out: Path,
+    *,
+    folds: Sequence[Path] = (),
+    version: str = "1",
+    halo_px: int = 64,
+    overwrite_card: bool = False,
 ) -> Bundle:
-    """Write the model of a checkpoint's averaged weights into `out` and return it.
+    """Write the model of a checkpoint's averaged weights into `out`, with a draft of its card, and return it.
 
-    The settings are chosen, and the scores measured, with the half-precision weights that are written.
+    The settings are chosen, and the scores measured, with half-precision weights, as they are written.
+
+    Parameters
+    ----------
+    checkpoint : of the model
+    data : the folder that holds the sets' folders
+    out : the model's folder; its name becomes the model's
+    folds : checkpoints of all folds of a cross-validation: the settings are chosen on what each of them held out; without
+        them on the images that the checkpoint's own configuration validates on
+    version, halo_px : of the model
+    overwrite_card : whether a card that is there is written anew
+
+    Raises
+    ------
+    UsageError
+        where no image was held out, or the folds aren't one whole cross-validation of such models
+    ModelError
+        for a checkpoint that can't be read
     """
     trained = read_trained(checkpoint)
-    config = TrainConfig.from_json(trained.description)
-    images = read_dataset(validate_on, data / validate_on, "validation")
-    licences = ", ".join(f"{name}: {SETS[name].licence}" for name in config.weights)
+    config = TrainConfig.from_json(trained.provenance.configuration)
+    held_out = _from_folds(config, folds, data) if folds else _from_validation(config, checkpoint, data)
     draft = Bundle(
         directory=out,
-        name=out.name,
+        name=out.resolve().name,
         version=version,
-        network=config.network,
+        network=config.spec,
         normalisation=IMAGENET,
         mpp=config.mpp,
         halo_px=halo_px,
-        decode=VALIDATION_DECODE,
+        decode=settings_for(config.maps.names),
         sha256="",
-        counts=COUNTS,
-        licence=f"research use only; trained on {licences}",
+        counts=COUNTS if "positive" in config.maps.names else COUNTS_NUCLEI,
+        licence=f"research use only; {trained.provenance.licences}",
         training={
-            "configuration": trained.description,
+            "configuration": trained.provenance.configuration,
             "steps": str(trained.step),
-            "settings_chosen_on": f"{validate_on} validation, {len(images)} images",
+            "started_from": trained.provenance.started_from,
+            "settings_chosen_on": held_out.words,
         },
         scores={},
     )
     written = write_bundle(draft, trained.weights)
-    selection = select(predict(load_network(written), images, mpp=config.mpp))
+    predicted = held_out.predicted or predict(load_network(written), held_out.images, mpp=config.mpp)
+    selection = select(predicted)
     chosen = written.with_decode(selection.settings, selection.scores)
     write_description(chosen)
+    card, options = out / CARD, "".join(f" --fold FOLD-{number}" for number in range(len(folds)))
+    command = f"wsi-edt bundle RUN/{checkpoint.name} --data DATA --out {chosen.name}{options}"
+    if overwrite_card or not card.exists():
+        write_atomically(card, draft_card(chosen, trained, command).encode())
     return chosen
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _HeldOut:
+    """What the settings are chosen on.
+
+    Attributes
+    ----------
+    words : it in words
+    images : for the model itself to predict
+    predicted : what models of a cross-validation have predicted
+    """
+
+    words: str
+    images: Sequence[LabelledImage] = ()
+    predicted: Sequence[PredictedImage] = ()
+
+
+def _from_validation(config: TrainConfig, checkpoint: Path, data: Path) -> _HeldOut:
+    images = validation_images(config, data)
+    if not images:
+        raise UsageError(
+            f"{checkpoint} was trained without [[validation]], so that nothing can choose its settings; give the "
+            "checkpoints of a cross-validation with --fold"
+        )
+    if config.folds is None:
+        splits = ", ".join(f"{spec.name} {spec.split}" for spec in config.validation)
+    else:
+        splits = f"group {config.folds.index} of {config.folds.count} of {_names(config)}, dealt out by case"
+    return _HeldOut(f"{splits}, {len(images)} images", images=images)
+
+
+def _from_folds(config: TrainConfig, folds: Sequence[Path], data: Path) -> _HeldOut:
+    predicted: list[PredictedImage] = []
+    seen: dict[int, Path] = {}
+    count = 0
+    for path in folds:
+        trained = read_trained(path)
+        own = TrainConfig.from_json(trained.provenance.configuration)
+        if own.folds is None or (own.spec, own.maps, own.mpp) != (config.spec, config.maps, config.mpp):
+            raise UsageError(
+                f"{path} is no fold of a cross-validation of this network, these maps and this µm/px; leave it out"
+            )
+        count = count or own.folds.count
+        if own.folds.count != count or own.folds.index in seen:
+            raise UsageError(
+                f"{path} is fold {own.folds.index} of {own.folds.count}, which doesn't fit {seen}; give each of one "
+                "cross-validation once"
+            )
+        seen[own.folds.index] = path
+        predicted += predict(_half_network(own, trained), validation_images(own, data), mpp=own.mpp)
+    if len(seen) < count:
+        raise UsageError(f"{len(seen)} of {count} folds are given; give each of them with --fold")
+    words = f"{_names(own)}, cross-validation in {count} groups of cases, {len(predicted)} images"
+    return _HeldOut(words, predicted=predicted)
+
+
+def _names(config: TrainConfig) -> str:
+    return ", ".join(spec.name for spec in config.validation)
+
+
+def _half_network(config: TrainConfig, trained: Trained) -> HRNet:
+    """The averaged network with weights as a model's file would hold them."""
+    network = build_network(config.spec)
+    network.load_state_dict(
+        {
+            name: value.half().float() if value.dtype.is_floating_point else value
+            for name, value in trained.weights.items()
+        }
+    )
+    return network.eval()

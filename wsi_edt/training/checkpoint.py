@@ -1,60 +1,101 @@
-"""A training's state as one safetensors file: nothing is pickled, and a kill leaves the last whole one."""
+"""A training's state as safetensors files: nothing is pickled, and a kill leaves the last whole ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from wsi_edt.errors import ModelError
+from wsi_edt.errors import ModelError, UsageError
+from wsi_edt.export.atomic import write_atomically
+from wsi_edt.training.config import TrainConfig
+from wsi_edt.training.optimisation import WeightAverage
+from wsi_edt.training.provenance import Provenance
 
+CHECKPOINT = "checkpoint.safetensors"
+BEST = "best.safetensors"
 OPTIMIZER_SLOTS = ("exp_avg", "exp_avg_sq", "step")
+# One entry of the files' metadata: safetensors writes several in any order, and equal trainings should give equal bytes.
+HEADER = "wsi_edt_training"
 
 
-def save_checkpoint(
-    path: Path,
-    network: nn.Module,
-    *,
-    average: nn.Module,
-    optimizer: torch.optim.AdamW,
-    step: int,
-    description: str,
-) -> None:
-    """Write the state after `step` steps, atomically. `description` is the configuration that made it, as JSON."""
-    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
-    for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{slot}": state[slot] for slot in OPTIMIZER_SLOTS}
-    partial = path.with_suffix(".partial")
-    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    save_file(contiguous, partial, metadata={"step": str(step), "description": description})
-    partial.replace(path)
+class Header(BaseModel):
+    """What a file says of itself.
+
+    Attributes
+    ----------
+    step : how many steps its weights have seen
+    provenance : where they come from
+    f1 : what they reach on the validation images; of the best alone
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    provenance: Provenance
+    f1: float | None = None
 
 
-def load_checkpoint(
-    path: Path, network: nn.Module, *, average: nn.Module, optimizer: torch.optim.AdamW, description: str
-) -> int:
-    """Restore the state and return how many steps it has seen; ModelError where another configuration made it."""
-    tensors, metadata = _read(path)
-    if metadata.get("description") != description:
-        raise ModelError(
-            f"{path} belongs to another configuration; train into an empty folder or restore the old file"
-        )
-    network.load_state_dict(_with_prefix(tensors, "network."))
-    average.load_state_dict(_with_prefix(tensors, "average."))
-    state = optimizer.state_dict()
-    numbers = [number for group in state["param_groups"] for number in group["params"]]
-    state["state"] = {
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingState:
+    """What a step changes.
+
+    Attributes
+    ----------
+    network : what is trained
+    average : the moving average of its weights, which is validated and becomes the model
+    optimizer : of the network's weights
+    """
+
+    network: nn.Module
+    average: WeightAverage
+    optimizer: torch.optim.AdamW
+
+
+def save_checkpoint(path: Path, state: TrainingState, *, step: int, provenance: Provenance) -> None:
+    """Write the state after `step` steps, whole or not at all."""
+    tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
+    tensors |= _average(state)
+    for number, slots in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{slot}": slots[slot] for slot in OPTIMIZER_SLOTS}
+    _write(path, tensors, Header(step=step, provenance=provenance))
+
+
+def save_best(path: Path, state: TrainingState, *, step: int, f1: float, provenance: Provenance) -> None:
+    """Write the averaged weights alone, with the F1 that they reached on the validation images."""
+    _write(path, _average(state), Header(step=step, provenance=provenance, f1=f1))
+
+
+def load_checkpoint(path: Path, state: TrainingState, *, config: TrainConfig) -> Header:
+    """Restore the state; ModelError where another configuration made it, or the file is torn."""
+    tensors, header = _read(path)
+    _check_same(path, header.provenance, config)
+    state.network.load_state_dict(_with_prefix(tensors, "network."))
+    state.average.network.load_state_dict(_with_prefix(tensors, "average."))
+    entries = state.optimizer.state_dict()
+    numbers = [number for group in entries["param_groups"] for number in group["params"]]
+    entries["state"] = {
         number: {slot: tensors[f"optimizer.{number}.{slot}"] for slot in OPTIMIZER_SLOTS}
         for number in numbers
     }
-    optimizer.load_state_dict(state)
-    return int(metadata["step"])
+    state.optimizer.load_state_dict(entries)
+    return header
+
+
+def best_f1(path: Path, *, config: TrainConfig) -> float:
+    """The F1 of the best state so far, below 0 where there is none; ModelError for another configuration's."""
+    if not path.exists():
+        return -1.0
+    with _opened(path) as file:
+        header = _header(path, file.metadata())
+    _check_same(path, header.provenance, config)
+    return -1.0 if header.f1 is None else header.f1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,29 +105,76 @@ class Trained:
     Attributes
     ----------
     weights : the averaged network's: what is validated and shipped
-    description : the configuration that made them, as JSON
     step : how many steps they have seen
+    provenance : where they come from
     """
 
     weights: Mapping[str, Tensor]
-    description: str
     step: int
+    provenance: Provenance
 
 
 def read_trained(path: Path) -> Trained:
-    """The averaged weights of a checkpoint; ModelError where the file is torn or something else."""
-    tensors, metadata = _read(path)
-    if "description" not in metadata or "step" not in metadata:
-        raise ModelError(f"{path} is not a training checkpoint: it says nothing of its configuration")
-    return Trained(_with_prefix(tensors, "average."), metadata["description"], int(metadata["step"]))
+    """The averaged weights of a checkpoint, the last or the best; ModelError where the file is torn or something else."""
+    tensors, header = _read(path)
+    return Trained(_with_prefix(tensors, "average."), header.step, header.provenance)
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _average(state: TrainingState) -> dict[str, Tensor]:
+    return {f"average.{name}": value for name, value in state.average.network.state_dict().items()}
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], header: Header) -> None:
+    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_atomically(path, save(contiguous, {HEADER: header.model_dump_json()}))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], Header]:
+    with _opened(path) as file:
+        header = _header(path, file.metadata())
+        return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
+
+
+def _opened(path: Path) -> safe_open:
     try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        return safe_open(path, framework="pt")
     except Exception as error:  # safetensors raises its own kinds for a torn or foreign file
         raise ModelError(f"{path} can't be read as a training checkpoint: {error}") from error
+
+
+def _header(path: Path, metadata: Mapping[str, str] | None) -> Header:
+    try:
+        return Header.model_validate_json((metadata or {})[HEADER])
+    except (KeyError, ValidationError) as error:
+        raise ModelError(
+            f"{path} is not a checkpoint of this version: it doesn't say which training it belongs to"
+        ) from error
+
+
+def _check_same(path: Path, provenance: Provenance, config: TrainConfig) -> None:
+    try:
+        found = TrainConfig.from_json(provenance.configuration).model_dump()
+    except UsageError as error:
+        raise ModelError(
+            f"{path} belongs to a configuration of another version ({error}); train into an empty folder"
+        ) from error
+    wanted = config.model_dump()
+    if found == wanted:
+        return
+    entry, old, new = next(_differences("", found, wanted))
+    raise ModelError(
+        f"{path} belongs to another configuration ({entry} was {old!r}, is {new!r}); train into an empty folder, or "
+        "restore the entry"
+    )
+
+
+def _differences(entry: str, old: object, new: object) -> Iterator[tuple[str, object, object]]:
+    """Entries that differ: their names, old and new values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            yield from _differences(f"{entry}.{key}" if entry else key, old.get(key), new.get(key))
+    elif old != new:
+        yield entry, old, new
 
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,110 +1,341 @@
-"""The training's configuration: one validated TOML file."""
+"""The training's configuration: one validated TOML file. Every default is the shipped model's recipe."""
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self, get_args
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from wsi_edt.errors import UsageError
+from wsi_edt.maps import DecodeSettings, Evidence
 from wsi_edt.networks import NetworkSpec
-from wsi_edt.training.datasets import SETS
-from wsi_edt.training.targets import MAPS
+from wsi_edt.training.datasets import FORMATS, SetSpec, TrainingSet
+from wsi_edt.training.datasets.spec import ALL_SPLITS
+from wsi_edt.training.targets import MAPS, Target
 
 LEAST_CONSISTENT_PX = 256  # leaves 32 px around a part of 192 px, of which 64 px lie 64 px from its edge
 
+MapName = Literal["positive", "negative", "nucleus"]
 
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """A training run.
+
+class Section(BaseModel):
+    """A table of the file: no unknown entries, nothing converted (``"18"`` is no number), never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Network(Section):
+    """What the network is built from.
 
     Attributes
     ----------
-    architecture, width : of the network
-    mpp : µm/px that the network is meant for
-    weights : how often each set is drawn, relative to the others
-    steps, batch_size, crop_px : the training's length and the batches' size
-    learning_rate, weight_decay, warmup_steps : of AdamW with a cosine schedule to zero
-    scale_jitter : see `WindowSampler`
-    ema_decay : of the weights' exponential moving average, which is what is validated and shipped
-    validate_on : sets with a validation split; validated and checkpointed every `checkpoint_steps`
-    seed : of weights, windows and augmentation
-    init : a model to start from, whose batch norms keep their statistics; empty starts from random weights
+    architecture : "m_hrnet" (the paper's) or "hrnet" (its plain stem)
+    width : 18, 32 or 48
+    stem_stride : 2; or 1, where the first layer sees the image at full resolution, which costs 20 % more
+    """
+
+    architecture: Literal["m_hrnet", "hrnet"] = "m_hrnet"
+    width: Literal[18, 32, 48] = 18
+    stem_stride: Literal[1, 2] = 2
+
+
+class Maps(Section):
+    """What the network says of each px.
+
+    Attributes
+    ----------
+    names : its maps, kept in this order; positive and negative come together, nucleus is any nucleus
+    target : what a map is around its cells (the paper's Table 10)
+    clamp : whether max(DT) is kept within 60 to 150 px; false is the paper's, which makes wide discs where cells are few
+    """
+
+    names: tuple[MapName, ...] = Field(default=("positive", "negative", "nucleus"), strict=False)
+    target: Target = "edt"
+    clamp: bool = True
+
+    @field_validator("names")
+    @classmethod
+    def _can_be_decoded(cls, names: tuple[MapName, ...]) -> tuple[MapName, ...]:
+        # 11 and 0 stand for any window and threshold: the names are what is checked.
+        try:
+            DecodeSettings(names, evidence_of(names), 11, 0.0)
+        except UsageError as error:
+            raise UsageError(f"maps.names: {error}") from error
+        return tuple(sorted(names, key=MAPS.index))
+
+
+def evidence_of(names: tuple[str, ...]) -> Evidence:
+    """Where cells are looked for in maps of these names, before anything was chosen by measurement."""
+    return "sum" if "positive" in names else "nucleus"
+
+
+class Loss(Section):
+    """What is minimised.
+
+    Attributes
+    ----------
+    cell_weight : squared errors of the maps count (1 + cell_weight · target) times
     consistency : weight of the squared difference between the maps of a crop's middle part alone and within the crop, far
         from the part's edge: it teaches the network not to depend on what a tile's halo can't hold
     """
 
-    architecture: str
-    width: int
-    mpp: float
-    weights: Mapping[str, float]
-    steps: int
-    batch_size: int
-    crop_px: int
-    learning_rate: float
-    weight_decay: float
-    warmup_steps: int
-    scale_jitter: float
-    ema_decay: float
-    validate_on: tuple[str, ...]
-    checkpoint_steps: int
-    seed: int
-    init: str = ""
-    consistency: float = 0.0
+    cell_weight: float = Field(default=0.0, ge=0)
+    consistency: float = Field(default=0.0, ge=0)
 
-    def __post_init__(self) -> None:
-        unknown = sorted((set(self.weights) | set(self.validate_on)) - set(SETS))
-        if unknown:
-            raise UsageError(f"no data set is called {', '.join(unknown)}; known are {', '.join(SETS)}")
-        if not self.weights or min(self.weights.values()) <= 0:
-            raise UsageError("[weights] must name at least one set, each with a number above 0")
-        for name in ("mpp", "steps", "batch_size", "crop_px", "learning_rate", "checkpoint_steps"):
-            if getattr(self, name) <= 0:
-                raise UsageError(f"{name} must be above 0, not {getattr(self, name)}")
-        if self.crop_px % 32:
-            raise UsageError(f"crop_px must be a multiple of 32, not {self.crop_px}")
-        if self.consistency < 0 or (self.consistency > 0 and self.crop_px < LEAST_CONSISTENT_PX):
+
+class Augmentation(Section):
+    """How crops are changed (see `augment`); 0 turns one off.
+
+    Attributes
+    ----------
+    scale : µm/px are drawn from mpp / (1 + scale) to mpp · (1 + scale)
+    stain : each stain's strength is drawn from 1 ± this: more than 0.2 would turn pale brown into blue
+    hue : standard deviation of the entries of a matrix that mixes the colours' optical densities
+    gamma : optical densities are raised to a power from exp(-gamma) to exp(gamma)
+    blur, sharpen, jpeg : the share of crops that get it; blur and sharpen exclude each other
+    turns : the share of crops that get one of the eight flips and right-angle turns
+    """
+
+    scale: float = Field(default=0.2, ge=0, le=1)
+    stain: float = Field(default=0.2, ge=0, lt=1)
+    hue: float = Field(default=0.04, ge=0, lt=0.5)
+    gamma: float = Field(default=0.15, ge=0, le=1)
+    blur: float = Field(default=0.2, ge=0, le=1)
+    sharpen: float = Field(default=0.2, ge=0, le=1)
+    jpeg: float = Field(default=0.2, ge=0, le=1)
+    turns: float = Field(default=1.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.blur + self.sharpen > 1:
             raise UsageError(
-                f"consistency must be 0 or more, and its crops at least {LEAST_CONSISTENT_PX} px; it is "
-                f"{self.consistency} with crops of {self.crop_px} px"
+                f"augmentation.blur and augmentation.sharpen exclude each other, so that they must add up to 1 at most; "
+                f"they are {self.blur:g} and {self.sharpen:g}"
             )
-        if not 0 <= self.ema_decay < 1:
-            raise UsageError(f"ema_decay must lie in [0, 1), not {self.ema_decay}")
+        return self
+
+
+class Schedule(Section):
+    """How long, how much at a time, and how fast.
+
+    Attributes
+    ----------
+    steps : of the optimiser
+    epoch_steps : after each so many the network is validated and stored; a kill loses at most so many
+    batch_size, crop_px : crops of a step, and their side, a multiple of 32
+    learning_rate : of AdamW, after a linear warm-up of `warmup_steps`
+    decay : "cosine" falls to 0 at the last step; "step" falls to a tenth for the last third
+    weight_decay : of AdamW; without it that is Adam
+    ema_decay : of the weights' moving average, which is what is validated and becomes the model
+    frozen_norms : batch norms keep the statistics of the model in `init`
+    """
+
+    steps: int = Field(default=2200, gt=0)
+    epoch_steps: int = Field(default=100, gt=0)
+    batch_size: int = Field(default=8, gt=0)
+    crop_px: int = Field(default=256, gt=0, multiple_of=32)
+    learning_rate: float = Field(default=1.2e-3, gt=0)
+    warmup_steps: int = Field(default=30, ge=0)
+    decay: Literal["cosine", "step"] = "cosine"
+    weight_decay: float = Field(default=0.02, ge=0)
+    ema_decay: float = Field(default=0.995, ge=0, lt=1)
+    frozen_norms: bool = False
+
+
+class ValidationSet(SetSpec):
+    """A set to validate on: never trained on, chooses the best state and the decoding.
+
+    Its split is "validation" where none is given, all of it where its format has no such split.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _validates_on_what_is_for_it(cls, entries: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if not isinstance(entries, dict):
+            return entries
+        facts = FORMATS.get(str(entries.get("format", entries.get("name"))))
+        divided = facts is None or "validation" in facts.splits
+        return {"split": "validation" if divided else ALL_SPLITS} | entries
+
+
+class Folds(Section):
+    """One fold of a cross-validation over the validation sets' images of all splits, dealt out by case.
+
+    Attributes
+    ----------
+    count : groups that the cases are dealt into
+    index : the group, from 0, that is validated; the others are trained on in place of the set of the same name
+    """
+
+    count: int = Field(ge=2)
+    index: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _index_is_a_group(self) -> Self:
+        if self.index >= self.count:
+            raise UsageError(f"folds.index counts from 0 to {self.count - 1}, not {self.index}")
+        return self
+
+
+SETS = tuple(
+    TrainingSet(name=name, weight=weight, split=split)
+    for name, split, weight in (
+        ("bcdata", "train", 0.42),
+        ("glioma", "train", 0.12),
+        ("shidc", "train", 0.12),
+        ("uw", "all", 0.14),
+        ("monuseg", "train", 0.12),
+        ("glioma_he", "train", 0.08),
+    )
+)
+
+
+class TrainConfig(Section):
+    """A training.
+
+    Attributes
+    ----------
+    init : a model's name or folder to start from; "" starts from random weights
+    seed : of weights, windows and augmentation
+    mpp : µm/px that the network is meant for
+    network, maps, loss, augmentation, schedule : see there
+    sets : what is trained on
+    validation : what chooses the best state; may be empty
+    folds : cross-validation
+    """
+
+    init: str = ""
+    seed: int = Field(default=1, ge=0)
+    mpp: float = Field(default=0.3125, gt=0)
+    network: Network = Network()
+    maps: Maps = Maps()
+    loss: Loss = Loss()
+    augmentation: Augmentation = Augmentation()
+    schedule: Schedule = Schedule()
+    sets: tuple[TrainingSet, ...] = Field(default=SETS, min_length=1, strict=False)
+    validation: tuple[ValidationSet, ...] = Field(default=(ValidationSet(name="bcdata"),), strict=False)
+    folds: Folds | None = None
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        for what, specs in (("sets", self.sets), ("validation", self.validation)):
+            names = [spec.name for spec in specs]
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise UsageError(f"[[{what}]] has two sets named {twice!r}; give each its own name")
+        crop_px = self.schedule.crop_px
+        if self.loss.consistency and crop_px < LEAST_CONSISTENT_PX:
+            raise UsageError(
+                f"loss.consistency needs schedule.crop_px of at least {LEAST_CONSISTENT_PX}; it is {crop_px}"
+            )
+        if self.schedule.frozen_norms and not self.init:
+            raise UsageError(
+                "schedule.frozen_norms keeps the statistics of a model to start from; name one as init"
+            )
+        if self.folds is not None:
+            self._check_folds()
+        return self
+
+    def _check_folds(self) -> None:
+        if not self.validation:
+            raise UsageError("[folds] deals out the sets of [[validation]]; name at least one there")
+        missing = {spec.name for spec in self.validation} - {spec.name for spec in self.sets}
+        if missing:
+            raise UsageError(
+                f"[folds] trains on what it doesn't validate, but no set in [[sets]] is named {sorted(missing)[0]!r} to "
+                "say how often; name it there, with its weight"
+            )
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """What the network is built from."""
+        network = self.network
+        return NetworkSpec(
+            network.architecture, network.width, len(self.maps.names), stem_stride=network.stem_stride
+        )
 
     def to_json(self) -> str:
-        """The configuration as one line of JSON, for checkpoints."""
-        return json.dumps({field.name: getattr(self, field.name) for field in fields(self)})
+        """The configuration as one line of JSON, for checkpoints and models."""
+        return self.model_dump_json()
+
+    def to_toml(self) -> str:
+        """The configuration as a file that `read_config` reads, with every entry."""
+        return tomlkit.dumps(self.model_dump(mode="json", exclude_none=True))
 
     @classmethod
     def from_json(cls, text: str) -> TrainConfig:
-        """What `to_json` wrote."""
-        entries = json.loads(text)
-        return cls(**(entries | {"validate_on": tuple(entries["validate_on"])}))
-
-    @property
-    def network(self) -> NetworkSpec:
-        """What the network is built from."""
-        return NetworkSpec(self.architecture, self.width, len(MAPS))
+        """What `to_json` wrote; UsageError where it was another version's."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise UsageError(_sentence(error.errors()[0])) from error
 
 
-def read_config(path: Path) -> TrainConfig:
-    """The configuration in a TOML file; UsageError for an unknown, missing or wrong entry."""
+def read_config(path: Path, *, init: str | None = None) -> TrainConfig:
+    """The configuration in a TOML file.
+
+    Parameters
+    ----------
+    path : the file
+    init : takes the place of the file's entry
+
+    Raises
+    ------
+    UsageError
+        for an unknown, missing or wrong entry: it names the entry, its value, and what is allowed
+    """
     try:
-        entries: dict[str, Any] = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        entries: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} can't be read as TOML: {error}") from error
-    known = {field.name for field in fields(TrainConfig)}
-    optional = {field.name for field in fields(TrainConfig) if field.default is not MISSING}
-    if not known - optional <= entries.keys() <= known:
-        wrong = sorted((entries.keys() ^ known) - (optional - entries.keys()))
-        raise UsageError(
-            f"{path}: unknown or missing entries: {', '.join(wrong)}; a configuration has {', '.join(sorted(known))}"
-        )
-    entries["validate_on"] = tuple(entries["validate_on"])
+    if init is not None:
+        entries["init"] = init
     try:
-        return TrainConfig(**entries)
-    except TypeError as error:
-        raise UsageError(f"{path}: an entry has the wrong type: {error}") from error
+        return TrainConfig.model_validate(entries)
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_sentence(error.errors()[0])}") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+# Where pydantic's words are Python's, not TOML's.
+_ALLOWED = {
+    "tuple_type": "it should be a list",
+    "model_type": "it should be a table",
+    "too_short": "it should not be empty",
+}
+
+
+def _sentence(details: ErrorDetails) -> str:
+    """What is wrong, in words."""
+    location = details["loc"]
+    entry = ""
+    for part in location:
+        entry += f"[{part}]" if isinstance(part, int) else f".{part}" if entry else str(part)
+    if details["type"] == "missing":
+        return f"{entry} is missing"
+    if details["type"] == "extra_forbidden":
+        table = _table_at(location[:-1])
+        return f"{entry} is no entry; known there are {', '.join(table.model_fields)}"
+    allowed = _ALLOWED.get(details["type"], details["msg"].replace("Input should", "it should"))
+    try:
+        value = json.dumps(details["input"], ensure_ascii=False)
+    except (TypeError, ValueError):
+        value = str(details["input"])
+    return f"{entry} is {value}, but {allowed}"
+
+
+def _table_at(location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model that is validated there."""
+    model: type[BaseModel] = TrainConfig
+    for part in location:
+        if isinstance(part, str):
+            annotation = model.model_fields[part].annotation
+            candidates = (annotation, *get_args(annotation))
+            model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return model

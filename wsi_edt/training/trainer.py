@@ -1,220 +1,213 @@
-"""The training loop: windows from the tile loader, mean squared error on the maps, an average of the weights."""
+"""The training: batches → losses → optimiser → average; each epoch is validated, logged and stored."""
 
 from __future__ import annotations
 
-import copy
-import csv
-import math
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from wsi_edt.bundles import find_bundle, load_network
-from wsi_edt.errors import OutputError
-from wsi_edt.networks import HRNet, build_network
-from wsi_edt.networks.hrnet import STRIDE
-from wsi_edt.networks.normalisation import IMAGENET, normalised
-from wsi_edt.slides import ImageSlide, Slide, TileBatch, TileLoader
-from wsi_edt.training.augment import augment
-from wsi_edt.training.checkpoint import load_checkpoint, save_checkpoint
+from wsi_edt.bundles import Bundle, find_bundle, load_network
+from wsi_edt.errors import ModelError, OutputError
+from wsi_edt.networks import HRNet, NetworkSpec, build_network
+from wsi_edt.training.batches import Batch, BatchMaker
+from wsi_edt.training.checkpoint import (
+    BEST,
+    CHECKPOINT,
+    TrainingState,
+    best_f1,
+    load_checkpoint,
+    save_best,
+    save_checkpoint,
+)
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.datasets import LabelledImage, read_dataset
-from wsi_edt.training.sampling import WindowSampler
-from wsi_edt.training.targets import image_max_distance, window_targets
-from wsi_edt.training.validation import validate
+from wsi_edt.training.logbook import Logbook
+from wsi_edt.training.material import Material, read_material
+from wsi_edt.training.objective import losses
+from wsi_edt.training.optimisation import WeightAverage, build_optimizer, learning_rate, optimise
+from wsi_edt.training.pictures import choose_tiles, draw_predictions
+from wsi_edt.training.progress import LogRow, Silence, Watcher
+from wsi_edt.training.provenance import Provenance, provenance_of
+from wsi_edt.training.validation import settings_for, validate
 
-CHECKPOINT = "checkpoint.safetensors"
-LOG = "log.csv"
-LOG_STEPS = 20  # steps between lines of the log
-CLIP_NORM = 1.0  # of the gradient
-# The last layer has no batch norm behind it: at the body's rate one step moves a map by 0.4, and the loss, which ends
-# near 0.001, climbed again after 100 steps.
-HEAD_FACTOR = 0.1
-CONSISTENT_HALO_PX = 64  # from here inwards a part's maps should not tell that it is a part
+LOG_STEPS = 20  # at most, between rows of the log
 
 
-def train(config: TrainConfig, data: Path, out: Path, *, device: str, report: Callable[[str], None]) -> Path:
-    """Train until `config.steps`, continuing from the checkpoint in `out` if there is one, and return its path.
+def train(
+    config: TrainConfig, data: Path, out: Path, *, device: str = "cpu", watcher: Watcher | None = None
+) -> Path:
+    """Train until the last step, continuing from the checkpoint in `out` if there is one, and return its path.
+
+    Everything random comes from the seed and the step: a training that was killed and continued gives the bytes of one that
+    wasn't, on one kind of machine with one number of threads (on a GPU as far as its kernels are deterministic).
 
     Parameters
     ----------
     config : what to train, on which sets
-    data : the folder that holds each set in a folder of its name
-    out : where the checkpoint and the log go
+    data : the folder that holds the sets' folders
+    out : where the checkpoints, logs and pictures go
     device : "cpu" or "cuda"
-    report : is called with each line of progress
+    watcher : is told how far it is
+
+    Raises
+    ------
+    AnnotationError, UsageError
+        for sets that can't be read or don't fit the configuration
+    ModelError
+        where `init` doesn't fit, `out` belongs to another configuration, or the loss is no number
+    OutputError
+        where `out` can't be written
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{out} can't be made: {error.strerror}; choose another --out") from error
-    images = [image for name in config.weights for image in read_dataset(name, data / name, "train")]
-    validation = [
-        image for name in config.validate_on for image in read_dataset(name, data / name, "validation")
-    ]
-    torch.manual_seed(config.seed)
-    network = build_network(config.network).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if config.init:
-        network.load_state_dict(load_network(find_bundle(config.init)).state_dict())
-        network.eval()  # batch norms keep the model's statistics; all weights are trained
-    average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = _optimizer(network, config)
-    checkpoint, description = out / CHECKPOINT, config.to_json()
-    step = 0
-    if checkpoint.exists():
-        step = load_checkpoint(
-            checkpoint, network, average=average, optimizer=optimizer, description=description
-        )
-        report(f"continuing from step {step} of {config.steps}")
-    sampler = WindowSampler(
-        images, config.weights, config.mpp, config.crop_px, config.scale_jitter, config.seed
-    )
-    batches = _Batches(config, images)
-    begun, logged_loss = time.monotonic(), 0.0
-    with TileLoader(
-        sampler.requests(step * config.batch_size), batch_size=config.batch_size, opener=_opener(images)
-    ) as loader:
-        for batch in loader:
-            if step >= config.steps:
-                break
-            pixels, maps, weight = (array.to(device) for array in batches.prepare(batch, step))
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(config, step) * group["factor"]
-            loss = _step(network, optimizer, pixels, maps, weight, consistency=config.consistency)
-            step += 1
-            _update_average(average, network, decay=min(config.ema_decay, (1 + step) / (10 + step)))
-            logged_loss += loss
-            if step % LOG_STEPS == 0:
-                seconds = time.monotonic() - begun
-                report(f"step {step} of {config.steps}, loss {logged_loss / LOG_STEPS:.5f}, {seconds:.0f} s")
-                _log(
-                    out / LOG,
-                    step=step,
-                    loss=logged_loss / LOG_STEPS,
-                    learning_rate=learning_rate(config, step),
-                    seconds=seconds,
-                )
-                logged_loss = 0.0
-            if step % config.checkpoint_steps == 0 or step == config.steps:
-                save_checkpoint(
-                    checkpoint,
-                    network,
-                    average=average,
-                    optimizer=optimizer,
-                    step=step,
-                    description=description,
-                )
-                if validation:
-                    report(f"step {step}: {validate(average, validation, mpp=config.mpp)}")
-    return checkpoint
+    material = read_material(config, data)
+    with _deterministic(device):
+        training = _Training(config, material, out, device=device, watcher=watcher or Silence())
+        training.run()
+    return out / CHECKPOINT
 
 
-def _optimizer(network: HRNet, config: TrainConfig) -> torch.optim.AdamW:
-    head = list(network.to_maps.parameters())
-    body = [parameter for name, parameter in network.named_parameters() if not name.startswith("to_maps.")]
-    groups = [{"params": body, "factor": 1.0}, {"params": head, "factor": HEAD_FACTOR}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+class _Training:
+    """One call of `train`."""
 
+    def __init__(
+        self, config: TrainConfig, material: Material, out: Path, *, device: str, watcher: Watcher
+    ) -> None:
+        self._config, self._material, self._out = config, material, out
+        self._device, self._watcher = device, watcher
+        self._checkpoint, self._best = out / CHECKPOINT, out / BEST
+        self._state, self._step, self._provenance = self._restored()
+        self._tiles = choose_tiles(material.validation, mpp=config.mpp)
 
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Of that step: a linear warm-up, then half a cosine down to zero."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+    def run(self) -> None:
+        schedule = self._config.schedule
+        self._watcher.begun(step=self._step, steps=schedule.steps)
+        maker = BatchMaker(self._config, self._material)
+        with (
+            Logbook(self._out, step=self._step) as logbook,
+            closing(maker.batches(self._step)) as batches,
+        ):
+            means = _Means()
+            begun = time.monotonic() - logbook.seconds
+            for batch in batches:
+                rate = learning_rate(schedule, self._step)
+                means.add(*self._advance(batch, rate=rate))
+                self._step += 1
+                self._watcher.advanced(self._step)
+                epoch_ends = self._step % schedule.epoch_steps == 0 or self._step == schedule.steps
+                if epoch_ends or self._step % LOG_STEPS == 0:
+                    row = means.row(step=self._step, rate=rate, seconds=time.monotonic() - begun)
+                    self._refuse_no_number(row)
+                    logbook.training(row)
+                    self._watcher.logged(row)
+                    means = _Means()
+                if epoch_ends:
+                    self._end_epoch(logbook)
 
+    def _restored(self) -> tuple[TrainingState, int, Provenance]:
+        """The state to go on from: the checkpoint's, the model's to start from, or a random one."""
+        config = self._config
+        torch.manual_seed(config.seed)
+        network = build_network(config.spec)
+        resumes = self._checkpoint.exists()
+        init = find_bundle(config.init) if config.init and not resumes else None
+        if init is not None:
+            network.load_state_dict(_fitting(init, config).state_dict())
+        network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.train(not config.schedule.frozen_norms)
+        state = TrainingState(network, WeightAverage(network), build_optimizer(network, config.schedule))
+        if resumes:
+            resumed = load_checkpoint(self._checkpoint, state, config=config)
+            return state, resumed.step, resumed.provenance
+        return state, 0, provenance_of(config, self._material.training, init)
 
-class _Batches:
-    """Augmented images and their targets as tensors."""
+    def _advance(self, batch: Batch, *, rate: float) -> tuple[Tensor, Tensor, Tensor]:
+        """One step; returns its squared error, inconsistency and gradient norm."""
+        config, state = self._config, self._state
+        pixels, maps, weight = batch.on(self._device)
+        with torch.autocast(self._device, torch.bfloat16):
+            found = losses(state.network, pixels, maps, weight, settings=config.loss)
+        norm = optimise(state.network, state.optimizer, found.total, rate=rate)
+        state.average.update(ema_decay=config.schedule.ema_decay, step=self._step + 1)
+        return found.maps, found.inconsistency, norm
 
-    def __init__(self, config: TrainConfig, images: Sequence[LabelledImage]) -> None:
-        self._config = config
-        self._images = {image.path: image for image in images}
-        self._max_distance = {image.path: image_max_distance(image, model_mpp=config.mpp) for image in images}
-
-    def prepare(self, batch: TileBatch, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalised pixels (B, 3, H, W), target maps and their weights (B, maps, H, W), all float32."""
-        pixels, maps, weight = [], [], []
-        for number, (tile, request) in enumerate(zip(batch.images, batch.requests, strict=True)):
-            rng = np.random.default_rng((self._config.seed, step, number))
-            targets = window_targets(
-                self._images[request.path],
-                request.window,
-                mpp=request.mpp,
-                max_distance_px=self._max_distance[request.path],
+    def _refuse_no_number(self, row: LogRow) -> None:
+        # Both: a gradient that is no number spoils the weights that the next loss is of.
+        if not all(torch.isfinite(torch.tensor([row.loss, row.gradient_norm]))):
+            raise ModelError(
+                f"the loss is no number any more by step {row.step}; lower schedule.learning_rate "
+                f"({self._config.schedule.learning_rate:g}) and train into an empty folder"
             )
-            changed, targets = augment(tile, targets, rng)
-            pixels.append(changed)
-            maps.append(targets.maps)
-            weight.append(targets.weight)
-        images = normalised(torch.from_numpy(np.stack(pixels)), IMAGENET)
-        return images, torch.from_numpy(np.stack(maps)), torch.from_numpy(np.stack(weight))
+
+    def _end_epoch(self, logbook: Logbook) -> None:
+        """Validate, then store. The checkpoint comes last: a kill before it repeats the epoch, and finds the same best."""
+        step, provenance = self._step, self._provenance
+        if self._material.validation:
+            config, average = self._config, self._state.average.network
+            names = config.maps.names
+            result = validate(average, self._material.validation, mpp=config.mpp, names=names)
+            settings = settings_for(names, threshold=result.threshold)
+            pictures = draw_predictions(average, self._tiles, settings)
+            logbook.validation(step, result, pictures)
+            for one in result.sets:
+                self._watcher.note(f"step {step}: {one}")
+            if result.f1 > best_f1(self._best, config=config):
+                save_best(self._best, self._state, step=step, f1=result.f1, provenance=provenance)
+                logbook.best(step, pictures)
+        save_checkpoint(self._checkpoint, self._state, step=step, provenance=provenance)
 
 
-def _opener(images: Sequence[LabelledImage]) -> Callable[[Path], Slide]:
-    slides = {image.path: ImageSlide(image.path, image.pixels, image.mpp) for image in images}
-    return slides.__getitem__
+class _Means:
+    """Means over some steps. The sums stay on the device: looking at each step's numbers would make a GPU wait."""
+
+    def __init__(self) -> None:
+        self._steps, self._sums = 0, torch.zeros(())
+
+    def add(self, *values: Tensor) -> None:
+        stacked = torch.stack([value.detach().float() for value in values])
+        self._sums = self._sums + stacked if self._steps else stacked
+        self._steps += 1
+
+    def row(self, *, step: int, rate: float, seconds: float) -> LogRow:
+        loss, inconsistency, norm = (self._sums / self._steps).tolist()
+        return LogRow(step, loss, inconsistency, norm, rate, seconds)
 
 
-def _step(
-    network: nn.Module,
-    optimizer: torch.optim.AdamW,
-    pixels: Tensor,
-    maps: Tensor,
-    weight: Tensor,
-    *,
-    consistency: float,
-) -> float:
-    """One step of the optimiser; returns the squared error of the maps, averaged over all px whether asked or not."""
-    with torch.autocast(pixels.device.type, torch.bfloat16):
-        predicted = network(pixels)
-        error = (weight * (predicted - maps) ** 2).mean()
-        loss = error
-        if consistency:
-            loss = error + consistency * _inconsistency(network, pixels, predicted)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), CLIP_NORM)
-    optimizer.step()
-    return float(error.detach())
+def _fitting(init: Bundle, config: TrainConfig) -> HRNet:
+    """The network of the model to start from; ModelError where the configuration describes another."""
+    found, wanted = (init.network, init.decode.maps), (config.spec, config.maps.names)
+    if found != wanted:
+        raise ModelError(
+            f"{init.name} is {_in_words(*found)}; the configuration asks for {_in_words(*wanted)}: give [network] and "
+            "[maps] the model's values"
+        )
+    return load_network(init)
 
 
-def _inconsistency(network: nn.Module, pixels: Tensor, predicted: Tensor) -> Tensor:
-    """The mean squared difference between maps of a crop's middle alone and within the crop, over half the batch."""
-    half = -(-len(pixels) // 2)
-    side = pixels.shape[-1] - 2 * STRIDE * (pixels.shape[-1] // (5 * STRIDE))
-    first = (pixels.shape[-1] - side) // 2
-    middle = slice(first, first + side)
-    alone = network(pixels[:half, :, middle, middle])
-    inner = slice(CONSISTENT_HALO_PX, side - CONSISTENT_HALO_PX)
-    within = predicted[:half, :, middle, middle]
-    difference: Tensor = ((alone - within)[:, :, inner, inner] ** 2).mean()
-    return difference
+def _in_words(spec: NetworkSpec, maps: tuple[str, ...]) -> str:
+    return (
+        f"{spec.architecture} of width {spec.width} and stem stride {spec.stem_stride} with {', '.join(maps)}"
+    )
 
 
-@torch.no_grad()
-def _update_average(average: nn.Module, network: nn.Module, *, decay: float) -> None:
-    for kept, current in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if kept.dtype.is_floating_point:
-            kept.lerp_(current, 1 - decay)
-        else:
-            kept.copy_(current)
-
-
-def _log(path: Path, **row: float) -> None:
-    new = not path.exists()
+@contextmanager
+def _deterministic(device: str) -> Iterator[None]:
+    """Within it, a GPU's kernels give the same result each time, where they can. A CPU's do anyway."""
+    if device != "cuda":
+        yield
+        return
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     try:
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(row)
-            writer.writerow(row.values())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}; choose another --out") from error
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])

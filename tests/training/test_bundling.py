@@ -1,0 +1,147 @@
+"""From a configuration by `wsi-edt train` and `wsi-edt bundle` to a model that runs, with its card."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from tests.training.sets import make_bcdata
+from tests.training.test_trainer import CONFIG, changed
+from wsi_edt.bundles import load_network, read_bundle
+from wsi_edt.cli.bundle import bundle
+from wsi_edt.cli.train import train as train_command
+from wsi_edt.errors import UsageError
+from wsi_edt.networks import build_network
+from wsi_edt.training import TrainConfig, read_config
+from wsi_edt.training.bundling import bundle_checkpoint
+from wsi_edt.training.checkpoint import TrainingState, read_trained, save_best
+from wsi_edt.training.material import read_material
+from wsi_edt.training.optimisation import WeightAverage, build_optimizer
+from wsi_edt.training.provenance import provenance_of
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    make_bcdata(folder / "bcdata", images=2)
+    return folder
+
+
+def untrained(config: TrainConfig, data: Path, path: Path) -> Path:
+    """A checkpoint of 7 steps that no one trained: only weights, with all that is said of them."""
+    torch.manual_seed(config.seed)
+    network = build_network(config.spec)
+    state = TrainingState(network, WeightAverage(network), build_optimizer(network, config.schedule))
+    images = read_material(config, data).training
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_best(path, state, step=7, f1=0.5, provenance=provenance_of(config, images, None))
+    return path
+
+
+def invoked(command: object, *arguments: object) -> Result:
+    result = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)  # type: ignore[arg-type]
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_from_configuration_to_model(data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "short.toml"
+    config.write_text(
+        'mpp = 0.25\n[schedule]\nsteps = 1\nbatch_size = 1\ncrop_px = 64\n[[sets]]\nname = "bcdata"\nweight = 1\n'
+    )
+    run, out = tmp_path / "run", tmp_path / "models" / "mine"
+    trained = invoked(train_command, config, "--data", data, "--out", run, "--device", "cpu")
+    assert "step 1 of 1, loss" in trained.output
+    assert "bcdata F1" in trained.output
+    checkpoint = run / "checkpoint.safetensors"
+    made = invoked(bundle, checkpoint, "--data", data, "--out", out, "--version", "7")
+    model = read_bundle(out)
+    model.verify()
+    assert (model.name, model.version, model.mpp, model.halo_px) == ("mine", "7", 0.25, 64)
+    assert f"f1_10px {' ' * 17}{model.scores['f1_10px']:.4f}" in made.output
+    assert model.training["settings_chosen_on"] == "bcdata validation, 2 images"
+    assert TrainConfig.from_json(model.training["configuration"]).schedule.steps == 1
+    # Averaged weights, rounded to half precision.
+    weights = read_trained(checkpoint).weights
+    for name, value in load_network(model).state_dict().items():
+        assert torch.equal(
+            value, weights[name].half().float() if value.is_floating_point() else weights[name]
+        )
+
+
+def test_a_card_says_what_it_must_and_is_not_overwritten(data: Path, tmp_path: Path) -> None:
+    path = untrained(CONFIG, data, tmp_path / "best.safetensors")
+    out = tmp_path / "tiny"
+    bundle_checkpoint(path, data, out)
+    card = (out / "README.md").read_text()
+    model = read_bundle(out)
+    for said in (
+        "# tiny, version 1",
+        "M_HRNet-w18 (9.7 million parameters)",
+        "For research use only",
+        "chosen on bcdata validation, 2 images",
+        "| 2 | 2 | 10 / 14 / 0 | 0.25 | positive and negative everywhere; any nucleus near points | none stated |",
+        "trained on bcdata: none stated (Huang et al.",
+        "wsi-edt bundle RUN/best.safetensors --data DATA --out tiny",
+        "7 steps with wsi-edt",
+        f"| f1_10px | {model.scores['f1_10px']:g} |",
+        "learning_rate = 0.001",
+    ):
+        assert said in card, said
+    toml = tmp_path / "again.toml"
+    toml.write_text(card.split("```toml\n")[1].split("```")[0])
+    assert read_config(toml) == CONFIG
+
+    (out / "README.md").write_text("by hand")
+    bundle_checkpoint(path, data, out)
+    assert (out / "README.md").read_text() == "by hand"
+    bundle_checkpoint(path, data, out, overwrite_card=True)
+    assert (out / "README.md").read_text() == card
+
+
+@pytest.mark.parametrize(
+    ("names", "evidences", "counts"),
+    [
+        (("nucleus",), {"nucleus"}, "nuclei of any kind"),
+        (("positive", "negative"), {"sum", "max"}, "positive and negative"),
+    ],
+)
+def test_models_with_other_maps(
+    data: Path, tmp_path: Path, names: tuple[str, ...], evidences: set[str], counts: str
+) -> None:
+    # The paper's unified map over bcdata: every annotated point is a nucleus, and no other place is one.
+    sets = [{"name": "bcdata", "weight": 1.0, "nuclei": "everywhere"}]
+    validation = [{"name": "bcdata", "nuclei": "everywhere"}]
+    config = changed(maps={"names": names}, sets=sets, validation=validation)
+    path = untrained(config, data, tmp_path / "best.safetensors")
+    model = bundle_checkpoint(path, data, tmp_path / "model")
+    assert model == read_bundle(tmp_path / "model")
+    assert model.decode.maps == names
+    assert model.decode.evidence in evidences
+    assert model.network.maps == len(names)
+    assert counts in model.counts
+    assert "f1_10px" in model.scores
+
+
+def test_settings_by_cross_validation(data: Path, tmp_path: Path) -> None:
+    folds = [
+        untrained(
+            changed(folds={"count": 2, "index": index}, seed=index),
+            data,
+            tmp_path / f"{index}" / "best.safetensors",
+        )
+        for index in range(2)
+    ]
+    everything = changed(sets=[{"name": "bcdata", "weight": 1.0, "split": "all"}], validation=())
+    path = untrained(everything, data, tmp_path / "all.safetensors")
+    with pytest.raises(UsageError, match=r"without \[\[validation\]\].* with --fold"):
+        bundle_checkpoint(path, data, tmp_path / "model")
+    with pytest.raises(UsageError, match="1 of 2 folds are given"):
+        bundle_checkpoint(path, data, tmp_path / "model", folds=folds[:1])
+    with pytest.raises(UsageError, match="is fold 0 of 2, which doesn't fit"):
+        bundle_checkpoint(path, data, tmp_path / "model", folds=[folds[0], folds[0]])
+    with pytest.raises(UsageError, match=r"all\.safetensors is no fold"):
+        bundle_checkpoint(path, data, tmp_path / "model", folds=[path])
+    model = bundle_checkpoint(path, data, tmp_path / "model", folds=folds)
+    assert model.training["settings_chosen_on"] == "bcdata, cross-validation in 2 groups of cases, 4 images"

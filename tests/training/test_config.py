@@ -1,0 +1,122 @@
+"""The configuration: its defaults are the shipped recipe, and what is wrong in a file is said in one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from wsi_edt.errors import UsageError
+from wsi_edt.training import TrainConfig, read_config
+
+RECIPES = Path(__file__).parents[2] / "workflows/shipped_model"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "train.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_an_empty_file_is_the_shipped_recipe(tmp_path: Path) -> None:
+    shipped = read_config(RECIPES / "train.toml")
+    assert read_config(written(tmp_path, "")) == shipped == TrainConfig()
+    assert (shipped.spec.architecture, shipped.spec.width, shipped.spec.maps, shipped.spec.stem_stride) == (
+        "m_hrnet",
+        18,
+        3,
+        2,
+    )
+    assert sum(one.weight for one in shipped.sets) == pytest.approx(1.0)
+    assert [one.split for one in shipped.validation] == ["validation"]
+
+
+def test_the_second_stage(tmp_path: Path) -> None:
+    config = read_config(RECIPES / "finetune.toml", init="other/model")
+    assert config.init == "other/model"
+    schedule = config.schedule
+    assert (schedule.steps, schedule.batch_size, schedule.crop_px) == (200, 6, 320)
+    assert (schedule.learning_rate, schedule.ema_decay, schedule.frozen_norms) == (6e-4, 0.98, True)
+    assert config.loss.consistency == 50
+
+
+def test_init_of_the_command_line_counts_before_the_file_is_judged(tmp_path: Path) -> None:
+    path = written(tmp_path, "[schedule]\nfrozen_norms = true")
+    with pytest.raises(UsageError, match=r"train\.toml: schedule\.frozen_norms .* name one as init"):
+        read_config(path)
+    assert read_config(path, init="model").init == "model"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        'seed = 3\n[maps]\nnames = ["nucleus"]\n[[sets]]\nname = "uw"\nweight = 1',
+        '[[sets]]\nname = "a"\nformat = "points"\nfolder = "/data/a"\nmpp = 0.5\nweight = 2\nclasses = "near points"',
+        "[folds]\ncount = 4\nindex = 3",
+    ],
+)
+def test_survives_json_and_toml(tmp_path: Path, text: str) -> None:
+    config = read_config(written(tmp_path, text))
+    assert TrainConfig.from_json(config.to_json()) == config
+    assert read_config(written(tmp_path, config.to_toml())) == config
+
+
+def test_validation_is_the_validation_split_where_there_is_one(tmp_path: Path) -> None:
+    text = '[[validation]]\nname = "shidc"\n[[validation]]\nname = "ours"\nformat = "points"\n'
+    given = '[[validation]]\nname = "bcdata"\nsplit = "test"\n'
+    config = read_config(written(tmp_path, text + given))
+    assert [one.split for one in config.validation] == ["validation", "all", "test"]
+
+
+def test_maps_are_kept_in_one_order(tmp_path: Path) -> None:
+    config = read_config(written(tmp_path, '[maps]\nnames = ["nucleus", "negative", "positive"]'))
+    assert config.maps.names == ("positive", "negative", "nucleus")
+
+
+A_SET = '[[sets]]\nname = "bcdata"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("steps = [", "can't be read as TOML"),
+        ("colour = 1", r"colour is no entry; known there are init, seed, mpp,"),
+        (
+            "[schedule]\ncolour = 1",
+            r"schedule\.colour is no entry; known there are steps, .*frozen_norms$",
+        ),
+        (A_SET + "weight = 1\nhue = 1", r"sets\[0\]\.hue is no entry; known there are .*weight"),
+        ("[schedule]\nsteps = 0", r"schedule\.steps is 0, but it should be greater than 0"),
+        ('[schedule]\nsteps = "9"', r'schedule\.steps is "9", but it should be a valid integer'),
+        ("[schedule]\nsteps = true", r"schedule\.steps is true, but it should be a valid integer"),
+        ("[schedule]\ncrop_px = 100", r"schedule\.crop_px is 100, but it should be a multiple of 32"),
+        ("[schedule]\nlearning_rate = nan", r"schedule\.learning_rate is NaN, but it should be a finite"),
+        ("[schedule]\nema_decay = 1.0", r"schedule\.ema_decay is 1\.0, but it should be less than 1"),
+        ("[network]\nwidth = 19", r"network\.width is 19, but it should be 18, 32 or 48"),
+        ("network = 3", r"network is 3, but it should be a table"),
+        ('[maps]\nnames = "nucleus"', r'maps\.names is "nucleus", but it should be a list'),
+        ('[maps]\nnames = ["positive"]', r"maps\.names: positive and negative maps come together"),
+        ('[maps]\nnames = ["nucleus", "nucleus"]', r"maps\.names: a model's maps must be different"),
+        ("[loss]\nconsistency = -1.0", r"loss\.consistency is -1\.0, but it should be greater than or"),
+        (
+            "[loss]\nconsistency = 1.0\n[schedule]\ncrop_px = 224",
+            r"loss\.consistency needs schedule\.crop_px of at least 256; it is 224",
+        ),
+        ("[augmentation]\nblur = 0.6\nsharpen = 0.5", r"must add up to 1 at most; they are 0\.6 and 0\.5"),
+        ("sets = []", r"sets is \[\], but it should not be empty"),
+        (A_SET, r"sets\[0\]\.weight is missing"),
+        (A_SET + "weight = 0", r"sets\[0\]\.weight is 0, but it should be greater than 0"),
+        (A_SET + "weight = 1\n" + A_SET + "weight = 2", r"\[\[sets\]\] has two sets named 'bcdata'"),
+        ('[[validation]]\nname = "nonesuch"', r"nonesuch.*known are bcdata"),
+        ("[folds]\ncount = 4", r"folds\.index is missing"),
+        ("[folds]\ncount = 4\nindex = 4", r"folds\.index counts from 0 to 3, not 4"),
+        (
+            '[folds]\ncount = 2\nindex = 0\n[[validation]]\nname = "ours"\nformat = "points"',
+            r"no set in \[\[sets\]\] is named 'ours'",
+        ),
+        ("validation = []\n[folds]\ncount = 2\nindex = 0", r"\[folds\] deals out .* name at least one"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=r"train\.toml.*" + says) as raised:
+        read_config(written(tmp_path, text))
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,95 @@
+"""A draft of a model's card: what can be said of it without a person."""
+
+from __future__ import annotations
+
+from wsi_edt.bundles import Bundle
+from wsi_edt.maps import DecodeSettings
+from wsi_edt.networks import NetworkSpec, build_network
+from wsi_edt.training.checkpoint import Trained
+from wsi_edt.training.config import TrainConfig
+from wsi_edt.training.provenance import SetSummary
+from wsi_edt.training.selection import F1_TOLERANCE
+
+
+def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
+    """The card in Markdown: use, scores, how the settings were chosen, the training with its command, data and licences."""
+    provenance, decode = trained.provenance, bundle.decode
+    config = TrainConfig.from_json(provenance.configuration)
+    sections = [
+        f"# {bundle.name}, version {bundle.version}",
+        f"{_network(bundle.network)} with the maps {', '.join(decode.maps)}, at {bundle.mpp:g} µm/px. It counts "
+        f"{bundle.counts}. For research use only; not for diagnosis.",
+        "## Use",
+        f"    wsi-edt run SLIDES --out RESULTS --model {bundle.name}",
+        f"Cells are the peaks of {_evidence(bundle)} above {decode.threshold:g} ({decode.window_px}×{decode.window_px} px "
+        f"window, the paper's CCLS). Tiles keep {bundle.halo_px} px of halo.",
+        "## Scores",
+        f"Evidence, window and threshold were chosen on {bundle.training['settings_chosen_on']}; none of these images was "
+        f"trained on. {_criterion(decode)} The scores are of the same images with the chosen settings, which flatters, but "
+        "for those whose name says `left_out`: there, each was scored with settings that others chose.",
+        _table(("score", "value"), [(name, f"{value:g}") for name, value in bundle.scores.items()]),
+        "## Training",
+        f"{trained.step} steps with wsi-edt {provenance.version}, from "
+        f"{provenance.started_from or 'random weights'}.",
+        f"    wsi-edt train CONFIG.toml --data DATA --out RUN\n    {bundle_command}",
+        _table(
+            (
+                "set",
+                "images",
+                "cases",
+                "points: positive / negative / neither",
+                "µm/px",
+                "what its labels teach",
+                "licence",
+            ),
+            [_row(one) for one in provenance.sets],
+        ),
+        f"Licence of the weights: {bundle.licence}.",
+        "CONFIG.toml, with every entry:",
+        "```toml\n" + config.to_toml().strip() + "\n```",
+        "## Known weaknesses",
+        "Not written yet: look at the validation images where it does worst, and say here what goes wrong.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _network(spec: NetworkSpec) -> str:
+    parameters = sum(parameter.numel() for parameter in build_network(spec).parameters())
+    name = {"m_hrnet": "M_HRNet", "hrnet": "HRNet"}[spec.architecture]
+    stem = "" if spec.stem_stride == 2 else ", first layer at full resolution,"
+    return f"{name}-w{spec.width}{stem} ({parameters / 1e6:.1f} million parameters)"
+
+
+def _evidence(bundle: Bundle) -> str:
+    return {
+        "sum": "positive + negative",
+        "max": "the higher of positive and negative",
+        "nucleus": "nucleus",
+    }[bundle.decode.evidence]
+
+
+def _criterion(decode: DecodeSettings) -> str:
+    if "positive" not in decode.maps:
+        return "The settings with the best F1 were taken."
+    return (
+        f"Of all settings whose F1 is within {F1_TOLERANCE:g} of the best, those with the least biased Ki-67 index were "
+        "taken."
+    )
+
+
+def _row(one: SetSummary) -> tuple[str, ...]:
+    mpp = f"{one.mpp[0]:g}" if one.mpp[0] == one.mpp[1] else f"{one.mpp[0]:g} to {one.mpp[1]:g}"
+    return (
+        f"{one.name}{one.citation and f' ({one.citation})'}",
+        str(one.images),
+        str(one.cases),
+        f"{one.positive} / {one.negative} / {one.neither}",
+        mpp,
+        f"positive and negative {', '.join(one.classes)}; any nucleus {', '.join(one.nuclei)}",
+        one.licence,
+    )
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,19 @@
+"""Labelled images as their sets distribute them: pixels, µm/px, points, and how far the labels can be trusted."""
+
+from wsi_edt.training.datasets.formats import FORMATS, Format
+from wsi_edt.training.datasets.labelled import ImageArray, Labelled, LabelledImage, PointArray, Record
+from wsi_edt.training.datasets.spec import SetSpec, TrainingSet, licence_of, read_set
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "ImageArray",
+    "Labelled",
+    "LabelledImage",
+    "PointArray",
+    "Record",
+    "SetSpec",
+    "TrainingSet",
+    "licence_of",
+    "read_set",
+]

@@ -1,0 +1,118 @@
+"""The images that a configuration trains and validates on, folds of a cross-validation included."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wsi_edt.errors import UsageError
+from wsi_edt.training.config import Folds, TrainConfig
+from wsi_edt.training.datasets import Labelled, LabelledImage, SetSpec, read_set
+from wsi_edt.training.datasets.spec import ALL_SPLITS
+
+# The deal depends on the cases' names alone, never on a training's seed: a second stage, or another seed, must not validate
+# on what the first was trained on.
+FOLD_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What a training works with.
+
+    Attributes
+    ----------
+    training, validation : images; no image is in both
+    weights : how often each set is drawn, by its name
+    """
+
+    training: Sequence[LabelledImage]
+    validation: Sequence[LabelledImage]
+    weights: Mapping[str, float]
+
+
+def read_material(config: TrainConfig, data: Path) -> Material:
+    """The images of a configuration's sets.
+
+    Raises
+    ------
+    AnnotationError
+        for what can't be read
+    UsageError
+        where an image would be both trained and validated on, or a map would be taught by no set
+    """
+    held_out = {} if config.folds is None else {spec.name for spec in config.validation}
+    training: list[LabelledImage] = []
+    for spec in config.sets:
+        if config.folds is not None and spec.name in held_out:
+            others = _of_groups(spec, data, folds=config.folds, held_out=False)
+            if not others:
+                raise UsageError(f"all cases of the set {spec.name!r} are held out; take it out of [[sets]]")
+            training += others
+        else:
+            training += read_set(spec, data)
+    material = Material(
+        training, validation_images(config, data), {spec.name: spec.weight for spec in config.sets}
+    )
+    _check_apart(material)
+    _check_taught(material, config.maps.names)
+    return material
+
+
+def validation_images(config: TrainConfig, data: Path) -> list[LabelledImage]:
+    """The images that a configuration validates on."""
+    if config.folds is None:
+        return [image for spec in config.validation for image in read_set(spec, data)]
+    images = [
+        image
+        for spec in config.validation
+        for image in _of_groups(spec, data, folds=config.folds, held_out=True)
+    ]
+    if not images:
+        raise UsageError(f"group {config.folds.index} of {config.folds.count} has no case; lower folds.count")
+    return images
+
+
+def deal(cases: Iterable[str], *, set_name: str, count: int) -> dict[str, int]:
+    """The group of each case, from 0: dealt out like cards from a pack whose order depends on the names alone."""
+    ordered = sorted(set(cases))
+    rng = np.random.default_rng((FOLD_SEED, zlib.crc32(set_name.encode())))
+    # Sets with fewer cases than groups don't all begin with the first group.
+    first = int(rng.integers(count))
+    pack = rng.permutation(len(ordered)).tolist()
+    return {ordered[card]: (first + place) % count for place, card in enumerate(pack)}
+
+
+def _of_groups(spec: SetSpec, data: Path, *, folds: Folds, held_out: bool) -> list[LabelledImage]:
+    """The images, of all splits, of the group that is held out, or of the others."""
+    images = read_set(spec.model_copy(update={"split": ALL_SPLITS}), data)
+    groups = deal((image.case for image in images), set_name=spec.name, count=folds.count)
+    return [image for image in images if (groups[image.case] == folds.index) is held_out]
+
+
+def _check_apart(material: Material) -> None:
+    seen: dict[Path, str] = {}
+    for image in material.training:
+        if image.path in seen:
+            raise UsageError(
+                f"the sets {seen[image.path]!r} and {image.dataset!r} both train on {image.path}; leave it to one of them"
+            )
+        seen[image.path] = image.dataset
+    for image in material.validation:
+        if image.path in seen:
+            raise UsageError(
+                f"{image.path} is trained on (set {seen[image.path]!r}) and validated on (set {image.dataset!r}); give the "
+                "two different splits or folders"
+            )
+
+
+def _check_taught(material: Material, names: tuple[str, ...]) -> None:
+    for name in names:
+        extents = {image.nuclei if name == "nucleus" else image.classes for image in material.training}
+        if extents <= {Labelled.NOWHERE}:
+            raise UsageError(
+                f"no set teaches the map {name!r}; take it out of maps.names, or add a set that is labelled for it"
+            )

@@ -1,0 +1,62 @@
+"""What a training minimises: the squared error of the maps, and how much they depend on what a tile's halo can't hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from wsi_edt.networks.hrnet import STRIDE
+from wsi_edt.training.config import Loss
+
+CONSISTENT_HALO_PX = 64  # from here inwards a part's maps should not tell that it is a part
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Losses:
+    """Of one batch, each a tensor of one number.
+
+    Attributes
+    ----------
+    maps : the squared error, averaged over all px whether asked or not
+    inconsistency : the squared difference of maps of parts, 0 where it isn't asked for
+    total : what is minimised
+    """
+
+    maps: Tensor
+    inconsistency: Tensor
+    total: Tensor
+
+
+def losses(network: nn.Module, pixels: Tensor, maps: Tensor, weight: Tensor, *, settings: Loss) -> Losses:
+    """The losses of a batch.
+
+    Parameters
+    ----------
+    network : to train
+    pixels : (B, 3, H, W) normalised
+    maps : (B, maps, H, W) in [0, 1], what it should say
+    weight : (B, maps, H, W), 1 where that is known, 0 elsewhere
+    settings : of the configuration
+    """
+    predicted = network(pixels)
+    if settings.cell_weight:
+        weight = weight * (1 + settings.cell_weight * maps)
+    error = (weight * (predicted - maps) ** 2).mean()
+    if not settings.consistency:
+        return Losses(error, error.new_zeros(()), error)
+    difference = inconsistency(network, pixels, predicted)
+    return Losses(error, difference, error + settings.consistency * difference)
+
+
+def inconsistency(network: nn.Module, pixels: Tensor, predicted: Tensor) -> Tensor:
+    """The mean squared difference between maps of a crop's middle alone and within the crop, over half the batch."""
+    half = -(-len(pixels) // 2)
+    side = pixels.shape[-1] - 2 * STRIDE * (pixels.shape[-1] // (5 * STRIDE))
+    first = (pixels.shape[-1] - side) // 2
+    middle = slice(first, first + side)
+    alone = network(pixels[:half, :, middle, middle])
+    inner = slice(CONSISTENT_HALO_PX, side - CONSISTENT_HALO_PX)
+    within = predicted[:half, :, middle, middle]
+    difference: Tensor = ((alone - within)[:, :, inner, inner] ** 2).mean()
+    return difference

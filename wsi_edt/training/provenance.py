@@ -1,0 +1,103 @@
+"""Where weights come from: the configuration, the images and their licences, and the model that was started from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+import wsi_edt
+from wsi_edt.bundles import Bundle
+from wsi_edt.cells import CellClass
+from wsi_edt.training.config import TrainConfig
+from wsi_edt.training.datasets import FORMATS, Labelled, LabelledImage, SetSpec
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SetSummary(_Frozen):
+    """What a set consisted of.
+
+    Attributes
+    ----------
+    name, format : of the set
+    images, cases : how many
+    positive, negative, neither : how many points
+    mpp : µm/px of its images, the least and the largest
+    classes, nuclei : where its labels hold, each value that occurs
+    licence, citation : of its images and points
+    """
+
+    name: str
+    format: str
+    images: int
+    cases: int
+    positive: int
+    negative: int
+    neither: int
+    mpp: tuple[float, float]
+    classes: tuple[Labelled, ...]
+    nuclei: tuple[Labelled, ...]
+    licence: str
+    citation: str
+
+
+class Provenance(_Frozen):
+    """What a checkpoint says of its weights.
+
+    Attributes
+    ----------
+    version : of this program
+    configuration : of the training, as JSON
+    sets : what was trained on
+    started_from : the model that was, in words with its licence; "" for random weights
+    """
+
+    version: str
+    configuration: str
+    sets: tuple[SetSummary, ...]
+    started_from: str
+
+    @property
+    def licences(self) -> str:
+        """What the weights' licence follows from: each set's, and that of the model started from."""
+        sets = [f"{one.name}: {one.licence}{one.citation and f' ({one.citation})'}" for one in self.sets]
+        return f"trained on {', '.join(sets)}" + (
+            f"; started from {self.started_from}" if self.started_from else ""
+        )
+
+
+def provenance_of(config: TrainConfig, images: Sequence[LabelledImage], init: Bundle | None) -> Provenance:
+    """Of a training on these images that starts from that model."""
+    started_from = ""
+    if init is not None:
+        started_from = f"{init.name} version {init.version}, sha256 {init.sha256[:12]}… ({init.licence})"
+    sets = tuple(summary_of(spec, images) for spec in config.sets)
+    return Provenance(
+        version=wsi_edt.__version__, configuration=config.to_json(), sets=sets, started_from=started_from
+    )
+
+
+def summary_of(spec: SetSpec, images: Sequence[LabelledImage]) -> SetSummary:
+    """Of those of the images that belong to the set."""
+    own = [image for image in images if image.dataset == spec.name]
+    points = np.bincount(np.concatenate([image.class_id for image in own]), minlength=3).tolist()
+    mpp = [image.mpp for image in own]
+    facts = FORMATS[spec.format]
+    return SetSummary(
+        name=spec.name,
+        format=spec.format,
+        images=len(own),
+        cases=len({image.case for image in own}),
+        positive=points[CellClass.POSITIVE],
+        negative=points[CellClass.NEGATIVE],
+        neither=points[CellClass.NUCLEUS],
+        mpp=(min(mpp), max(mpp)),
+        classes=tuple(sorted({image.classes for image in own})),
+        nuclei=tuple(sorted({image.nuclei for image in own})),
+        licence=facts.licence,
+        citation=facts.citation,
+    )
