@@ -3,21 +3,28 @@
 ::
 
     WsiEdtError                 anything that is the input's or the environment's fault; exit code 1
-    ├── UsageError              a wrong argument; exit code 2
+    ├── UsageError              a wrong argument, or one that doesn't go with the others; exit code 2
     ├── SlideError              a slide that can't be opened, read or scored
     │   └── MissingMppError     a slide that states no µm/px
-    ├── ModelError              a model that isn't found, isn't whole or doesn't fit
+    ├── ModelError              a model that isn't whole or doesn't fit
+    │   └── UnknownModelError   a model that isn't where it was named; exit code 2
     ├── AnnotationError         points or regions that can't be read
-    └── OutputError             a results folder that can't be written, is locked or belongs to another run
+    └── OutputError             results that can't be written or read, are locked or of another version
 """
+
+from typing import ClassVar
 
 
 class WsiEdtError(Exception):
     """Anything that is the input's or the environment's fault: shown as one sentence, without a traceback."""
 
+    exit_code: ClassVar[int] = 1
+
 
 class UsageError(WsiEdtError):
-    """A wrong argument (exit code 2)."""
+    """A wrong argument, or one that doesn't go with the others: nothing was computed."""
+
+    exit_code = 2
 
 
 class SlideError(WsiEdtError):
@@ -29,7 +36,13 @@ class MissingMppError(SlideError):
 
 
 class ModelError(WsiEdtError):
-    """A model that isn't found, isn't whole or doesn't fit."""
+    """A model that isn't whole or doesn't fit."""
+
+
+class UnknownModelError(ModelError):
+    """A model that isn't where it was named: a wrong argument."""
+
+    exit_code = 2
 
 
 class AnnotationError(WsiEdtError):
@@ -37,4 +50,4 @@ class AnnotationError(WsiEdtError):
 
 
 class OutputError(WsiEdtError):
-    """A results folder that can't be written, is locked, or belongs to another run."""
+    """Results that can't be written or read, are locked, or were written by another version."""

@@ -3,12 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from wsi_edt.cli.info import info
-from wsi_edt.errors import SlideError
 
 
 def rows_of(*arguments: str) -> dict[str, str]:
@@ -37,6 +35,8 @@ def test_without_mpp_it_says_so_and_takes_the_option(tmp_path: Path) -> None:
     assert rows["staining"].strip() == "no stain"
 
 
-def test_a_missing_file_is_a_slide_error(tmp_path: Path) -> None:
-    with pytest.raises(SlideError, match="doesn't exist"):
-        CliRunner().invoke(info, [str(tmp_path / "nowhere.svs")], catch_exceptions=False)
+def test_what_is_no_file_is_wrong_usage(tmp_path: Path) -> None:
+    missing = CliRunner().invoke(info, [str(tmp_path / "nowhere.svs")])
+    assert (missing.exit_code, "does not exist" in missing.output) == (2, True)
+    folder = CliRunner().invoke(info, [str(tmp_path)])
+    assert (folder.exit_code, "is a directory" in folder.output) == (2, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 import wsi_edt
 from wsi_edt.cli import main
-from wsi_edt.errors import ModelError, SlideError, UsageError
+from wsi_edt.errors import ModelError, SlideError, UnknownModelError, UsageError
 
 
 def raising(error: BaseException) -> click.Command:
@@ -26,7 +27,9 @@ def raising(error: BaseException) -> click.Command:
     ("error", "code", "sentence"),
     [
         (SlideError("x.svs is damaged"), 1, "Error: x.svs is damaged\n"),
-        (ModelError("no model 'y'"), 1, "Error: no model 'y'\n"),
+        (ModelError("y isn't whole"), 1, "Error: y isn't whole\n"),
+        (UnknownModelError("no model 'y'"), 2, "Error: no model 'y'\n"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, ""),
         (UsageError("--mpp 40 is impossible"), 2, "Error: --mpp 40 is impossible\n"),
         (
             KeyboardInterrupt(),
@@ -42,6 +45,9 @@ def test_errors_are_one_sentence_and_a_code(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    # click replaces both streams where a pipe is closed
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
     monkeypatch.setattr(main.cli, "get_command", lambda context, name: raising(error))
     assert main.run_command(["run"]) == code
     captured = capsys.readouterr()
@@ -85,3 +91,25 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     subprocess.run(
         [sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[2]
     )
+
+
+def test_wrong_paths_are_known_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    code = (
+        "import sys; from wsi_edt.cli.main import run_command\n"
+        "assert run_command(['run', 'nothere', '--out', 'o']) == 2\n"
+        "assert run_command(['run', 'empty', '--out', 'o']) == 2\n"
+        "assert run_command(['run', 'file', '--out', 'file']) == 2\n"
+        "assert run_command(['info', 'nothere']) == 2\n"
+        "assert run_command(['info', 'empty']) == 2\n"
+        "heavy = {'torch', 'dask', 'distributed'} & sys.modules.keys()\n"
+        "assert not heavy, heavy"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert "nothere is neither a file nor a folder" in shown.stderr
+    assert "no slides in empty" in shown.stderr
+    assert "file is a file, not a folder" in shown.stderr
+    assert not (tmp_path / "o").exists()

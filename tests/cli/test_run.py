@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import inspect
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from wsi_edt.cli import run as cli_run
 from wsi_edt.cli.main import run_command
 from wsi_edt.errors import OutputError
 from wsi_edt.pipeline.lock import results_lock
+from wsi_edt.pipeline.progress import LineProgress
 from wsi_edt.pipeline.resolve import Wishes
 from wsi_edt.pipeline.run import RunResult
 
@@ -37,6 +40,7 @@ def test_a_folder_with_a_bad_slide_from_end_to_end(
     shown = capsys.readouterr()
     assert "bad.svs: failed: " in shown.out
     assert "2 slides, 1 failed. Results: " in shown.out
+    assert "1 worker with 1 thread each" in shown.out or "workers with 1 thread each" in shown.out
     with (out / "summary.csv").open() as file:
         rows = {row["slide"]: row for row in csv.DictReader(file)}
     assert rows["good.png"]["status"] == "done"
@@ -52,8 +56,8 @@ def test_a_folder_with_a_bad_slide_from_end_to_end(
     )
     assert "1 of them finished earlier" in capsys.readouterr().out
 
-    assert run_command([*command, "--threshold", "0.9"]) == 1
-    assert "(--threshold)" in capsys.readouterr().err
+    assert run_command([*command, "--threshold", "0.9"]) == 2
+    assert f"--threshold {model.decode.threshold:g} there, 0.9 now. Give" in capsys.readouterr().err
 
 
 def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,6 +68,9 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return RunResult(())
 
     monkeypatch.setattr(pipeline, "score_slides", score_slides)
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        write_slide(tmp_path / f"{name}.png", paint(0)).rename(name)
     words = (
         "run a b --out o --model m --mpp 0.3 --no-tissue-mask --threshold 0.4 --tile-px 1024 --batch-size 7"
     )
@@ -115,15 +122,19 @@ def test_what_ends_a_run_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert ended(str(tmp_path / "empty"), "--out", str(tmp_path / "o"))[0] == 2
     assert ended(str(tmp_path / "missing"), "--out", str(tmp_path / "o"))[0] == 2
     code, sentence = ended(slide, "--out", str(tmp_path / "file/o"))
-    assert code == 1
-    assert "can't write to" in sentence
-    assert ended(slide, "--out", str(tmp_path / "o"), "--tile-px", "100", "--mpp", "0.5")[0] == 2
+    assert code == 2
+    assert "file is a file, not a folder" in sentence
+    for option in (("--tile-px", "7"), ("--tile-px", "64"), ("--threshold", "2"), ("--mpp", "40")):
+        code = run_command(["run", slide, "--out", str(tmp_path / "o"), "--model", model, *option])
+        shown = capsys.readouterr()
+        assert (code, shown.out) == (2, ""), option
+        assert not (tmp_path / "o").exists()
     with results_lock(tmp_path / "o"):
         code, sentence = ended(slide, "--out", str(tmp_path / "o"))
     assert code == 1
     assert "another run is writing" in sentence
     code = run_command(["run", slide, "--out", str(tmp_path / "o"), "--model", "nonesuch"])
-    assert code == 1
+    assert code == 2
     assert "no model 'nonesuch'" in capsys.readouterr().err
 
 
@@ -134,7 +145,35 @@ def test_a_full_disk_is_one_sentence(
         raise OutputError("can't write x: No space left on device (0 bytes free); make room there")
 
     monkeypatch.setattr(pipeline, "score_slides", full)
-    assert run_command(["run", "a", "--out", str(tmp_path)]) == 1
+    slide = str(write_slide(tmp_path / "a.png", paint(0)))
+    assert run_command(["run", slide, "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
         "Error: can't write x: No space left on device (0 bytes free); make room there\n"
     )
+
+
+@pytest.mark.parametrize(("term", "lines"), [(None, True), ("dumb", True), ("xterm", False)])
+def test_a_terminal_without_cursor_codes_gets_lines(
+    term: str | None, lines: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown: list[object] = []
+
+    def score_slides(*arguments: Any, watcher: Any, **options: Any) -> RunResult:
+        shown.append(watcher)
+        return RunResult(())
+
+    monkeypatch.setattr(pipeline, "score_slides", score_slides)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    for name in ("TERM", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    if term:
+        monkeypatch.setenv("TERM", term)
+    slide = str(write_slide(tmp_path / "a.png", paint(0)))
+    assert run_command(["run", slide, "--out", str(tmp_path / "o")]) == 0
+    assert isinstance(shown[0], LineProgress) is lines
+    assert ("\x1b" in terminal.getvalue()) is not lines

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsi_edt.cells import Cells
-from wsi_edt.ki67.index import NO_CELLS, NO_CLASSES, NO_DAB, score_cells
+from wsi_edt.ki67.index import NO_CELLS, NO_CLASSES, NO_DAB, NO_TISSUE, score_cells
 
 
 def cells(positive: int, negative: int, unclassified: int = 0) -> Cells:
@@ -42,7 +42,15 @@ def test_only_negative_cells_is_zero_percent() -> None:
 
 
 def test_without_tissue_there_is_no_density() -> None:
-    assert score_cells(Cells.empty(), area_mm2=0.0).cells_per_mm2 is None
+    score = score_cells(Cells.empty(), area_mm2=0.0)
+    assert score.cells_per_mm2 is None
+    assert score.reason == NO_TISSUE
+
+
+def test_no_cells_are_few() -> None:
+    assert score_cells(Cells.empty(), area_mm2=3.0).few_cells
+    assert score_cells(cells(0, 0, 499), area_mm2=3.0).few_cells
+    assert not score_cells(cells(0, 0, 500), area_mm2=3.0).few_cells
 
 
 @pytest.mark.parametrize("given_cells", [Cells.empty(), cells(30, 70), cells(0, 0, 9)])

@@ -68,6 +68,32 @@ def expected(slides: Path, wishes: Wishes, tmp_path_factory: pytest.TempPathFact
     return result_files(out)
 
 
+KILLED = """
+import sys, time
+from pathlib import Path
+from wsi_edt.pipeline.cluster import local_workers
+
+if __name__ == "__main__":
+    with local_workers(1) as workers:
+        print("started", flush=True)
+        time.sleep(60)
+"""
+
+
+def test_a_killed_run_leaves_no_word_of_its_semaphores(tmp_path: Path) -> None:
+    script, log = tmp_path / "script.py", tmp_path / "log"
+    script.write_text(KILLED)
+    with (
+        log.open("w") as errors,
+        subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=errors, text=True) as run,
+    ):
+        assert run.stdout is not None
+        assert run.stdout.readline() == "started\n"
+        run.kill()
+        run.stdout.read()  # until the last of the run's processes has ended
+    assert "resource_tracker" not in log.read_text()
+
+
 def test_two_workers_give_the_bytes_of_one(
     slides: Path, wishes: Wishes, expected: dict[str, bytes], tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ OTHER = {
     "model_sha256": "1" * 64,
     "model_mpp": 0.25,
     "tile_px": 128,
-    "halo_px": 64,
+    "halo_px": 0,
     "batch_size": 3,
     "decode": replace(make_config().cells.decode, threshold=0.7),
     "runtime": "other",
@@ -23,6 +23,16 @@ OTHER = {
     "precision": "bf16",
     "threads": 7,
     "tissue_mask": False,
+}
+
+NAMED = {
+    "tile_px": "--tile-px 96 there, 128 now",
+    "batch_size": "--batch-size 8 there, 3 now",
+    "decode": "--threshold 0.6 there, 0.7 now",
+    "device": "--device cpu there, cuda now",
+    "precision": "--precision fp32 there, bf16 now",
+    "threads": "--threads 1 there, 7 now",
+    "tissue_mask": "--no-tissue-mask now, not there",
 }
 
 
@@ -35,8 +45,22 @@ def test_each_setting_changes_the_hash_and_is_named(name: str) -> None:
     cells = make_config().cells
     other = replace(cells, **{name: OTHER[name]})
     assert other.cells_hash() != cells.cells_hash()
-    assert other.differences(cells.to_json()).startswith(f"{name} ")
+    assert other.differences(cells.to_json()) == NAMED.get(
+        name, "the files of the model colour 1 have changed"
+    )
     assert cells.differences(cells.to_json()) == ""
+
+
+def test_what_was_not_asked_for_is_not_blamed() -> None:
+    cells = make_config().cells
+    other = replace(cells, device="cuda", decode=replace(cells.decode, threshold=0.7))
+    assert other.differences(cells.to_json(), chosen={"device", "threads"}) == (
+        "--device cpu there, cuda now (chosen, as it wasn't given); --threshold 0.6 there, 0.7 now"
+    )
+    renamed = replace(other, model="colour 2", model_sha256="1" * 64, device="cpu")
+    assert renamed.differences(cells.to_json(), chosen={"threshold"}) == (
+        "--model colour 1 there, colour 2 now"
+    ), "the threshold came with the model"
 
 
 def test_what_changes_no_cell_is_not_in_the_hash() -> None:
@@ -62,3 +86,9 @@ def test_the_hash_is_the_same_in_every_version() -> None:
 def test_an_impossible_scale_is_refused(mpp: float) -> None:
     with pytest.raises(UsageError, match="--mpp"):
         make_config(mpp=mpp)
+
+
+@pytest.mark.parametrize("tile_px", [7, 100, 64])
+def test_a_tile_off_the_grid_or_without_a_core_is_refused(tile_px: int) -> None:
+    with pytest.raises(UsageError, match="tile"):
+        make_config(tile_px=tile_px)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from wsi_edt.errors import OutputError
-from wsi_edt.pipeline.lock import LOCK_NAME, results_lock
+from wsi_edt.errors import OutputError, UsageError
+from wsi_edt.pipeline.lock import LOCK_NAME, refuse_unusable_out, results_lock
 
 HOLDER = """
 import sys, time
@@ -56,7 +57,26 @@ def test_it_is_let_go_after_an_error(tmp_path: Path) -> None:
 
 def test_an_out_that_cannot_be_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"can't write to .*--out"), results_lock(tmp_path / "file"):
+    with pytest.raises(UsageError, match=r"is a file, not a folder.*--out"), results_lock(tmp_path / "file"):
         pass
-    with pytest.raises(OutputError, match=r"can't write to .*--out"), results_lock(tmp_path / "file/out"):
+    with pytest.raises(UsageError, match=r"file is a file, not a folder"):
+        refuse_unusable_out(tmp_path / "file/below")
+
+
+def test_an_out_that_nobody_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(UsageError, match=rf"no permission to write in {tmp_path}"):
+        refuse_unusable_out(tmp_path / "deep/out")
+    assert not (tmp_path / "deep").exists()
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.EROFS, UsageError), (errno.ENOSPC, OutputError)])
+def test_what_is_not_allowed_is_usage_and_a_full_disk_is_not(
+    number: int, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(kind, match="can't write to"), results_lock(tmp_path / "out"):
         pass

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 
 from rich.console import Console
 
 from wsi_edt.export.tables import Status, SummaryRow
-from wsi_edt.pipeline.progress import LineProgress, TerminalProgress, Watcher, duration, outcome
+from wsi_edt.pipeline.progress import (
+    LineProgress,
+    TerminalProgress,
+    Watcher,
+    counted,
+    duration,
+    outcome,
+    rate_in_words,
+)
 
 DONE = SummaryRow("a.svs", Status.DONE, index_percent=17.44, positive=349, negative=1652, total=2001)
 EMPTY = SummaryRow("b.svs", Status.NOT_ASSESSABLE, total=0, reason="no cells")
@@ -62,6 +72,47 @@ def test_a_terminal_keeps_a_line_per_slide() -> None:
     assert "320 tiles" in shown
     assert "3,000 cells" in shown
     assert "1 failed" in shown
+
+
+def test_one_is_no_plural_and_a_slow_run_has_a_speed() -> None:
+    assert counted(1, "slide") == "1 slide"
+    assert counted(2000, "slide") == "2,000 slides"
+    assert counted(0, "cell") == "0 cells"
+    assert rate_in_words(0.0421) == "0.042 tiles/s"
+    assert rate_in_words(12.34) == "12.3 tiles/s"
+    stream = io.StringIO()
+    with LineProgress(stream) as watcher:
+        watcher.begun(slides=1, finished=0)
+        watcher.planned("a.svs", tiles=1, tiles_stored=0)
+    assert stream.getvalue() == "1 slide\na.svs: 1 tile\n"
+
+
+PIPED = """
+import sys
+from wsi_edt.pipeline.progress import LineProgress
+with LineProgress(sys.stdout) as watcher:
+    for number in range(100):
+        watcher.note(str(number))
+        sys.stdin.readline()
+print("ignored")
+sys.stderr.write("went on")
+"""
+
+
+def test_a_pipe_that_closes_does_not_stop_the_run() -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", PIPED], stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert run.stdout.readline() == "0\n"
+        run.stdout.close()
+        run.stdin.write("\n" * 100)
+        run.stdin.close()
+        assert run.stderr.read() == "went on"
+        assert run.wait() == 0
 
 
 def test_durations() -> None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.bundles.tiny import tiny_bundle
 from wsi_edt.bundles import Bundle
+from wsi_edt.detection import TilePeaks
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.pipeline.discover import SlideRef
@@ -64,7 +66,9 @@ def test_a_run_that_continues_keeps_its_threads(bundle: Bundle, tmp_path: Path) 
     first = resolved(bundle, [LAPTOP], Wishes(threads=5), out=tmp_path)
     cells = first.cells
     header = StoreHeader(cells.cells_hash(), cells.to_json(), "f", 0.5, True, (9, 9))
-    SlideStore.create(tmp_path / "b.svs" / STORE_NAME, header)
+    store = SlideStore.create(tmp_path / "b.svs" / STORE_NAME, header)
+    assert resolved(bundle, [LAPTOP], out=tmp_path).cells.threads == 2, "nothing is stored: it binds nobody"
+    store.write_shard(0, TilePeaks.empty(), seconds=1)
     later = resolved(bundle, [LAPTOP] * 4, out=tmp_path)
     assert later.cells.cells_hash() == cells.cells_hash()
     assert resolved(bundle, [LAPTOP] * 4, Wishes(threads=2), out=tmp_path).cells.threads == 2
@@ -77,8 +81,21 @@ def test_what_makes_no_sense_is_refused(bundle: Bundle, tmp_path: Path) -> None:
         resolved(bundle, [LAPTOP], Wishes(batch_size=0))
     with pytest.raises(UsageError, match="threshold"):
         resolved(bundle, [LAPTOP], Wishes(threshold=-1.0))
+    with pytest.raises(UsageError, match="--threshold 2 would let no cell through: give less than 2"):
+        resolved(bundle, [LAPTOP], Wishes(threshold=2.0))
     with pytest.raises(UsageError, match="no device"):
         hardware("tpu", "auto")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_a_device_that_is_not_here_is_refused_before_anything_begins() -> None:
+    with pytest.raises(UsageError, match=r"no CUDA device.*--device cpu"):
+        hardware("cuda", "auto")
+
+
+def test_what_was_not_asked_for_was_chosen(bundle: Bundle) -> None:
+    config = resolved(bundle, [LAPTOP], Wishes(threads=2, precision="fp32"))
+    assert config.chosen == {"device", "batch_size", "threshold"}
 
 
 def test_this_machine_has_something_to_offer() -> None:

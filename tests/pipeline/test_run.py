@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from tests.export.qupath_contract import check_geojson
 from tests.pipeline.stand_ins import MPP, Pool, compute, make_config, paint, result_files, write_slide
-from wsi_edt.errors import ModelError, OutputError, SlideError
+from wsi_edt.errors import ModelError, SlideError, UsageError
 from wsi_edt.export.tables import Status, SummaryRow
 from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.pipeline.discover import SlideRef, find_slides
@@ -171,16 +171,27 @@ def test_other_settings_are_refused_with_what_differs(slides: Path, tmp_path: Pa
     out = tmp_path / "out"
     score(slides, out)
     before = result_files(out)
-    with pytest.raises(OutputError, match=r"threads 1 there, 2 now \(--threads\).*--overwrite"):
+    with pytest.raises(UsageError, match=r"--threads 1 there, 2 now\. .*--overwrite"):
         score(slides, out, config=make_config(threads=2))
-    with pytest.raises(OutputError, match=r"tile_px 96 there, 128 now"):
+    with pytest.raises(UsageError, match=r"--tile-px 96 there, 128 now"):
         score(slides, out, config=make_config(tile_px=128))
-    with pytest.raises(OutputError, match=r"µm/px 0\.5 there, 0\.25 now \(--mpp\)"):
+    with pytest.raises(UsageError, match=r"settings: --mpp 0\.5 there, 0\.25 now\."):
         score(slides, out, config=make_config(mpp=0.25))
     assert result_files(out) == before
     pool = Pool()
     score(slides, out, pool=pool, config=make_config(threads=2, overwrite=True))
     assert {name for name, _ in pool.computed} == {"a.png", "b.png", "c.png"}
+
+
+def test_a_run_that_computed_nothing_binds_no_settings(slides: Path, tmp_path: Path) -> None:
+    def refuses(task: ShardTask) -> ShardResult:
+        raise ModelError("no CUDA device here")
+
+    out = tmp_path / "out"
+    with pytest.raises(ModelError):
+        score(slides, out, pool=Pool(compute=refuses), config=make_config(threads=2))
+    assert list(out.glob("*/store.zarr")), "the case needs a store"
+    assert score(slides, out).failed == 0
 
 
 def test_overwrite_keeps_what_fits(slides: Path, tmp_path: Path) -> None:
@@ -209,8 +220,9 @@ def test_no_tissue_is_a_result(tmp_path: Path) -> None:
         Status.NOT_ASSESSABLE,
         None,
         0,
-        "no cells",
+        "no tissue was found; --no-tissue-mask looks everywhere",
     )
+    assert row.few_cells
     assert pool.opened == 0
     assert check_geojson(tmp_path / "out/glass.png/cells.geojson") == []
     (again,) = score(tmp_path / "slides", tmp_path / "out", pool=pool).rows
@@ -225,6 +237,7 @@ def test_without_the_tissue_mask_the_whole_slide_is_looked_at(tmp_path: Path) ->
     ).rows
     assert pool.computed
     assert row.area_mm2 == pytest.approx(900 * 300 * (MPP / 1000) ** 2)
+    assert row.reason == "no cells"
 
 
 def test_bad_slides_stop_nothing(slides: Path, tmp_path: Path) -> None:

@@ -119,6 +119,16 @@ def test_no_store_and_one_that_was_barely_begun_are_none(tmp_path: Path) -> None
     assert store.done_shards([0]) == {}
 
 
+def test_a_store_binds_from_the_first_whole_shard_or_the_mark_on(store: SlideStore, tmp_path: Path) -> None:
+    assert SlideStore.read_begun(store.path) is None
+    store.write_shard(5, peaks(3), seconds=1)
+    assert SlideStore.read_begun(store.path) == HEADER
+    unmark(store.path / "shards/5")
+    assert SlideStore.read_begun(store.path) is None
+    store.mark_finished(Finished({}, 0.0))  # a slide without tissue has no shards
+    assert SlideStore.read_begun(store.path) == HEADER
+
+
 def test_a_store_of_another_version_is_refused(store: SlideStore) -> None:
     node = json.loads((store.path / "zarr.json").read_text())
     node["attributes"]["format"] = 99

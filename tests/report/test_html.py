@@ -122,7 +122,7 @@ def batch_rows() -> list[SummaryRow]:
 
 
 def test_the_batch_page_has_a_row_for_each_slide(tmp_path: Path) -> None:
-    write_batch_report(tmp_path / "report.html", batch_rows(), model="ki67-w18 1.0")
+    write_batch_report(tmp_path / "report.html", batch_rows(), model="ki67-w18 1.0", slides=4)
     page = Page(tmp_path / "report.html")
     assert page.tags.count("tr") == 1 + 4
     assert "4 slides" in page.text
@@ -138,7 +138,7 @@ def test_the_batch_page_has_a_row_for_each_slide(tmp_path: Path) -> None:
 def test_links_lead_to_files_that_are_there(tmp_path: Path) -> None:
     """Also for names with spaces, quotes, # and %; a failed slide has no page and so no link."""
     rows = batch_rows()
-    write_batch_report(tmp_path / "report.html", rows, model="m")
+    write_batch_report(tmp_path / "report.html", rows, model="m", slides=4)
     write_summary(tmp_path / "summary.csv", rows)
     for row in rows[:3]:
         write_slide_report(
@@ -167,7 +167,7 @@ def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
 
 
 def test_pages_open_offline_without_scripts(tmp_path: Path) -> None:
-    write_batch_report(tmp_path / "report.html", batch_rows(), model="m")
+    write_batch_report(tmp_path / "report.html", batch_rows(), model="m", slides=4)
     for page in (slide_page(tmp_path / "a", result(SCORED)), Page(tmp_path / "report.html")):
         assert "script" not in page.tags
         assert not re.search(r"https?:|@import|url\(", page.source)
@@ -180,8 +180,15 @@ def test_the_same_result_gives_the_same_page(tmp_path: Path) -> None:
 
 
 def test_a_batch_of_nothing_but_failures_opens(tmp_path: Path) -> None:
-    write_batch_report(tmp_path / "report.html", batch_rows()[3:], model="m")
-    assert "1 slide" in Page(tmp_path / "report.html").text
+    write_batch_report(tmp_path / "report.html", batch_rows()[3:], model="m", slides=1)
+    text = Page(tmp_path / "report.html").text
+    assert "1 slide" in text
+    assert "1 slides" not in text
+
+
+def test_a_batch_that_goes_on_says_so(tmp_path: Path) -> None:
+    write_batch_report(tmp_path / "report.html", batch_rows()[:1], model="m", slides=3)
+    assert "3 slides, 1 so far" in Page(tmp_path / "report.html").text
 
 
 @pytest.mark.parametrize(

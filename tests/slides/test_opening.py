@@ -60,11 +60,9 @@ def test_a_tiled_ome_tiff_keeps_its_mpp_and_levels(tmp_path: Path) -> None:
         assert np.array_equal(slide.read_level(1, Window(0, 0, 350, 300)), PIXELS[::2, ::2])
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.tif", "grey.png", "palette.png"])
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "palette.png"])
 def test_plain_images_keep_their_pixels(tmp_path: Path, name: str) -> None:
     image = Image.fromarray(PIXELS)
-    if name == "grey.png":
-        image = image.convert("L")
     if name == "palette.png":
         image = image.quantize(17)
     image.save(tmp_path / name)
@@ -72,6 +70,14 @@ def test_plain_images_keep_their_pixels(tmp_path: Path, name: str) -> None:
         assert slide.dimensions == (700, 600)
         read = slide.read_level(0, Window(0, 0, 700, 600))
     assert np.array_equal(read, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("name", ["grey.png", "grey.jpg", "grey.tif", "one.png", "alpha.png"])
+def test_greyscale_is_refused(tmp_path: Path, name: str) -> None:
+    mode = {"one": "1", "alpha": "LA"}.get(name.split(".")[0], "L")
+    Image.fromarray(PIXELS).convert(mode).save(tmp_path / name)
+    with pytest.raises(SlideError, match="only 8-bit RGB is read"):
+        open_slide(tmp_path / name, 0.25)
 
 
 def test_a_strip_tiff_with_a_printers_resolution_takes_the_given_mpp(tmp_path: Path) -> None:
@@ -183,6 +189,23 @@ def test_a_truncated_slide_that_opens_fails_where_it_ends(tmp_path: Path, compre
         assert slide.dimensions == (700, 600)
     with pytest.raises(SlideError, match=r"cut\.tif can't be read at level 0 .*truncated"):
         read_whole(path)
+
+
+def test_a_slide_that_lost_its_last_page_is_refused_though_its_pixels_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "cut.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        file.write(PIXELS, tile=(128, 128), photometric="rgb")
+        file.write(PIXELS[:64, :64], photometric="rgb")
+    read_whole(path)
+    with tifffile.TiffFile(path) as file:
+        last = int(file.pages[1].offset)
+        first = file.pages[0]
+        assert max(first.dataoffsets) + max(first.databytecounts) <= last, "the case needs all of its pixels"
+    path.write_bytes(path.read_bytes()[:last])
+    with pytest.raises(
+        SlideError, match=rf"cut\.ome\.tif is truncated: it has {last} bytes of at least {last + 2}"
+    ):
+        open_slide(path, 0.25)
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "deflate", None])

@@ -64,6 +64,15 @@ def test_light_on_black_is_fluorescence() -> None:
     assert staining_of_pixels(pixels) is Staining.FLUORESCENCE
 
 
+def test_greyscale_has_no_colour(ihc_pixels: RgbArray) -> None:
+    grey = np.repeat(ihc_pixels.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    assert staining_of_pixels(grey) is Staining.GREY
+    rounded = grey + np.random.default_rng(0).integers(
+        0, 3, grey.shape, dtype=np.uint8
+    )  # as a JPEG leaves it
+    assert staining_of_pixels(rounded) is Staining.GREY
+
+
 def test_an_empty_slide_has_no_stain() -> None:
     assert staining_of_pixels(np.full((300, 300, 3), 240, dtype=np.uint8)) is Staining.NONE
 

@@ -158,6 +158,9 @@ def test_points_areas_and_windows_of_a_known_mask() -> None:
     assert not tissue.touches(Window(0, 0, 32, 64))
     assert not tissue.touches(Window(-100, -100, 50, 50))
     assert TissueMask.everything((80, 40), model_mpp=0.3125).area_mm2 == pytest.approx(3200 * 0.3125e-3**2)
+    # The slide is 79.5 × 39.2 px: the unit at the edge has 15.5 × 7.2 of it
+    cut = TissueMask(mask, 10.0, (80, 40), (79.5, 39.2))
+    assert cut.area_mm2 == pytest.approx((1024 + 15.5 * 7.2) * 0.3125e-3**2)
 
 
 @given(seed=st.integers(0, 50), width=st.integers(1, 200), height=st.integers(1, 200))

@@ -11,7 +11,7 @@ _MODEL_MPP = 0.3125
 
 
 @click.command(name="info")
-@click.argument("slide_path", metavar="SLIDE", type=click.Path(path_type=Path))
+@click.argument("slide_path", metavar="SLIDE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--mpp", type=float, help="µm per level-0 px of a slide that states none (for example 0.25).")
 def info(slide_path: Path, mpp: float | None) -> None:
     """Say what a slide is: size, µm/px, levels, bounds, scanner, staining and tissue."""

@@ -12,7 +12,7 @@ from importlib import import_module
 import click
 
 import wsi_edt
-from wsi_edt.errors import UsageError, WsiEdtError
+from wsi_edt.errors import WsiEdtError
 
 # name: (module, what it does). The line is here, so that the list of subcommands imports none of them.
 COMMANDS = {
@@ -23,6 +23,7 @@ COMMANDS = {
     "bundle": ("wsi_edt.cli.bundle", "Make, check and describe models."),
 }
 _INTERRUPTED = 130  # what shells give for Ctrl-C
+_PIPE_CLOSED = 141  # and for a program whose reader (`| head -1`) has gone
 
 
 class _LazyGroup(click.Group):
@@ -56,7 +57,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; the process ends with its exit code.
 
-    0: all went well. 1: an error, or a run in which a slide failed. 2: a wrong argument. 130: interrupted.
+    0: all went well. 1: an error, or a run in which a slide failed. 2: a wrong argument. 130: interrupted. 141: nobody
+    reads what is said.
     """
     sys.exit(run_command(sys.argv[1:]))
 
@@ -67,11 +69,13 @@ def run_command(arguments: list[str]) -> int:
         code = cli.main(arguments, prog_name="wsi-edt", standalone_mode=False)
     except WsiEdtError as error:
         click.echo(f"Error: {error}", err=True)
-        return 2 if isinstance(error, UsageError) else 1
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted. What is stored stays: the same command continues from there.", err=True)
         return _INTERRUPTED
+    except SystemExit:  # how click and rich answer a closed pipe; nothing else here ends so
+        return _PIPE_CLOSED
     return code if isinstance(code, int) else 0

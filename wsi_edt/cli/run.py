@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -39,12 +40,13 @@ _MOST_ROWS = 20  # of the closing table; summary.csv has them all
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Worker processes on this machine.  [default: cores / threads; 1 on a GPU]",
+    help="Worker processes on this machine; the cells don't depend on it.  [default: cores / threads; 1 on a GPU]",
 )
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="Threads of each worker's network; scores depend on it in their last digits.  [default: the cores, shared out]",
+    help="Threads of each worker's network, whatever the number of workers: scores depend on it in their last digits."
+    "  [default: 2, or as in the results that are there]",
 )
 @click.option(
     "--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tcp://host:8786)."
@@ -93,9 +95,15 @@ def run(
     for QuPath, ki67.json and report.html; summary.csv and report.html there tell of all. The same command continues a
     run that was stopped. A slide that fails gets its row with the reason, the others go on, and the exit code is 1.
     """
-    # Here and not above: torch and Dask take seconds to import, and --help needs neither.
+    # Here and not above: torch and Dask take seconds to import. --help needs neither, and wrong paths are known before.
+    from wsi_edt.pipeline.discover import find_slides
+    from wsi_edt.pipeline.lock import refuse_unusable_out
+
+    refuse_unusable_out(out)
+    find_slides(inputs, out=out, with_images=mpp is not None)
+
     from wsi_edt.pipeline import Wishes, score_slides
-    from wsi_edt.pipeline.progress import LineProgress, TerminalProgress
+    from wsi_edt.pipeline.progress import LineProgress, TerminalProgress, counted
 
     wishes = Wishes(
         model=model,
@@ -112,7 +120,7 @@ def run(
         gzip=gzip,
         overwrite=overwrite,
     )
-    console = Console()
+    console = Console(force_terminal=False if _is_dumb(os.environ) else None)
     display = TerminalProgress(console) if console.is_terminal else LineProgress(sys.stdout)
     with display as watcher:
         result = score_slides(
@@ -120,8 +128,13 @@ def run(
         )
     _print_rows(console, result.rows)
     failed = f", {result.failed} failed" if result.failed else ""
-    console.print(Text(f"{len(result.rows)} slides{failed}. Results: {out / 'report.html'}"))
+    console.print(Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {out / 'report.html'}"))
     return 1 if result.failed else 0
+
+
+def _is_dumb(environment: Mapping[str, str]) -> bool:
+    """Whether a terminal there would show cursor codes as they are."""
+    return sys.platform != "win32" and environment.get("TERM", "") in ("", "dumb", "unknown")
 
 
 def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:

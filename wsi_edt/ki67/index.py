@@ -9,7 +9,9 @@ from wsi_edt.cells import CellClass, Cells
 FEW_CELLS = 500  # the count below which published recommendations call an index unreliable
 
 NO_DAB = "no DAB"
+NO_COLOUR = "no colour"
 NO_CELLS = "no cells"
+NO_TISSUE = "no tissue was found; --no-tissue-mask looks everywhere"
 NO_CLASSES = "the model does not tell positive from negative"
 
 
@@ -59,8 +61,8 @@ class Ki67Score:
 
     @property
     def few_cells(self) -> bool:
-        """Whether there is an index, and it rests on fewer than `FEW_CELLS` cells."""
-        return self.assessable and self.positive + self.negative < FEW_CELLS
+        """Whether fewer than `FEW_CELLS` cells were found: of those that the index rests on, where there is one."""
+        return (self.positive + self.negative if self.assessable else self.total) < FEW_CELLS
 
 
 def score_cells(cells: Cells, *, area_mm2: float, staining_note: str | None = None) -> Ki67Score:
@@ -80,6 +82,6 @@ def score_cells(cells: Cells, *, area_mm2: float, staining_note: str | None = No
     unclassified = len(cells) - positive - negative
     reason = staining_note
     if reason is None and positive + negative == 0:
-        reason = NO_CLASSES if unclassified else NO_CELLS
+        reason = NO_CLASSES if unclassified else NO_CELLS if area_mm2 > 0 else NO_TISSUE
     # To 1 µm², which is what ki67.json keeps: a score read back gives the same density.
     return Ki67Score(positive, negative, unclassified, round(float(area_mm2), 6), reason)

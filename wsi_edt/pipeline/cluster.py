@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -119,6 +120,7 @@ def local_workers(count: int) -> Iterator[Workers]:
         raise UsageError(f"--workers {count} is too small; give at least 1")
     _quieten()
     with (
+        _quiet_tracker(),
         dask.config.set(_SETTINGS),
         LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=count,
@@ -251,6 +253,24 @@ def _ask(client: Client, question: Callable[..., object], *arguments: object) ->
             "install the same version there"
         ) from error
     return answers
+
+
+@contextmanager
+def _quiet_tracker() -> Iterator[None]:
+    """Let Python's resource tracker clean up after a killed run without a word of leaked semaphores in the terminal.
+
+    It is a process of its own, started with the first worker, and takes its filters from the environment.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    quiet = "ignore::UserWarning:multiprocessing.resource_tracker"
+    os.environ["PYTHONWARNINGS"] = f"{before},{quiet}" if before else quiet
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _quieten() -> None:

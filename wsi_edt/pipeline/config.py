@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,18 +13,18 @@ from wsi_edt.detection import Precision
 from wsi_edt.errors import UsageError
 from wsi_edt.export.qupath import Geometry
 from wsi_edt.maps import DecodeSettings
+from wsi_edt.slides.grid import TileGrid
 
 Origin = Literal["qupath", "openslide"]
 
-# What a difference between two runs is called, and the option that undoes it.
+# The settings that have an option of their own; all others are the model's.
 _OPTIONS = {
-    "model": "--model",
-    "tile_px": "--tile-px",
-    "batch_size": "--batch-size",
-    "decode": "--threshold",
-    "precision": "--precision",
     "device": "--device",
+    "precision": "--precision",
     "threads": "--threads",
+    "batch_size": "--batch-size",
+    "tile_px": "--tile-px",
+    "threshold": "--threshold",
     "tissue_mask": "--no-tissue-mask",
 }
 
@@ -60,6 +60,7 @@ class CellsConfig:
             raise UsageError(f"--batch-size {self.batch_size} is too small; give at least 1")
         if self.threads < 1:
             raise UsageError(f"--threads {self.threads} is too small; give at least 1")
+        TileGrid((1, 1), self.tile_px, self.halo_px)  # refuses what is no tile
 
     def to_json(self) -> dict[str, object]:
         """The settings as JSON values, equal to what a JSON file gives back."""
@@ -72,15 +73,30 @@ class CellsConfig:
         del fields["model"]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
-    def differences(self, stored: Mapping[str, object]) -> str:
-        """What differs from the settings of an earlier run, in words: "threads 2 there, 1 now (--threads)"."""
-        here = self.to_json()
+    def differences(self, stored: Mapping[str, object], *, chosen: Collection[str] = ()) -> str:
+        """What differs from the settings of an earlier run, in words: "--threads 2 there, 1 now".
+
+        Parameters
+        ----------
+        stored : what `to_json` gave there
+        chosen : names of settings that weren't asked for but chosen, by the model or for the machine
+        """
+        there, here = _flat(stored), _flat(self.to_json())
+        differing = [name for name in here.keys() | there.keys() if here.get(name) != there.get(name)]
         words = []
-        for name in sorted(here.keys() | stored.keys()):
-            if here.get(name) != stored.get(name) and name != "model":
-                option = _OPTIONS.get(name)
-                there, now = _short(stored.get(name)), _short(here.get(name))
-                words.append(f"{name} {there} there, {now} now" + (f" ({option})" if option else ""))
+        if any(name not in _OPTIONS and name != "model" for name in differing):
+            if there.get("model") == here["model"]:
+                words.append(f"the files of the model {here['model']} have changed")
+            else:
+                words.append(f"--model {there.get('model')} there, {here['model']} now")
+            if "threshold" in chosen:  # it comes with the model
+                differing = [name for name in differing if name != "threshold"]
+        for name, option in _OPTIONS.items():
+            if name == "tissue_mask" and name in differing:
+                words.append(f"{option} now, not there" if there.get(name) else f"{option} there, not now")
+            elif name in differing:
+                why = " (chosen, as it wasn't given)" if name in chosen else ""
+                words.append(f"{option} {there.get(name)} there, {here[name]} now{why}")
         return "; ".join(words)
 
 
@@ -95,6 +111,7 @@ class RunConfig:
     mpp : µm per level-0 px for slides that state none
     geometry, origin, gzip : how cells.geojson is written
     overwrite : whether results of other settings may be replaced
+    chosen : names of the settings in `cells` that nobody asked for: they were chosen
     """
 
     cells: CellsConfig
@@ -105,6 +122,7 @@ class RunConfig:
     origin: Origin
     gzip: bool
     overwrite: bool
+    chosen: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.mpp is not None and not 0.01 <= self.mpp <= 10.0:
@@ -124,6 +142,8 @@ class RunConfig:
         return {**self.cells.to_json(), "mpp": self.mpp, **self.written_as()}
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _flat(cells: Mapping[str, object]) -> dict[str, object]:
+    """The settings with those of the decoder beside the others."""
+    flat = dict(cells)
+    decode = flat.pop("decode", None)
+    return flat | (decode if isinstance(decode, dict) else {})

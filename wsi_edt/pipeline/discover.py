@@ -89,7 +89,7 @@ def _nothing_found(inputs: Sequence[PurePath], images_left_out: int) -> str:
     where = ", ".join(str(path) for path in inputs)
     if images_left_out:
         return (
-            f"no slides in {where}, but {images_left_out} PNG or JPEG images: "
-            "pass --mpp (for example 0.25) to take them as slides"
+            f"no slides in {where}, but {images_left_out} PNG or JPEG image{'' if images_left_out == 1 else 's'}: "
+            "pass --mpp (for example 0.25) to take PNG and JPEG as slides"
         )
     return f"no slides in {where}; looked for {' '.join(sorted(SLIDE_SUFFIXES))}"

@@ -14,7 +14,7 @@ from wsi_edt.export.ki67_json import read_ki67, write_ki67
 from wsi_edt.export.qupath import write_geojson
 from wsi_edt.export.tables import SummaryRow
 from wsi_edt.geometry import pixel_centers
-from wsi_edt.ki67.index import NO_DAB, score_cells
+from wsi_edt.ki67.index import NO_COLOUR, NO_DAB, score_cells
 from wsi_edt.ki67.result import SlideResult
 from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.pipeline.plan import SlidePlan
@@ -50,10 +50,11 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, config: RunConfig
     indices = [shard.index for shard in plan.shards]
     seconds = sum(store.done_shards(indices).values())
     cells = slide_cells(store.read_shards(indices), plan, config)
+    note = NO_COLOUR if plan.staining is Staining.GREY else NO_DAB
     no_dab = len(cells) > 0 and plan.staining is not Staining.DAB  # no cells at all is another reason
     if no_dab:  # without DAB no class means anything, and QuPath would make a "Positive %" of them
         cells = Cells(cells.x, cells.y, cells.score, np.full(len(cells), CellClass.NUCLEUS, np.uint8))
-    score = score_cells(cells, area_mm2=plan.tissue.area_mm2, staining_note=NO_DAB if no_dab else None)
+    score = score_cells(cells, area_mm2=plan.tissue.area_mm2, staining_note=note if no_dab else None)
     result = SlideResult(
         slide=plan.ref.name,
         score=score,

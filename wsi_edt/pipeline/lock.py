@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,9 +10,24 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from wsi_edt.errors import OutputError
+from wsi_edt.errors import OutputError, UsageError
 
 LOCK_NAME = ".wsi-edt.lock"
+
+# What the system says of a folder that nobody may write to, as against a full or broken disk.
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+
+
+def refuse_unusable_out(out: Path) -> None:
+    """UsageError where no results folder can be at `out`; makes nothing."""
+    try:
+        there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    except OSError as error:
+        raise UsageError(f"can't write to {out}: {error.strerror}; choose another --out") from error
+    if not there.is_dir():
+        raise UsageError(f"--out {out}: {there} is a file, not a folder; choose another --out")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"can't write to {out}: no permission to write in {there}; choose another --out")
 
 
 @contextmanager
@@ -23,9 +39,12 @@ def results_lock(out: Path) -> Iterator[None]:
 
     Raises
     ------
+    UsageError
+        Where no results folder can be there.
     OutputError
-        Where another run holds the lock, or the folder can't be made or written.
+        Where another run holds the lock, or the system refuses for another reason.
     """
+    refuse_unusable_out(out)
     path = out / LOCK_NAME
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -36,7 +55,8 @@ def results_lock(out: Path) -> Iterator[None]:
             f"another run is writing to {out} ({_holder(path)}); wait for it or choose another --out"
         ) from None
     except OSError as error:
-        raise OutputError(f"can't write to {out}: {error.strerror or error}; choose another --out") from error
+        kind = UsageError if error.errno in _NOT_ALLOWED else OutputError
+        raise kind(f"can't write to {out}: {error.strerror or error}; choose another --out") from error
     try:
         with suppress(OSError):  # the number is a courtesy
             path.write_text(f"{os.getpid()}\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,7 @@ def plan_slide(ref: SlideRef, config: RunConfig) -> SlidePlan:
             )
         bounds, stated = slide.bounds, slide.mpp_stated
     if not cells.tissue_mask:
-        tissue = TissueMask.everything(tissue.extent, model_mpp=cells.model_mpp)
+        tissue = replace(tissue, mask=np.ones_like(tissue.mask))
     grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
     header = StoreHeader(cells.cells_hash(), cells.to_json(), mark, scale.slide_mpp, stated, tissue.extent)
     return SlidePlan(ref, header, scale, bounds, staining, tissue, overview, grid, shards(grid, tissue))

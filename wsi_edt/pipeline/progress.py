@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from types import TracebackType
 from typing import Protocol, Self, TextIO
@@ -58,11 +59,21 @@ class _Counts:
         self.failed += row.status is Status.FAILED
 
 
+def counted(number: int, word: str) -> str:
+    """A number with its word: "1 slide", "2,000 slides"."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
+
+
+def rate_in_words(tiles_per_second: float) -> str:
+    """A speed with at least two digits that say something: "12.3 tiles/s", "0.042 tiles/s"."""
+    return f"{tiles_per_second:.1f} tiles/s" if tiles_per_second >= 1 else f"{tiles_per_second:.2g} tiles/s"
+
+
 def outcome(row: SummaryRow) -> str:
     """How a slide ended, in words: "17.4 % positive of 2 103 cells", or why not."""
     if row.status is Status.FAILED:
         return f"failed: {row.error}"
-    cells = f"{row.total:,} cells" if row.total is not None else "cells"
+    cells = counted(row.total, "cell") if row.total is not None else "cells"
     if row.index_percent is None:
         return f"not assessable: {row.reason} ({cells})"
     return f"{row.index_percent:.1f} % positive of {cells}"
@@ -105,7 +116,7 @@ class LineProgress:
     def begun(self, *, slides: int, finished: int) -> None:
         """Say how much there is to do, and count it."""
         self._counts.slides, self._counts.ended = slides, finished
-        self._say(f"{slides} slides" + (f", {finished} of them finished earlier" if finished else ""))
+        self._say(counted(slides, "slide") + (f", {finished} of them finished earlier" if finished else ""))
 
     def note(self, line: str) -> None:
         """Say it."""
@@ -114,7 +125,7 @@ class LineProgress:
     def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
         """Say how much a slide is."""
         stored = f", {tiles_stored} of them stored earlier" if tiles_stored else ""
-        self._say(f"{slide}: {tiles} tiles{stored}")
+        self._say(f"{slide}: {counted(tiles, 'tile')}{stored}")
 
     def stored(self, slide: str, *, tiles: int, cells: int) -> None:
         """Only count: a line per shard would flood a log."""
@@ -124,11 +135,17 @@ class LineProgress:
         """Say how the slide ended."""
         self._counts.end(row)
         rate = self._counts.tiles_per_second
-        speed = f" [{rate:.1f} tiles/s]" if rate else ""
+        speed = f" [{rate_in_words(rate)}]" if rate else ""
         self._say(f"{row.slide}: {outcome(row)} ({self._counts.ended}/{self._counts.slides}){speed}")
 
     def _say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        try:
+            print(line, file=self._stream, flush=True)
+        except BrokenPipeError:  # nobody reads any more (`| head -1`); the results are wanted all the same
+            # The stream itself leads to nowhere from here on, or Python would complain of it when it ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
 
 class TerminalProgress:
@@ -160,7 +177,7 @@ class TerminalProgress:
         self._counts.slides, self._counts.ended = slides, finished
         self._finished_earlier = finished
         if finished:
-            self._console.print(f"{finished} of {slides} slides were finished earlier")
+            self._console.print(f"{finished} of {counted(slides, 'slide')} were finished earlier")
         self._show()
 
     def note(self, line: str) -> None:
@@ -189,9 +206,9 @@ class TerminalProgress:
     def _show(self) -> None:
         counts = self._counts
         words = [
-            f"{counts.ended}/{counts.slides} slides",
-            f"{counts.done:,} tiles",
-            f"{counts.cells:,} cells",
+            f"{counts.ended}/{counted(counts.slides, 'slide')}",
+            counted(counts.done, "tile"),
+            counted(counts.cells, "cell"),
         ]
         if counts.failed:
             words.insert(1, f"{counts.failed} failed")
@@ -199,7 +216,7 @@ class TerminalProgress:
             # Of slides that nobody has opened yet nothing is known: they are taken for slides like the others.
             opened = max(1, self._opened)
             total = counts.tiles / opened * max(opened, counts.slides - self._finished_earlier)
-            words += [f"{rate:.1f} tiles/s", f"{duration(max(0.0, total - counts.done) / rate)} left"]
+            words += [rate_in_words(rate), f"{duration(max(0.0, total - counts.done) / rate)} left"]
             self._live.update(self._task, completed=counts.done, total=total)
         self._live.update(self._task, description=" · ".join(words))
 

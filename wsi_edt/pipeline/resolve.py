@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsi_edt.bundles import DEFAULT_MODEL, find_bundle
-from wsi_edt.errors import OutputError
+from wsi_edt.errors import OutputError, UsageError
 from wsi_edt.export.qupath import Geometry
 from wsi_edt.pipeline.cluster import THREADS
 from wsi_edt.pipeline.config import CellsConfig, Origin, RunConfig
@@ -18,6 +18,8 @@ from wsi_edt.pipeline.worker import Hardware
 # Tiles. On a CPU larger batches are no faster, and a shard's last one wastes more; a GPU wants to be filled.
 _BATCH_SIZES = {"cpu": 4, "cuda": 16}
 _DEFAULT_TILE_PX = 512
+# A network learns maps that lie in [0, 1]; evidence is one of them, or the sum of two.
+_HIGHEST_SCORES = {"max": 1.0, "nucleus": 1.0, "sum": 2.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,12 @@ def resolve(
     """
     bundle = find_bundle(wishes.model)
     bundle.verify()
+    highest = _HIGHEST_SCORES[bundle.decode.evidence]
+    if wishes.threshold is not None and wishes.threshold >= highest:
+        raise UsageError(
+            f"--threshold {wishes.threshold:g} would let no cell through: give less than {highest:g} "
+            f"(the model's own is {bundle.decode.threshold:g})"
+        )
     device = "cuda" if all(machine.device == "cuda" for machine in machines) else "cpu"
     cells = CellsConfig(
         model=f"{bundle.name} {bundle.version}",
@@ -97,14 +105,21 @@ def resolve(
         origin=wishes.origin,
         gzip=wishes.gzip,
         overwrite=wishes.overwrite,
+        chosen=_chosen(wishes),
     )
+
+
+def _chosen(wishes: Wishes) -> frozenset[str]:
+    """The settings that the user left to the program."""
+    left = {name for name in ("threads", "batch_size", "threshold") if getattr(wishes, name) is None}
+    return frozenset(left | {name for name in ("device", "precision") if getattr(wishes, name) == "auto"})
 
 
 def _stored_threads(slides: Sequence[SlideRef], out: Path) -> int | None:
     """The number of threads that the results of an earlier run were computed with."""
     for slide in slides:
         try:
-            stored = SlideStore.read_header(out / slide.name / STORE_NAME)
+            stored = SlideStore.read_begun(out / slide.name / STORE_NAME)
         except OutputError:
             continue
         threads = None if stored is None else stored.cells.get("threads")

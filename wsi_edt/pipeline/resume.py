@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsi_edt.errors import OutputError, SlideError
+from wsi_edt.errors import OutputError, SlideError, UsageError
 from wsi_edt.export.tables import SummaryRow
 from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.pipeline.discover import SlideRef
-from wsi_edt.pipeline.finalise import finished_row, remove_results
+from wsi_edt.pipeline.finalise import KI67, finished_row, remove_results
 from wsi_edt.pipeline.plan import SlidePlan, plan_slide
 from wsi_edt.pipeline.store import STORE_NAME, SlideStore, StoreHeader, fingerprint
 from wsi_edt.slides.grid import Shard
 
 
 def refuse_other_settings(slides: Sequence[SlideRef], out: Path, config: RunConfig) -> None:
-    """OutputError where one of the slides has results of other settings, before anything is computed."""
+    """UsageError where one of the slides has results of other settings, before anything is computed."""
     if config.overwrite:
         return
     for slide in slides:
-        stored = SlideStore.read_header(out / slide.name / STORE_NAME)
+        stored = SlideStore.read_begun(out / slide.name / STORE_NAME)
         if stored is None:
             continue
         differences = (
-            [config.cells.differences(stored.cells)] if stored.cells_hash != config.cells.cells_hash() else []
+            [config.cells.differences(stored.cells, chosen=config.chosen)]
+            if stored.cells_hash != config.cells.cells_hash()
+            else []
         )
         if not stored.mpp_stated and config.mpp is not None and config.mpp != stored.slide_mpp:
-            differences.append(f"µm/px {stored.slide_mpp:g} there, {config.mpp:g} now (--mpp)")
+            differences.append(f"--mpp {stored.slide_mpp:g} there, {config.mpp:g} now")
         if differences:
-            raise OutputError(
+            raise UsageError(
                 f"{out / slide.name} has results of other settings: {'; '.join(differences)}. "
                 "Give the earlier settings, another --out, or --overwrite to replace them"
             )
+
+
+def earlier_results(slides: Sequence[SlideRef], out: Path) -> int:
+    """How many slides other than these have results in the folder."""
+    names = {slide.name for slide in slides}
+    found = 0
+    for folder, subfolders, files in os.walk(out):
+        if KI67 in files:
+            found += Path(folder).relative_to(out).as_posix() not in names
+        if STORE_NAME in subfolders:  # which has many files, and no results
+            subfolders.remove(STORE_NAME)
+    return found
 
 
 def row_if_finished(slide: SlideRef, out: Path, config: RunConfig) -> SummaryRow | None:
@@ -52,9 +67,9 @@ def row_if_finished(slide: SlideRef, out: Path, config: RunConfig) -> SummaryRow
 
 
 def _header(path: Path, config: RunConfig) -> StoreHeader | None:
-    """What a store belongs to; with --overwrite, a store of another version counts as none."""
+    """What a store is bound to; with --overwrite, a store of another version counts as none."""
     try:
-        return SlideStore.read_header(path)
+        return SlideStore.read_begun(path)
     except OutputError:
         if config.overwrite:
             return None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsi_edt.export.tables import Status, SummaryRow, write_summary
@@ -12,9 +13,9 @@ from wsi_edt.pipeline.cluster import ShardPool
 from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.pipeline.discover import SlideRef
 from wsi_edt.pipeline.lock import results_lock
-from wsi_edt.pipeline.progress import Watcher
+from wsi_edt.pipeline.progress import Watcher, counted
 from wsi_edt.pipeline.record import RunRecord
-from wsi_edt.pipeline.resume import refuse_other_settings, row_if_finished
+from wsi_edt.pipeline.resume import earlier_results, refuse_other_settings, row_if_finished
 from wsi_edt.pipeline.schedule import Schedule
 from wsi_edt.report.html import write_batch_report
 
@@ -57,11 +58,17 @@ def run(
     record = RunRecord.begin(config)
     with results_lock(out):
         refuse_other_settings(slides, out, config)
-        rows = {
-            slide.name: row for slide in slides if (row := row_if_finished(slide, out, config)) is not None
-        }
-        watcher.begun(slides=len(slides), finished=len(rows))
-        to_do = [slide for slide in slides if slide.name not in rows]
+        tables = _Tables(slides, out, model=config.cells.model)
+        for slide in slides:
+            if (row := row_if_finished(slide, out, config)) is not None:
+                tables.rows[slide.name] = row
+        watcher.begun(slides=len(slides), finished=len(tables.rows))
+        if others := earlier_results(slides, out):
+            watcher.note(
+                f"{counted(others, 'slide')} with earlier results in {out} aren't part of this run: "
+                f"{SUMMARY} and {REPORT} there tell of this run's slides alone"
+            )
+        to_do = [slide for slide in slides if slide.name not in tables.rows]
         with ExitStack() as pools:
             schedule = Schedule(
                 to_do,
@@ -69,10 +76,35 @@ def run(
                 config=config,
                 open_pool=lambda path: pools.enter_context(open_pool(path)),
                 watcher=watcher,
+                ended=tables.add,
             )
-            rows |= schedule.rows()
-        result = RunResult(tuple(rows[slide.name] for slide in slides))
-        write_summary(out / SUMMARY, result.rows)
-        write_batch_report(out / REPORT, result.rows, model=config.cells.model)
+            schedule.work()
+        result = RunResult(tables.write())
         record.write(out / RECORD, slides=len(result.rows), failed=result.failed)
     return result
+
+
+@dataclass(slots=True)
+class _Tables:
+    """summary.csv and the batch's report, which tell of each slide as soon as it has ended."""
+
+    slides: Sequence[SlideRef]
+    out: Path
+    model: str = field(kw_only=True)
+    rows: dict[str, SummaryRow] = field(init=False, default_factory=dict)
+    _next: float = field(init=False, default=0.0)
+
+    def add(self, row: SummaryRow) -> None:
+        """Take a slide's row and write both files, unless they would take more than a tenth of the run's time."""
+        self.rows[row.slide] = row
+        started = time.monotonic()
+        if started >= self._next:
+            self.write()
+            self._next = time.monotonic() + 9 * (time.monotonic() - started)
+
+    def write(self) -> tuple[SummaryRow, ...]:
+        """Write both files; return the rows that are there, ordered as the slides are."""
+        rows = tuple(self.rows[slide.name] for slide in self.slides if slide.name in self.rows)
+        write_summary(self.out / SUMMARY, rows)
+        write_batch_report(self.out / REPORT, rows, model=self.model, slides=len(self.slides))
+        return rows

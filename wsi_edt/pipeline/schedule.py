@@ -59,6 +59,7 @@ class Schedule:
     slides : those that aren't finished
     out : the results folder, whose lock the caller holds
     open_pool : gives the pool that computes shards; called at the first shard, with the path of its slide
+    ended : takes the row of each slide that is finished or has failed, before the watcher is told
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Schedule:
         config: RunConfig,
         open_pool: Callable[[Path], ShardPool],
         watcher: Watcher,
+        ended: Callable[[SummaryRow], None],
     ) -> None:
         self._waiting = deque(slides)
         self._out = out
@@ -82,10 +84,10 @@ class Schedule:
         self._finaliser = ThreadPoolExecutor(1, thread_name_prefix="finalise")
         self._planning = self._finalising = self._flying = 0
         self._open: deque[_OpenSlide] = deque()  # with shards to submit or to wait for, in turn
-        self._rows: dict[str, SummaryRow] = {}
+        self._ended = ended
 
-    def rows(self) -> dict[str, SummaryRow]:
-        """Do the work; return a row per slide, by its name.
+    def work(self) -> None:
+        """Do the work.
 
         Raises
         ------
@@ -103,7 +105,6 @@ class Schedule:
                 _cancel(slide)
             self._planner.shutdown(wait=True, cancel_futures=True)
             self._finaliser.shutdown(wait=True, cancel_futures=True)
-        return self._rows
 
     def _feed(self) -> None:
         """Plan and submit as much as there is room for."""
@@ -218,7 +219,7 @@ class Schedule:
         self._end(SummaryRow.failed(ref.name, told, seconds=None, model=self._config.cells.model))
 
     def _end(self, row: SummaryRow) -> None:
-        self._rows[row.slide] = row
+        self._ended(row)
         self._watcher.ended(row)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from wsi_edt.errors import UsageError
 from wsi_edt.pipeline.cluster import ShardPool, connected_workers, local_worker_count, local_workers
 from wsi_edt.pipeline.discover import find_slides
-from wsi_edt.pipeline.progress import Silence, Watcher
+from wsi_edt.pipeline.lock import refuse_unusable_out
+from wsi_edt.pipeline.progress import Silence, Watcher, counted
 from wsi_edt.pipeline.resolve import Wishes, resolve
 from wsi_edt.pipeline.run import RunResult, run
 from wsi_edt.pipeline.worker import DetectorSpec, hardware
@@ -44,12 +45,13 @@ def score_slides(
     """
     if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers are too few; give at least 1")
+    refuse_unusable_out(out)
     wishes = wishes or Wishes()
     watcher = watcher or Silence()
     found = find_slides(inputs, out=out, with_images=wishes.mpp is not None)
     if found.images_left_out:
         watcher.note(
-            f"{found.images_left_out} PNG or JPEG images are left out; pass --mpp to take them as slides"
+            f"{counted(found.images_left_out, 'PNG or JPEG image')} left out; pass --mpp to take PNG and JPEG as slides"
         )
     with ExitStack() as stack:
         # A cluster is connected first, because its machines decide what "auto" means; local workers start when there is
@@ -67,7 +69,8 @@ def score_slides(
         def open_pool(probe: Path) -> Iterator[ShardPool]:
             cells = config.cells
             watcher.note(
-                f"{cells.model}, {cells.precision} on {cells.device}, {len(machines)} × {cells.threads} threads"
+                f"{cells.model}, {cells.precision} on {cells.device}, "
+                f"{counted(len(machines), 'worker')} with {counted(cells.threads, 'thread')} each"
             )
             if cluster is not None:
                 yield cluster.pool(spec, probe)

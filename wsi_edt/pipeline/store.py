@@ -137,6 +137,21 @@ class SlideStore:
             return None
 
     @classmethod
+    def read_begun(cls, path: Path) -> StoreHeader | None:
+        """What the store at `path` belongs to; None also where nothing has been stored: it binds nobody.
+
+        Raises
+        ------
+        OutputError
+            Where another version of wsi-edt wrote it.
+        """
+        header = cls.read_header(path)
+        if header is None or cls.read_finished(path) is not None:
+            return header
+        shards = (_attributes(shard) for shard in (path / "shards").glob("*"))
+        return header if any(fields is not None and fields.get("done") is True for fields in shards) else None
+
+    @classmethod
     def read_finished(cls, path: Path) -> Finished | None:
         """The mark of a finished slide in the store at `path`; None where it isn't finished."""
         fields = _attributes(path)

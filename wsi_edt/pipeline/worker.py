@@ -18,7 +18,7 @@ from dask.system import CPU_COUNT
 import wsi_edt
 from wsi_edt.bundles import find_bundle
 from wsi_edt.detection import Detector, Precision, TilePeaks, detect_shard, resolve_device, resolve_precision
-from wsi_edt.errors import ModelError, SlideError, WsiEdtError
+from wsi_edt.errors import ModelError, SlideError, UsageError, WsiEdtError
 from wsi_edt.maps import DecodeSettings, Peaks
 from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.slides.grid import Shard
@@ -125,9 +125,11 @@ def hardware(device: str, precision: str) -> Hardware:
     Raises
     ------
     UsageError
-        Where no such device or precision exists.
+        Where no such device or precision exists, or no CUDA device is here.
     """
     chosen = resolve_device(device)
+    if chosen == "cuda" and resolve_device("auto") != "cuda":
+        raise UsageError(f"no CUDA device is available on {platform.node()}; pass --device cpu")
     return Hardware(platform.node(), core_count(), chosen, resolve_precision(precision, device=chosen))
 
 

@@ -40,8 +40,14 @@ def write_slide_report(path: Path, result: SlideResult, *, overview: str, cells_
     write_atomically(path, page.encode())
 
 
-def write_batch_report(path: Path, rows: Sequence[SummaryRow], *, model: str) -> None:
-    """Write the batch's page, atomically; it links to `<slide>/report.html` of each slide that has one."""
+def write_batch_report(path: Path, rows: Sequence[SummaryRow], *, model: str, slides: int) -> None:
+    """Write the batch's page, atomically; it links to `<slide>/report.html` of each slide that has one.
+
+    Parameters
+    ----------
+    rows : of the slides that have ended
+    slides : how many the batch has
+    """
     statuses = [row.status for row in rows]
     page = (
         _environment()
@@ -49,6 +55,7 @@ def write_batch_report(path: Path, rows: Sequence[SummaryRow], *, model: str) ->
         .render(
             rows=rows,
             model=model,
+            slides=slides,
             Status=Status,
             counts={status: statuses.count(status) for status in Status},
         )

@@ -121,7 +121,8 @@ def _with_scale_bar(picture: Picture, mpp: float) -> Picture:
     bar_px = round(length_um / mpp)
     size = max(11, max(width, height) // 45)
     gap = size // 2
-    label = f"{length_um} um" if length_um < 1000 else f"{length_um // 1000} mm"
+    # Two spaces: one is lost in a small font, and beside the stroke below.
+    label = f"{length_um}  um" if length_um < 1000 else f"{length_um // 1000}  mm"
     font = ImageFont.load_default(size=size)
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)

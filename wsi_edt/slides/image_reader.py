@@ -100,11 +100,12 @@ def _decoded(path: Path) -> RgbArray:
 
 def _rgb(image: Image, path: Path) -> RgbArray:
     _refuse_huge(image.size, path)
-    if image.mode in ("RGB", "L", "1", "CMYK", "YCbCr"):
+    if image.mode in ("RGB", "CMYK", "YCbCr"):
         return np.array(image.convert("RGB"), dtype=np.uint8)
-    if image.mode in ("RGBA", "LA", "P", "PA"):
+    if image.mode in ("RGBA", "P", "PA"):
         return on_white(np.array(image.convert("RGBA"), dtype=np.uint8))
-    raise SlideError(f"{path} holds {image.mode} pixels; only 8-bit RGB is read: export it as 8-bit RGB")
+    kind = "greyscale" if image.mode in ("1", "L", "LA") else image.mode
+    raise SlideError(f"{path} holds {kind} pixels; only 8-bit RGB is read: export it as 8-bit RGB")
 
 
 def _tiff_page(path: Path) -> RgbArray:

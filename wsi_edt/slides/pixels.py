@@ -16,23 +16,19 @@ WHITE = 255
 
 
 def as_rgb(pixels: npt.NDArray[np.generic], path: Path) -> RgbArray:
-    """Pixels (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8 as (H, W, 3), alpha composited on white.
+    """Pixels (H, W, 3) or (H, W, 4) uint8 as (H, W, 3), alpha composited on white.
 
     Raises
     ------
     SlideError
-        For other channels or types: 16-bit and many-channel images are no brightfield RGB.
+        For other channels or types: 16-bit, greyscale and many-channel images are no brightfield RGB.
     """
-    if pixels.ndim == 2:
-        pixels = pixels[..., np.newaxis]
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
         shape = "×".join(str(side) for side in pixels.shape)
         raise SlideError(
             f"{path} holds {shape} {pixels.dtype} pixels; only 8-bit RGB is read: export it as 8-bit RGB"
         )
     values: RgbArray = np.ascontiguousarray(pixels, dtype=np.uint8)
-    if values.shape[2] == 1:
-        return np.repeat(values, 3, axis=2)
     if values.shape[2] == 3:
         return values
     return on_white(values)

@@ -24,6 +24,8 @@ PINKEST_LIGHT = (
 )
 STAINED_OD = 0.06
 FEWEST_STAINED_PX = 20
+# Grey levels between a px's channels, which 95 % of stained px stay below; on the images named below it is at least 40.
+GREYEST = 4
 PINK_RATIO = 0.7  # red and blue density against green's
 # Share of stained px. Ki-67 has at most 0.12, H&E at least 0.34 but for the misses that classify_staining names.
 LEAST_PINK = 0.22
@@ -35,6 +37,7 @@ class Staining(StrEnum):
     DAB = "haematoxylin and DAB"
     HE = "haematoxylin and eosin"
     FLUORESCENCE = "fluorescence"
+    GREY = "no colour"
     NONE = "no stain"
 
 
@@ -72,12 +75,16 @@ def stain_of_pixels(pixels: RgbArray) -> Staining:
 
     Eosin absorbs green alone, so that stroma and cytoplasm of H&E are pink: red's and blue's densities lie below
     0.7 of green's. Haematoxylin absorbs red as much as green, DAB blue more than green: neither is pink.
+    What was saved as greyscale tells no stain.
     """
     values = pixels.astype(np.float32)
     density = optical_density(values, _light(values))
-    stained = density[density.mean(axis=1) > STAINED_OD]
+    is_stained = density.mean(axis=1) > STAINED_OD
+    stained = density[is_stained]
     if len(stained) < FEWEST_STAINED_PX:
         return Staining.NONE
+    if np.percentile(np.ptp(values[is_stained], axis=1), 95) <= GREYEST:
+        return Staining.GREY
     red, green, blue = stained.T
     pink = (red < PINK_RATIO * green) & (blue < PINK_RATIO * green)
     return Staining.HE if pink.mean() > LEAST_PINK else Staining.DAB

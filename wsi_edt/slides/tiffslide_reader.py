@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -95,9 +96,12 @@ class TiffSlideSlide:
 
 
 def _refuse_truncated(handle: TiffSlide, path: Path) -> None:
-    """Compare where the levels' data should end with where the file does: better known now than hours later."""
+    """Compare where the levels' data and the pages should end with where the file does.
+
+    Better known now than hours later; and a file that lost a page may have lost levels, label or metadata.
+    """
     levels = handle.ts_tifffile.series[handle.properties["tiffslide.series-index"]].levels
-    end = 0
+    end = _next_page(handle)
     for page in (page for level in levels for page in level.pages if page is not None):
         ends = np.asarray(page.dataoffsets, dtype=np.int64) + np.asarray(page.databytecounts, dtype=np.int64)
         end = max(end, int(ends.max(initial=0)))
@@ -106,6 +110,18 @@ def _refuse_truncated(handle: TiffSlide, path: Path) -> None:
         raise SlideError(
             f"{path} is truncated: it has {size} bytes of at least {end}; copy or export it again"
         )
+
+
+def _next_page(handle: TiffSlide) -> int:
+    """Where the first bytes of the page after the last that is there end; 0 where it was the file's last."""
+    tifffile = handle.ts_tifffile
+    form, file = tifffile.tiff, tifffile.filehandle
+    page = tifffile.pages[-1].offset
+    file.seek(page)
+    (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+    file.seek(page + form.tagnosize + tags * form.tagsize)
+    (following,) = struct.unpack(form.offsetformat, file.read(form.offsetsize))
+    return int(following) + form.tagnosize if following else 0
 
 
 def _level_0(level_px: int, quotient: float) -> int:

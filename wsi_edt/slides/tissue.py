@@ -42,12 +42,14 @@ class TissueMask:
     ----------
     mask : (rows, columns) bool; unit (r, c) covers model px [32 c, 32 c + 32) × [32 r, 32 r + 32)
     mpp : µm per mask px: 32 × the model's µm/px
-    extent : (width, height) of the slide in model px; a unit at the edge may reach beyond it
+    extent : (width, height) of the slide in whole model px; a unit at the edge may reach beyond it
+    size : the same before it was rounded up to whole px; None where they are equal
     """
 
     mask: BoolArray
     mpp: float
     extent: tuple[int, int]
+    size: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         assert self.mask.dtype == np.bool_, self.mask.dtype
@@ -75,7 +77,7 @@ class TissueMask:
     @property
     def area_mm2(self) -> float:
         """The tissue's area in mm², without what reaches beyond the slide."""
-        width, height = self.extent
+        width, height = self.size or self.extent
         columns, rows = (
             np.minimum(UNIT_PX, side - UNIT_PX * np.arange(count))
             for side, count in ((width, self.mask.shape[1]), (height, self.mask.shape[0]))
@@ -93,11 +95,13 @@ def slide_tissue(slide: Slide, *, model_mpp: float) -> tuple[TissueMask, RgbArra
     SlideError
         Where the file is damaged or truncated.
     """
-    extent = Scale(required_mpp(slide), model_mpp).model_extent(*slide.dimensions)
+    scale = Scale(required_mpp(slide), model_mpp)
+    extent = scale.model_extent(*slide.dimensions)
     rows, columns = _units(extent)
     mpp = UNIT_PX * model_mpp
     overview = read_in_blocks(slide, Window(0, 0, columns, rows), mpp=mpp)
-    return TissueMask(find_tissue(overview), mpp, extent), overview
+    width, height = (side / scale.l0_per_model_px for side in slide.dimensions)
+    return TissueMask(find_tissue(overview), mpp, extent, (width, height)), overview
 
 
 def find_tissue(overview: RgbArray) -> BoolArray:
