@@ -23,7 +23,9 @@ def read_uw(folder: Path, split: str) -> Iterator[Record]:
     for image_folder in sorted(path for path in (folder / "Detection").glob("img*") if path.is_dir()):
         number = image_folder.name.removeprefix("img")
         if not number.isdigit():
-            raise AnnotationError(f"{image_folder} is not named imgN, with a number; rename it or move it away")
+            raise AnnotationError(
+                f"{image_folder} is not named imgN, with a number; rename it or move it away"
+            )
         if (int(number) > LAST_TRAINED) is not (split == "validation"):
             continue
         found = [image_folder / f"{image_folder.name}{suffix}" for suffix in (".bmp", ".png")]
