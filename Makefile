@@ -1,9 +1,10 @@
 # `make demo` sets up, builds a small slide and runs on it; `make test` runs every check that CI runs.
+# `make soak` kills thirty runs at thirty places and continues them.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test format
+.PHONY: install demo test soak format
 
 install: $(VENV)/.installed
 
@@ -23,6 +24,9 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+soak: install
+	$(BIN)/python -m pytest -m soak
 
 format: install
 	$(BIN)/ruff format .

@@ -3,10 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from wsi_edt.cli.info import info
+from wsi_edt.cli.main import run_command
 
 
 def rows_of(*arguments: str) -> dict[str, str]:
@@ -35,8 +37,8 @@ def test_without_mpp_it_says_so_and_takes_the_option(tmp_path: Path) -> None:
     assert rows["staining"].strip() == "no stain"
 
 
-def test_what_is_no_file_is_wrong_usage(tmp_path: Path) -> None:
-    missing = CliRunner().invoke(info, [str(tmp_path / "nowhere.svs")])
-    assert (missing.exit_code, "does not exist" in missing.output) == (2, True)
-    folder = CliRunner().invoke(info, [str(tmp_path)])
-    assert (folder.exit_code, "is a directory" in folder.output) == (2, True)
+def test_what_is_no_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["info", str(tmp_path / "nowhere.svs")]) == 2
+    assert "nowhere.svs is neither a file nor a folder" in capsys.readouterr().err
+    assert run_command(["info", str(tmp_path)]) == 2
+    assert "is a folder, not a slide" in capsys.readouterr().err

@@ -70,6 +70,8 @@ def test_wrong_arguments_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None
     assert main.run_command(["run", "slides"]) == 2
     assert "--out" in capsys.readouterr().err
     assert main.run_command(["run", "slides", "--out", "x", "--workers", "0"]) == 2
+    assert main.run_command(["run", "slides", "--out", "x", "--devices", "0,x"]) == 2
+    assert "'0,x' is no list of GPU numbers (for example 0,2)" in capsys.readouterr().err
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +82,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"  {name} " in shown for name in main.COMMANDS)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["doctor", "--help"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys; from wsi_edt.cli.main import run_command\n"

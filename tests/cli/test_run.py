@@ -74,14 +74,16 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     words = (
         "run a b --out o --model m --mpp 0.3 --no-tissue-mask --threshold 0.4 --tile-px 1024 --batch-size 7"
     )
-    words += " --device cuda --precision bf16 --workers 3 --threads 5 --scheduler tcp://s:1 --geometry circle"
+    words += " --device cuda --runtime torch --precision bf16"
+    words += " --workers 3 --devices 0,2 --threads 5 --scheduler tcp://s:1 --geometry circle"
     words += " --origin openslide --gzip --overwrite"
     assert run_command(words.split()) == 0
-    del given["watcher"]
+    del given["watcher"], given["stop"]
     assert given == {
-        "inputs": (Path("a"), Path("b")),
+        "inputs": ("a", "b"),
         "out": Path("o"),
         "workers": 3,
+        "devices": (0, 2),
         "scheduler": "tcp://s:1",
         "wishes": Wishes(
             model="m",
@@ -91,6 +93,7 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             batch_size=7,
             threshold=0.4,
             device="cuda",
+            runtime="torch",
             precision="bf16",
             threads=5,
             geometry="circle",

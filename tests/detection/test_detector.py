@@ -1,5 +1,6 @@
 """A bundle becomes a detector that gives the network's own maps, whatever the batch."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,20 @@ import torch
 
 from tests.bundles.tiny import tiny_bundle
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle, load_network
-from wsi_edt.detection import Detector, TilePeaks, detect_shard, resolve_device, resolve_precision, stitch
+from wsi_edt.detection import (
+    Detector,
+    TilePeaks,
+    detect_shard,
+    resolve_device,
+    resolve_precision,
+    resolve_runtime,
+    stitch,
+)
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.evaluation import match_points
 from wsi_edt.geometry import Window
 from wsi_edt.maps import Peaks
+from wsi_edt.networks import folded
 from wsi_edt.slides import ImageSlide, TileGrid, open_slide, read_window, shards
 
 
@@ -33,13 +43,14 @@ def load(bundle: Bundle, **changes: object) -> Detector:
     return Detector.load(bundle, **arguments)
 
 
-def test_maps_are_the_networks(bundle: Bundle, images: npt.NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_maps_are_the_networks(bundle: Bundle, images: npt.NDArray[np.uint8], runtime: str) -> None:
     # ImageNet's mean and standard deviation, written out.
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     prepared = torch.from_numpy(((images / 255 - mean) / std).transpose(0, 3, 1, 2)).float()
     with torch.inference_mode():
         expected = load_network(bundle)(prepared).numpy()
-    found = load(bundle).maps(images)
+    found = load(bundle, runtime=runtime).maps(images)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=2e-4 * np.abs(expected).max())
 
@@ -51,6 +62,43 @@ def test_an_image_gives_the_same_maps_in_any_batch(bundle: Bundle, images: npt.N
         np.testing.assert_allclose(
             detector.maps(image[None])[0], together[number], atol=2e-4 * np.abs(together).max()
         )
+
+
+def test_openvino_gives_the_same_bytes_in_any_batch_with_any_threads(
+    bundle: Bundle, images: npt.NDArray[np.uint8]
+) -> None:
+    one, three = (load(bundle, runtime="openvino", threads=threads) for threads in (1, 3))
+    together = three.maps(images)
+    assert np.ptp(together) > 0
+    for number, image in enumerate(images):
+        assert np.array_equal(one.maps(image[None])[0], together[number])
+
+
+def test_openvino_takes_tiles_of_several_sizes(bundle: Bundle, images: npt.NDArray[np.uint8]) -> None:
+    detector = load(bundle, runtime="openvino")
+    for size in (96, 64, 96):
+        assert detector.maps(images[:, :, :size]).shape == (3, len(bundle.decode.maps), 64, size)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_bf16_has_no_plateaus(bundle: Bundle, images: npt.NDArray[np.uint8], runtime: str) -> None:
+    """The last layer is float32: maps rounded to bfloat16 have 256 values between two powers of 2."""
+    exact = load(bundle).maps(images)
+    found = load(bundle, runtime=runtime, precision="bf16").maps(images)
+    np.testing.assert_allclose(found, exact, atol=0.05 * np.abs(exact).max())
+    assert len(np.unique(found)) > 0.5 * len(np.unique(exact))
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_several_threads_may_ask_at_once(bundle: Bundle, images: npt.NDArray[np.uint8], runtime: str) -> None:
+    detector = load(bundle, runtime=runtime, threads=2)
+    alone = [detector.detect(image[None])[0] for image in images]
+    with ThreadPoolExecutor(3) as threads:
+        together = list(threads.map(lambda image: detector.detect(image[None])[0], images))
+    assert sum(map(len, alone)) > 0
+    for one, other in zip(alone, together, strict=True):
+        assert np.array_equal(one.score, other.score)
+        assert np.array_equal(one.x, other.x)
 
 
 def test_threshold_of_the_caller_counts(bundle: Bundle, images: npt.NDArray[np.uint8]) -> None:
@@ -71,6 +119,32 @@ def test_auto_and_wrong_choices() -> None:
         resolve_device("tpu")
     with pytest.raises(UsageError, match="no precision is called 'int8'"):
         resolve_precision("int8", device="cpu")
+    assert resolve_runtime("torch", device="cpu") == "torch"
+    assert resolve_runtime("auto", device="cuda") == "torch"
+    with pytest.raises(UsageError, match="no runtime is called 'tensorflow'"):
+        resolve_runtime("tensorflow", device="cpu")
+    with pytest.raises(UsageError, match="--runtime openvino runs on the CPU alone"):
+        resolve_runtime("openvino", device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("machine", "installed", "expected"),
+    [
+        ("x86_64", True, "openvino"),
+        ("AMD64", True, "openvino"),
+        ("arm64", True, "torch"),
+        ("x86_64", False, "torch"),
+    ],
+)
+def test_auto_takes_openvino_where_it_suits(
+    monkeypatch: pytest.MonkeyPatch, machine: str, installed: bool, expected: str
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("wsi_edt.detection.choices.find_spec", lambda name: object() if installed else None)
+    assert resolve_runtime("auto", device="cpu") == expected
+    if not installed:
+        with pytest.raises(UsageError, match="pip install openvino"):
+            resolve_runtime("openvino", device="cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
@@ -94,17 +168,17 @@ def points(peaks: Peaks) -> npt.NDArray[np.float64]:
 
 @pytest.mark.slide
 def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: Path) -> None:
-    """≥ 99.5 % of cells within 2 model px for other tile sizes, batch sizes and precisions than the default."""
+    """≥ 99.5 % of cells within 2 model px for other tile sizes, batch sizes, precisions and runtimes."""
     bundle = find_bundle(DEFAULT_MODEL)
     with open_slide(data_dir / "slides" / "ki67-scanner-b.ome.tif") as slide:
         field = read_window(slide, Window(200, 200, 1024, 768), mpp=bundle.mpp)
 
-    def detect(tile_px: int, batch_size: int, precision: str) -> Peaks:
+    def detect(tile_px: int, batch_size: int, precision: str, runtime: str) -> Peaks:
         grid = TileGrid((field.shape[1], field.shape[0]), tile_px=tile_px, halo_px=bundle.halo_px)
         parts = [
             detect_shard(
                 shard,
-                load(bundle, precision=precision, threads=2),
+                load(bundle, precision=precision, threads=2, runtime=runtime),
                 path=Path("field.png"),
                 mpp=bundle.mpp,
                 batch_size=batch_size,
@@ -115,14 +189,40 @@ def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: P
         ]
         return stitch(TilePeaks.concatenate(parts), grid, radius_px=bundle.decode.window_px // 2)
 
-    reference = detect(512, 1, "fp32")
+    reference = detect(512, 1, "fp32", "torch")
     assert len(reference) > 200  # so that the share allows one cell at least
-    for tile_px, batch_size, precision in (
-        (768, 1, "fp32"),
-        (1024, 1, "fp32"),
-        (512, 4, "fp32"),
-        (512, 1, "bf16"),
+    own_precision = resolve_precision("auto", device="cpu")  # bfloat16 that is only emulated takes minutes
+    for tile_px, batch_size, precision, runtime in (
+        (768, 1, "fp32", "openvino"),
+        (1024, 1, own_precision, "openvino"),
+        (512, 4, "fp32", "torch"),
+        (512, 1, own_precision, "torch"),
     ):
-        found = detect(tile_px, batch_size, precision)
+        found = detect(tile_px, batch_size, precision, runtime)
         matched = len(match_points(points(found), points(reference), radius_px=2.0))
-        assert matched >= 0.995 * max(len(found), len(reference)), (tile_px, batch_size, precision)
+        assert matched >= 0.995 * max(len(found), len(reference)), (tile_px, batch_size, precision, runtime)
+
+
+def test_torch_runs_with_the_threads_it_was_given_whoever_asks(bundle: Bundle) -> None:
+    # fp32 sums differ with the number of threads: the scores tell it.
+    images = np.random.default_rng(0).integers(0, 255, (2, 256, 256, 3), dtype=np.uint8)
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    prepared = torch.from_numpy(((images / 255 - mean) / std).transpose(0, 3, 1, 2)).float()
+    network = folded(load_network(bundle))
+    before = torch.get_num_threads()
+    expected = {}
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            with torch.inference_mode():
+                expected[threads] = network(prepared.contiguous(memory_format=torch.channels_last)).numpy()
+    finally:
+        torch.set_num_threads(before)
+    detectors = {threads: load(bundle, threads=threads) for threads in (1, 2)}
+    with ThreadPoolExecutor(1) as somebody:
+        found = {n: somebody.submit(detector.maps, images).result() for n, detector in detectors.items()}
+    for threads in (1, 2):
+        again = detectors[threads].maps(images)
+        assert np.array_equal(found[threads], again), threads
+    if not np.array_equal(expected[1], expected[2]):
+        assert not np.array_equal(found[1], found[2])

@@ -177,6 +177,29 @@ def brute_force(peaks: TilePeaks) -> set[tuple[int, int]]:
     return {spot for spot, _ in kept}
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_equals_the_rule_over_many_tiles(seed: int) -> None:
+    # Nuclei closer to each other than the radius everywhere, cores' middles included; a px beside where the next tile
+    # finds them, or missed by it.
+    rng = np.random.default_rng(seed)
+    grid = TileGrid((600, 400), tile_px=192, halo_px=32)
+    rows = set()
+    for x, y in zip(rng.integers(600, size=900).tolist(), rng.integers(400, size=900).tolist(), strict=True):
+        score = float(rng.choice([0.4, 0.5, 0.6]))
+        for tile in grid.tiles(None):
+            spot = x + int(rng.random() < 0.2), y
+            own = tile.core.grown(4)
+            if rng.random() < 0.9 and own.contains(np.array([spot[0]]), np.array([spot[1]]))[0]:
+                rows.add((*spot, tile.index, score))
+    unique = {(x, y, tile): (x, y, score, tile) for x, y, tile, score in sorted(rows)}
+    peaks = peaks_of(*unique.values())
+    places = set(zip(peaks.x.tolist(), peaks.y.tolist(), strict=True))
+    expected = brute_force(peaks)
+    assert len(expected) < len(places) < len(peaks)
+    found = stitch(peaks.select(rng.permutation(len(peaks))), grid, radius_px=RADIUS)
+    assert positions(found) == sorted(expected, key=lambda spot: (spot[1], spot[0]))
+
+
 @given(
     st.lists(
         st.tuples(

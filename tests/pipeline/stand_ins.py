@@ -19,8 +19,8 @@ from PIL import Image
 from wsi_edt.detection import detect_shard
 from wsi_edt.export.qupath import Geometry
 from wsi_edt.maps import DecodeSettings, Peaks, decode
-from wsi_edt.pipeline.cluster import ShardPool
 from wsi_edt.pipeline.config import CellsConfig, Origin, RunConfig
+from wsi_edt.pipeline.pool import ShardPool
 from wsi_edt.pipeline.worker import ShardResult, ShardTask
 from wsi_edt.slides.opening import open_slide
 

@@ -8,27 +8,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
-import torch
 from distributed.scheduler import KilledWorker
 
-import wsi_edt
 from tests.bundles.tiny import tiny_bundle
 from tests.pipeline.stand_ins import MPP, paint, result_files, write_slide
 from wsi_edt.bundles import Bundle
-from wsi_edt.detection import Detector
 from wsi_edt.errors import ModelError, SlideError, UsageError
 from wsi_edt.pipeline import Wishes, score_slides
-from wsi_edt.pipeline.cluster import ClusterLostError, DaskShard, connected_workers, local_worker_count
+from wsi_edt.pipeline.cluster import connected_workers, local_worker_count
+from wsi_edt.pipeline.pool import ClusterLostError, DaskShard
 from wsi_edt.pipeline.progress import Silence
-from wsi_edt.pipeline.worker import DetectorSpec, Hardware, NetworkThread, prepare_worker
+from wsi_edt.pipeline.worker import DetectorSpec, Hardware, prepare_worker
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +136,9 @@ def dask_cluster(folder: Path, *, workers: int) -> Iterator[tuple[str, subproces
         yield address, started[0]
     finally:
         for process in reversed(started):
-            process.terminate()
+            process.kill()  # Dask sometimes waits for ever when it is asked to end
         for process in started:
-            process.wait(timeout=30)
+            process.wait()
 
 
 def test_a_running_scheduler_gives_the_same_bytes_and_its_loss_is_one_sentence(
@@ -185,27 +182,16 @@ def spec_of(bundle: Bundle) -> DetectorSpec:
     )
 
 
-def test_what_a_worker_refuses(bundle: Bundle, slides: Path, tmp_path: Path) -> None:
-    spec, slide, version = spec_of(bundle), slides / "a.png", wsi_edt.__version__
-    for refusal, kind, words in (
-        (prepare_worker(spec, "9.9", slide), ModelError, "this is 9.9; install the same version there"),
-        (
-            prepare_worker(spec, version, tmp_path / "x.svs"),
-            SlideError,
-            "mount the slides there under the same path",
-        ),
-        (
-            prepare_worker(replace(spec, sha256="0" * 64), version, slide),
-            ModelError,
-            "has other weights here",
-        ),
-        (
-            prepare_worker(replace(spec, directory=tmp_path / "no"), version, slide),
-            ModelError,
-            "no model 'tiny'",
-        ),
+def test_what_a_worker_refuses(bundle: Bundle, tmp_path: Path) -> None:
+    spec = spec_of(bundle)
+    newer = tuple((name, "99.9" if name == "torch" else version) for name, version in spec.versions)
+    for changed, words in (
+        (replace(spec, versions=newer), "(here 99.9); install the same versions there"),
+        (replace(spec, sha256="0" * 64), "has other weights here"),
+        (replace(spec, directory=tmp_path / "no"), "no model 'tiny'"),
     ):
-        assert isinstance(refusal, kind)
+        refusal = prepare_worker(changed)
+        assert isinstance(refusal, ModelError)
         assert words in str(refusal)
 
 
@@ -221,7 +207,7 @@ def test_weights_that_were_changed_are_refused_before_anything_runs(
 
 
 def test_the_cores_are_shared_out_among_local_workers() -> None:
-    laptop, gpu = Hardware("laptop", 8, "cpu", "fp32"), Hardware("gpu", 16, "cuda", "bf16")
+    laptop, gpu = Hardware("laptop", 8, "cpu", "torch", "fp32"), Hardware("gpu", 16, "cuda", "torch", "bf16")
     assert [local_worker_count(laptop, threads) for threads in (None, 1, 3, 16)] == [4, 8, 2, 1]
     assert local_worker_count(gpu, None) == 1
 
@@ -243,27 +229,3 @@ def test_what_dask_raises_becomes_a_sentence(
     task = SimpleNamespace(path=Path("a.svs"), shard=SimpleNamespace(index=3))
     with pytest.raises(expected_kind, match=words):
         DaskShard(Future(), task).result()  # type: ignore[arg-type]
-
-
-def test_a_network_runs_with_the_threads_it_was_given_whoever_asks(bundle: Bundle) -> None:
-    # fp32 sums differ with the number of threads: the scores tell it.
-    images = np.random.default_rng(0).integers(0, 255, (2, 256, 256, 3), dtype=np.uint8)
-    before = torch.get_num_threads()
-    try:
-        found = {}
-        for threads in (1, 2):
-            detector = Detector.load(
-                bundle, settings=bundle.decode, device="cpu", precision="fp32", threads=threads
-            )
-            found[threads] = detector.detect(images)
-        one, two = (np.concatenate([peaks.score for peaks in found[threads]]) for threads in (1, 2))
-        if np.array_equal(one, two):
-            pytest.skip("this processor's sums don't depend on the number of threads")
-        for threads in (1, 2):
-            network = NetworkThread(replace(spec_of(bundle), threads=threads))
-            with ThreadPoolExecutor(1) as somebody:
-                answers = somebody.submit(network.detect, images).result()
-            for answer, expected in zip(answers, found[threads], strict=True):
-                assert np.array_equal(answer.score, expected.score), threads
-    finally:
-        torch.set_num_threads(before)

@@ -66,7 +66,7 @@ def test_nothing_found_says_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no slides in .*\.ndpi.*\.svs"):
         find(tmp_path)
     touch(tmp_path, "a.png")
-    with pytest.raises(UsageError, match="1 PNG or JPEG images: pass --mpp"):
+    with pytest.raises(UsageError, match="1 PNG or JPEG image: pass --mpp"):
         find(tmp_path)
     with pytest.raises(UsageError, match="neither a file nor a folder"):
         find(tmp_path / "missing")

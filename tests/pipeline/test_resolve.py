@@ -19,9 +19,9 @@ from wsi_edt.pipeline.resolve import Wishes, resolve
 from wsi_edt.pipeline.store import STORE_NAME, SlideStore, StoreHeader
 from wsi_edt.pipeline.worker import Hardware, hardware
 
-LAPTOP = Hardware("laptop", 8, "cpu", "bf16")
-GPU = Hardware("gpu", 16, "cuda", "bf16")
-OLD = Hardware("old", 2, "cpu", "fp32")
+LAPTOP = Hardware("laptop", 8, "cpu", "openvino", "bf16")
+GPU = Hardware("gpu", 16, "cuda", "torch", "bf16")
+OLD = Hardware("old", 2, "cpu", "torch", "fp32")
 SLIDES = (SlideRef(Path("a.svs"), "a.svs"), SlideRef(Path("b.svs"), "b.svs"))
 
 
@@ -84,21 +84,21 @@ def test_what_makes_no_sense_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--threshold 2 would let no cell through: give less than 2"):
         resolved(bundle, [LAPTOP], Wishes(threshold=2.0))
     with pytest.raises(UsageError, match="no device"):
-        hardware("tpu", "auto")
+        hardware("tpu", "auto", "auto")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 def test_a_device_that_is_not_here_is_refused_before_anything_begins() -> None:
     with pytest.raises(UsageError, match=r"no CUDA device.*--device cpu"):
-        hardware("cuda", "auto")
+        hardware("cuda", "auto", "auto")
 
 
 def test_what_was_not_asked_for_was_chosen(bundle: Bundle) -> None:
     config = resolved(bundle, [LAPTOP], Wishes(threads=2, precision="fp32"))
-    assert config.chosen == {"device", "batch_size", "threshold"}
+    assert config.chosen == {"device", "runtime", "batch_size", "threshold"}
 
 
 def test_this_machine_has_something_to_offer() -> None:
-    machine = hardware("cpu", "fp32")
-    assert (machine.device, machine.precision) == ("cpu", "fp32")
+    machine = hardware("cpu", "torch", "fp32")
+    assert (machine.device, machine.runtime, machine.precision) == ("cpu", "torch", "fp32")
     assert machine.cores >= 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,15 @@ from PIL import Image
 
 from wsi_edt.errors import OutputError
 from wsi_edt.geometry import Window
-from wsi_edt.slides import ImageSlide, TissueMask, find_tissue, open_slide, save_tissue_picture, slide_tissue
+from wsi_edt.slides import (
+    ImageSlide,
+    TissueMask,
+    find_tissue,
+    open_slide,
+    save_tissue_picture,
+    slide_tissue,
+    tissue,
+)
 from wsi_edt.slides.protocol import RgbArray
 
 MODEL_MPP = 0.3125
@@ -130,6 +139,40 @@ def test_what_was_not_scanned_is_no_tissue() -> None:
 def test_a_field_without_glass_is_tissue(ihc_pixels: RgbArray) -> None:
     field = cv2.resize(ihc_pixels, (25, 25), interpolation=cv2.INTER_AREA)
     assert find_tissue(np.asarray(field, dtype=np.uint8)).all()
+
+
+@pytest.mark.parametrize("ink", ["black", "green"])
+def test_bands_give_what_the_whole_gives(
+    ihc_pixels: RgbArray, ink: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overview = tissue_on_glass(ihc_pixels, 0.5)
+    for x, width in (
+        (20, 12),
+        (160, 9),
+        (110, 14),
+    ):  # strokes down through all bands, one of them over tissue
+        cv2.line(overview, (x, 10), (x + 25, 190), INKS[ink], width)
+    overview[:7] = 255
+    monkeypatch.setattr(tissue, "BAND_PX", overview.size)
+    whole = find_tissue(overview)
+    assert whole[BLOCK, BLOCK].any() and not whole[BLOCK, BLOCK].all()
+    monkeypatch.setattr(tissue, "BAND_PX", 1)
+    assert np.array_equal(find_tissue(overview), whole)
+
+
+def test_memory_grows_by_less_than_16_bytes_a_px(
+    ihc_pixels: RgbArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tissue, "BAND_PX", 1 << 15)
+    small = tissue_on_glass(ihc_pixels, 1.0)
+    peaks = []
+    for copies in (2, 6):
+        overview = np.tile(small, (copies, 2, 1))
+        tracemalloc.start()
+        find_tissue(overview)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 16 * small.shape[0] * small.shape[1] * 8
 
 
 def test_the_mask_lies_on_the_grid_of_32_model_px(ihc_pixels: RgbArray) -> None:

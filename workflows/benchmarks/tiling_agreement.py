@@ -1,9 +1,9 @@
-"""How well tiles agree with the whole image, by halo, tile size, batch size and precision; and what each costs.
+"""How well tiles agree with the whole image, by halo, tile size, runtime and precision; and what each costs.
 
     python workflows/benchmarks/tiling_agreement.py SLIDE [SLIDE …] [--model NAME] [--mpp MPP]
 
-The reference is the slide as one tile. Agreement is the share of cells matched one to one within 2 model px, of the
-larger of the two counts; cost is the px that the network sees per px of the slide.
+The reference is the slide as one tile, computed by torch in float32. Agreement is the share of cells matched one to one
+within 2 model px, of the larger of the two counts; cost is the px that the network sees per px of the slide.
 """
 
 from __future__ import annotations
@@ -19,7 +19,16 @@ import numpy as np
 import torch
 
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
-from wsi_edt.detection import Detector, Precision, TilePeaks, detect_shard, stitch
+from wsi_edt.detection import (
+    Detector,
+    Precision,
+    RuntimeName,
+    TilePeaks,
+    detect_shard,
+    resolve_precision,
+    resolve_runtime,
+    stitch,
+)
 from wsi_edt.evaluation import match_points
 from wsi_edt.geometry import Scale
 from wsi_edt.maps import Peaks
@@ -27,8 +36,7 @@ from wsi_edt.slides import TileGrid, open_slide, required_mpp, shards
 
 RADIUS_PX = 2.0
 HALOS_PX = (32, 64, 96, 128)
-TILES_PX = (512, 768, 1024)
-BATCHES = (1, 8)
+TILES_PX = (768, 1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +46,8 @@ class Variant:
     name: str
     tile_px: int
     halo_px: int
-    batch_size: int = 1
     precision: Precision = "fp32"
+    runtime: RuntimeName = "torch"
 
 
 def detect(path: Path, mpp: float | None, bundle: Bundle, variant: Variant) -> tuple[Peaks, TileGrid, float]:
@@ -49,7 +57,12 @@ def detect(path: Path, mpp: float | None, bundle: Bundle, variant: Variant) -> t
     grid = TileGrid(extent, tile_px=variant.tile_px, halo_px=variant.halo_px)
     threads = torch.get_num_threads()
     detector = Detector.load(
-        bundle, settings=bundle.decode, device="cpu", precision=variant.precision, threads=threads
+        bundle,
+        settings=bundle.decode,
+        device="cpu",
+        precision=variant.precision,
+        threads=threads,
+        runtime=variant.runtime,
     )
     begun = time.perf_counter()
     parts = [
@@ -58,7 +71,7 @@ def detect(path: Path, mpp: float | None, bundle: Bundle, variant: Variant) -> t
             detector,
             path=path,
             mpp=bundle.mpp,
-            batch_size=variant.batch_size,
+            batch_size=1,
             readers=2,
             opener=partial(open_slide, mpp=mpp),
         )
@@ -92,15 +105,19 @@ def agreement(found: Peaks, reference: Peaks) -> float:
 def main(slides: Sequence[Path], model: str, mpp: float | None) -> None:
     """Print the table."""
     bundle = find_bundle(model)
-    variants = [Variant(f"halo {halo}", 512, halo) for halo in HALOS_PX]
+    runtime, own = resolve_runtime("auto", device="cpu"), resolve_precision("auto", device="cpu")
+    halo_px = bundle.halo_px
+    variants = [Variant(f"tile 512, halo {halo}, {runtime}", 512, halo, runtime=runtime) for halo in HALOS_PX]
     variants += [
-        Variant(
-            f"tile {tile}, batch {batch}, the model's halo of {bundle.halo_px}", tile, bundle.halo_px, batch
-        )
+        Variant(f"tile {tile}, halo {halo_px}, {runtime}", tile, halo_px, runtime=runtime)
         for tile in TILES_PX
-        for batch in BATCHES
     ]
-    variants.append(Variant(f"bf16, tile 512, halo {bundle.halo_px}", 512, bundle.halo_px, precision="bf16"))
+    variants.append(Variant(f"tile 512, halo {halo_px}, torch", 512, halo_px))
+    if own != "fp32":
+        variants += [
+            Variant(f"tile 1024, halo {halo_px}, {name}, {own}", 1024, halo_px, own, name)
+            for name in dict.fromkeys((runtime, "torch"))
+        ]
     references = [whole(path, mpp, bundle) for path in slides]
     print(f"{bundle.name} {bundle.version}")
     for path, reference in zip(slides, references, strict=True):

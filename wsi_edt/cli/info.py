@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 # Nominal model px at which tissue and staining are judged here; both hardly depend on it.
@@ -11,13 +9,21 @@ _MODEL_MPP = 0.3125
 
 
 @click.command(name="info")
-@click.argument("slide_path", metavar="SLIDE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("slide_path", metavar="SLIDE", type=click.Path())
 @click.option("--mpp", type=float, help="µm per level-0 px of a slide that states none (for example 0.25).")
-def info(slide_path: Path, mpp: float | None) -> None:
-    """Say what a slide is: size, µm/px, levels, bounds, scanner, staining and tissue."""
-    from wsi_edt.slides import Staining, classify_staining, open_slide, slide_tissue
+def info(slide_path: str, mpp: float | None) -> None:
+    """Say what a slide is: size, µm/px, levels, bounds, scanner, staining and tissue.
 
-    with open_slide(slide_path, mpp) as slide:
+    SLIDE is a file or its URL (for example s3://bucket/case7.svs).
+    """
+    from wsi_edt.errors import UsageError
+    from wsi_edt.slides import Staining, classify_staining, open_slide, slide_tissue
+    from wsi_edt.slides.location import is_folder, location
+
+    where = location(slide_path)
+    if is_folder(where):
+        raise UsageError(f"{where} is a folder, not a slide; name a file in it")
+    with open_slide(where, mpp) as slide:
         rows = [("file", str(slide.path)), ("reader", slide.reader), ("vendor", slide.vendor or "not stated")]
         width, height = slide.dimensions
         rows.append(("dimensions", f"{width} x {height} px"))

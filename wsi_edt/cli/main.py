@@ -18,11 +18,15 @@ from wsi_edt.errors import WsiEdtError
 COMMANDS = {
     "run": ("wsi_edt.cli.run", "Find and score the nuclei of slides, for QuPath and as a Ki-67 index."),
     "info": ("wsi_edt.cli.info", "Say what a slide is: size, µm/px, levels, staining."),
+    "doctor": (
+        "wsi_edt.cli.doctor",
+        "Say whether a run would work here: formats, devices, disk, model, cluster.",
+    ),
     "evaluate": ("wsi_edt.cli.evaluate", "Score predicted points against annotated ones."),
     "train": ("wsi_edt.cli.train", "Train a model."),
     "bundle": ("wsi_edt.cli.bundle", "Make, check and describe models."),
 }
-_INTERRUPTED = 130  # what shells give for Ctrl-C
+INTERRUPTED = 130  # what shells give for Ctrl-C
 _PIPE_CLOSED = 141  # and for a program whose reader (`| head -1`) has gone
 
 
@@ -75,7 +79,7 @@ def run_command(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted. What is stored stays: the same command continues from there.", err=True)
-        return _INTERRUPTED
+        return INTERRUPTED
     except SystemExit:  # how click and rich answer a closed pipe; nothing else here ends so
         return _PIPE_CLOSED
     return code if isinstance(code, int) else 0

@@ -20,8 +20,18 @@ DEFAULT_MODEL = "ki67-m-hrnet-w18"  # bundles.DEFAULT_MODEL, whose import would 
 _MOST_ROWS = 20  # of the closing table; summary.csv has them all
 
 
+def _numbers(context: click.Context, parameter: click.Parameter, words: str | None) -> tuple[int, ...] | None:
+    """The numbers in "0,2"."""
+    if words is None:
+        return None
+    try:
+        return tuple(int(word) for word in words.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{words!r} is no list of GPU numbers (for example 0,2)") from error
+
+
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The results folder.")
 @click.option(
     "--model", default=DEFAULT_MODEL, show_default=True, help="A shipped model, or a model's folder."
@@ -36,11 +46,24 @@ _MOST_ROWS = 20  # of the closing table; summary.csv has them all
     help="Tiles the network sees at once.  [default: 4, on a GPU 16]",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--runtime",
+    type=click.Choice(["auto", "torch", "openvino"]),
+    default="auto",
+    show_default=True,
+    help="What runs the network: OpenVINO on x86-64 processors, else torch.",
+)
 @click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True)
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Worker processes on this machine; the cells don't depend on it.  [default: cores / threads; 1 on a GPU]",
+    help="Worker processes on this machine; the cells don't depend on it.  [default: cores / threads; one per GPU]",
+)
+@click.option(
+    "--devices",
+    metavar="NUMBERS",
+    callback=_numbers,
+    help="Use these GPUs of this machine alone, as nvidia-smi numbers them (for example 0,2).  [default: all]",
 )
 @click.option(
     "--threads",
@@ -70,7 +93,7 @@ _MOST_ROWS = 20  # of the closing table; summary.csv has them all
     "--overwrite", is_flag=True, help="Replace results of other settings or of a file that changed."
 )
 def run(
-    inputs: tuple[Path, ...],
+    inputs: tuple[str, ...],
     *,
     out: Path,
     model: str,
@@ -80,8 +103,10 @@ def run(
     tile_px: int,
     batch_size: int | None,
     device: str,
+    runtime: str,
     precision: str,
     workers: int | None,
+    devices: tuple[int, ...] | None,
     threads: int | None,
     scheduler: str | None,
     geometry: Literal["point", "circle"],
@@ -91,9 +116,10 @@ def run(
 ) -> int:
     """Find and score the nuclei of slides.
 
-    INPUT is a slide or a folder of slides, searched to any depth. Each slide gets a folder in --out with cells.geojson
-    for QuPath, ki67.json and report.html; summary.csv and report.html there tell of all. The same command continues a
-    run that was stopped. A slide that fails gets its row with the reason, the others go on, and the exit code is 1.
+    INPUT is a slide or a folder of slides, searched to any depth, or the URL of one (for example s3://bucket/slides).
+    Each slide gets a folder in --out with cells.geojson for QuPath, ki67.json and report.html; summary.csv and
+    report.html there tell of all. The same command continues a run that was stopped. A slide that fails gets its row
+    with the reason, the others go on, and the exit code is 1.
     """
     # Here and not above: torch and Dask take seconds to import. --help needs neither, and wrong paths are known before.
     from wsi_edt.pipeline.discover import find_slides
@@ -102,8 +128,11 @@ def run(
     refuse_unusable_out(out)
     find_slides(inputs, out=out, with_images=mpp is not None)
 
+    from wsi_edt.cli.interrupt import stopped_by_signals
+    from wsi_edt.cli.main import INTERRUPTED
     from wsi_edt.pipeline import Wishes, score_slides
     from wsi_edt.pipeline.progress import LineProgress, TerminalProgress, counted
+    from wsi_edt.pipeline.stop import StopRequest
 
     wishes = Wishes(
         model=model,
@@ -113,6 +142,7 @@ def run(
         batch_size=batch_size,
         threshold=threshold,
         device=device,
+        runtime=runtime,
         precision=precision,
         threads=threads,
         geometry=geometry,
@@ -122,13 +152,24 @@ def run(
     )
     console = Console(force_terminal=False if _is_dumb(os.environ) else None)
     display = TerminalProgress(console) if console.is_terminal else LineProgress(sys.stdout)
-    with display as watcher:
+    stop = StopRequest()
+    with stopped_by_signals(stop, sentence=display.stopped), display as watcher:
         result = score_slides(
-            inputs, out, wishes=wishes, workers=workers, scheduler=scheduler, watcher=watcher
+            inputs,
+            out,
+            wishes=wishes,
+            workers=workers,
+            devices=devices,
+            scheduler=scheduler,
+            watcher=watcher,
+            stop=stop,
         )
     _print_rows(console, result.rows)
     failed = f", {result.failed} failed" if result.failed else ""
     console.print(Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {out / 'report.html'}"))
+    if result.unfinished:
+        click.echo(display.stopped(), err=True)
+        return INTERRUPTED
     return 1 if result.failed else 0
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -13,10 +14,14 @@ from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.stitching import MARGIN_PX
 from wsi_edt.maps import Peaks
 from wsi_edt.slides import Shard, Slide, Tile, TileLoader, TileRequest
+from wsi_edt.slides.location import SlidePath
+
+# Batches in the detector at a time: while the peaks of one are found, the network has the next.
+_BATCHES_IN_FLIGHT = 2
 
 
 class TileDetector(Protocol):
-    """What finds the peaks of a batch of tiles."""
+    """What finds the peaks of a batch of tiles; two threads may ask it at once."""
 
     def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
         """(B, H, W, 3) uint8 RGB → the peaks of each tile, in px of its tile."""
@@ -27,11 +32,11 @@ def detect_shard(
     shard: Shard,
     detector: TileDetector,
     *,
-    path: Path,
+    path: SlidePath,
     mpp: float,
     batch_size: int,
     readers: int,
-    opener: Callable[[Path], Slide],
+    opener: Callable[[SlidePath], Slide],
 ) -> TilePeaks:
     """The peaks of a shard's tiles, each tile's in its core and a few px around it, in the tiles' order.
 
@@ -46,12 +51,24 @@ def detect_shard(
     opener : opens the slide, once for each of them
     """
     requests = [TileRequest(path, tile.window, mpp) for tile in shard.tiles]
-    found: list[TilePeaks] = []
     tiles = iter(shard.tiles)
-    with TileLoader(requests, batch_size=batch_size, threads=readers, opener=opener) as loader:
+    found: list[TilePeaks] = []
+    flying: deque[tuple[int, Future[list[Peaks]]]] = deque()
+
+    def collect() -> None:
+        count, detected = flying.popleft()
+        found.extend(_own_peaks(peaks, next(tiles)) for peaks in detected.result()[:count])
+
+    with (
+        ThreadPoolExecutor(_BATCHES_IN_FLIGHT, thread_name_prefix="detect") as threads,
+        TileLoader(requests, batch_size=batch_size, threads=readers, opener=opener) as loader,
+    ):
         for batch in loader:
-            detected = detector.detect(batch.images)[: len(batch.requests)]
-            found.extend(_own_peaks(peaks, next(tiles)) for peaks in detected)
+            if len(flying) == _BATCHES_IN_FLIGHT:
+                collect()
+            flying.append((len(batch.requests), threads.submit(detector.detect, batch.images)))
+        while flying:
+            collect()
     return TilePeaks.concatenate(found)
 
 

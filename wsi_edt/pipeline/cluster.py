@@ -5,36 +5,37 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]
 import dask
-from distributed import Client, Future, LocalCluster, Worker, WorkerPlugin
-from distributed.scheduler import KilledWorker
+from distributed import Client, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
+from distributed.versions import VersionMismatchWarning
 
 import wsi_edt
 from wsi_edt.errors import SlideError, UsageError, WsiEdtError
+from wsi_edt.pipeline import shared_paths, versions
+from wsi_edt.pipeline.devices import pinned_environments
+from wsi_edt.pipeline.pool import DaskPool, ShardPool
 from wsi_edt.pipeline.worker import (
     DetectorSpec,
     Hardware,
-    ShardResult,
-    ShardTask,
-    compute_shard,
     hardware,
     prepare_worker,
 )
+from wsi_edt.slides.location import SlidePath
+
+# A worker without wsi-edt, or with another, couldn't import the question after its version.
+cloudpickle.register_pickle_by_value(versions)
 
 # Of one worker's network, unless asked otherwise. It is the same on every machine and for any number of workers, since
 # sums that are split among another number of threads round differently: cells would change with the machine's cores.
 THREADS = 2
 
 _CONNECT_SECONDS = 5
-_SHARDS_PER_THREAD = 2  # one computed, one waiting: a worker never waits for the client
-_COUNT_WORKERS_EVERY = 5.0  # seconds
 _SETTINGS = {
     # What shards return is small, and a worker's memory is the network's: Dask's limits would only pause or kill.
     "distributed.worker.memory.target": False,
@@ -42,34 +43,9 @@ _SETTINGS = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
     "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS}s",
-    # A shard whose worker died is tried once more elsewhere; then its slide fails.
-    "distributed.scheduler.allowed-failures": 1,
+    # A worker that died is started again, which takes its time on a busy machine: after Dask's 15 s it would be given up.
+    "distributed.deploy.lost-worker-timeout": "1h",
 }
-
-
-class ClusterLostError(WsiEdtError):
-    """The scheduler went away: the run stops, what is stored stays."""
-
-
-class PendingShard(Protocol):
-    """A shard that a pool computes."""
-
-    def result(self) -> ShardResult:
-        """Return the shard's peaks, or raise what its computation raised."""
-
-    def cancel(self) -> None:
-        """Forget the shard; its `done` is called all the same."""
-
-
-class ShardPool(Protocol):
-    """Something that computes shards."""
-
-    @property
-    def slots(self) -> int:
-        """How many shards it takes at a time."""
-
-    def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
-        """Compute a shard; `done` is called once, in any thread, when `result` doesn't wait any more."""
 
 
 class Workers:
@@ -83,33 +59,52 @@ class Workers:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def hardware(self, device: str, precision: str) -> tuple[Hardware, ...]:
+    def hardware(self, device: str, runtime: str, precision: str) -> tuple[Hardware, ...]:
         """What each worker makes of "auto": on a cluster it is the workers' machines that count, not the client's."""
-        answers: Mapping[str, Hardware] = _ask(self._client, hardware, device, precision)
+        answers: Mapping[str, Hardware] = _ask(self._client, hardware, device, runtime, precision)
         return tuple(answers.values())
 
-    def pool(self, spec: DetectorSpec, probe: Path) -> ShardPool:
+    def refuse_other_versions(self) -> None:
+        """UsageError unless all have this process's versions of what changes cells."""
+        answers = _ask(self._client, versions.host_and_versions)
+        refusal = versions.refusal(tuple(answers.values()), versions.installed_versions())
+        if refusal is not None:
+            raise UsageError(refusal)
+
+    def pool(self, spec: DetectorSpec, slides: Sequence[SlidePath]) -> ShardPool:
         """The workers, each with its network built.
 
         Parameters
         ----------
-        probe : a slide that every worker must be able to see
+        slides : that every worker must be able to see
 
         Raises
         ------
         WsiEdtError
-            Where one of them has another version, lacks the model, can't do what was resolved, or doesn't see the slide.
+            Where one of them has another version, lacks the model, can't do what was resolved, or doesn't see a slide.
         """
-        answers = _ask(self._client, prepare_worker, spec, wsi_edt.__version__, probe)
+        for block in shared_paths.blocks(slides):
+            sights = _ask(self._client, shared_paths.look_for, block)
+            if (refusal := shared_paths.refusal(sights.values())) is not None:
+                raise SlideError(refusal)
+        if urls := shared_paths.one_url_per_place(slides):
+            sights = _ask(self._client, shared_paths.look_at, urls)
+            if (refusal := shared_paths.refusal(sights.values())) is not None:
+                raise SlideError(refusal)
+        answers = _ask(self._client, prepare_worker, spec)
         for answer in answers.values():
             if answer is not None:
                 raise answer
-        return _DaskPool(self._client)
+        return DaskPool(self._client)
 
 
 @contextmanager
-def local_workers(count: int) -> Iterator[Workers]:
+def local_workers(count: int, *, gpus: Sequence[int] = ()) -> Iterator[Workers]:
     """Give that many worker processes on this machine.
+
+    Parameters
+    ----------
+    gpus : numbers of the GPUs that they take in turn, each worker seeing its own alone; none to leave them as they are
 
     Raises
     ------
@@ -119,22 +114,24 @@ def local_workers(count: int) -> Iterator[Workers]:
     if count < 1:
         raise UsageError(f"--workers {count} is too small; give at least 1")
     _quieten()
-    with (
-        _quiet_tracker(),
-        dask.config.set(_SETTINGS),
-        LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            dashboard_address=None,
-            host="127.0.0.1",
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,  # type: ignore[no-untyped-call]
-    ):
-        client.register_plugin(_IgnoresInterrupts())
-        yield Workers(client)
+    with _quiet_tracker(), dask.config.set(_SETTINGS):
+        with _interrupts_held_back():
+            cluster = SpecCluster(  # type: ignore[no-untyped-call]
+                workers=_places(count, pinned_environments(gpus, os.environ)),
+                scheduler={
+                    "cls": Scheduler,
+                    "options": {
+                        "host": "127.0.0.1",
+                        "port": 0,
+                        "dashboard": False,
+                        "dashboard_address": "127.0.0.1:0",  # any free port: two runs may be on one machine
+                    },
+                },
+                silence_logs=logging.CRITICAL,
+            )
+        with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
+            client.register_plugin(_IgnoresInterrupts())
+            yield Workers(client)
 
 
 @contextmanager
@@ -149,7 +146,9 @@ def connected_workers(address: str) -> Iterator[Workers]:
     _quieten()
     with dask.config.set(_SETTINGS):
         try:
-            client = Client(address, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+            with warnings.catch_warnings():  # versions are compared below, in one sentence
+                warnings.simplefilter("ignore", VersionMismatchWarning)
+                client = Client(address, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"no Dask scheduler answers at {address}; check the address, or start one with `dask scheduler`"
@@ -161,78 +160,59 @@ def connected_workers(address: str) -> Iterator[Workers]:
                 raise UsageError(
                     f"the scheduler at {address} has no workers; start some with `dask worker {address} --nthreads 1`"
                 ) from error
-            yield Workers(client)
+            workers = Workers(client)
+            workers.refuse_other_versions()
+            yield workers
 
 
 def local_worker_count(machine: Hardware, threads: int | None) -> int:
-    """How many worker processes this machine's cores are shared out to; one, where a GPU does the work."""
-    return 1 if machine.device == "cuda" else max(1, machine.cores // (threads or THREADS))
+    """How many worker processes this machine's cores are shared out to; one per GPU, where GPUs do the work."""
+    return max(1, machine.gpus if machine.device == "cuda" else machine.cores // (threads or THREADS))
+
+
+def _places(count: int, environments: Sequence[Mapping[str, str]]) -> dict[int, dict[str, object]]:
+    """Dask's words for that many processes of one thread, each with its environment, which outlives the process in it.
+
+    The nanny sets it before it makes a worker in the new process, so before anything there asks CUDA for its devices.
+    """
+    options = {
+        "host": "127.0.0.1",
+        "nthreads": 1,
+        "memory_limit": 0,
+        "dashboard": False,
+        "silence_logs": logging.CRITICAL,
+    }
+    return {
+        place: {
+            "cls": Nanny,
+            "options": options | ({"env": environments[place % len(environments)]} if environments else {}),
+        }
+        for place in range(count)
+    }
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Block SIGINT here, and for good in every thread and process that begins meanwhile.
+
+    A terminal sends Ctrl-C to all processes, and it is the client's: a worker must not die of it, not even while it
+    starts, before any plugin is there, or when it is started again later from one of those threads.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _IgnoresInterrupts(WorkerPlugin):
-    """Leaves Ctrl-C, which a terminal sends to all processes, to the client: it stops the workers."""
+    """The same for where signals can't be blocked; the client stops the workers."""
 
     def setup(self, worker: Worker) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-class _DaskPool:
-    """A `ShardPool` of Dask workers, which may come and go."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._slots = 1
-        self._counted = -_COUNT_WORKERS_EVERY
-
-    @property
-    def slots(self) -> int:
-        now = time.monotonic()
-        if now - self._counted >= _COUNT_WORKERS_EVERY:
-            self._counted = now
-            threads: Mapping[str, int] = self._client.nthreads()  # type: ignore[no-untyped-call]
-            self._slots = max(1, _SHARDS_PER_THREAD * sum(threads.values()))
-        return self._slots
-
-    def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
-        # pure=False: what a scheduler remembers of an earlier run is no result of this one.
-        future = self._client.submit(compute_shard, task, pure=False)
-        future.add_done_callback(lambda _: done())  # type: ignore[no-untyped-call]
-        return DaskShard(future, task)
-
-
-class DaskShard:
-    """A `PendingShard` of Dask, whose errors it puts into a user's words."""
-
-    def __init__(self, future: Future[ShardResult], task: ShardTask) -> None:
-        self._future = future
-        self._task = task
-
-    def result(self) -> ShardResult:
-        """Return the shard's peaks, or raise what its computation raised.
-
-        Raises
-        ------
-        SlideError
-            Where the shard took one worker after another with it.
-        ClusterLostError
-            Where the scheduler is gone.
-        """
-        try:
-            result: ShardResult = self._future.result()
-        except KilledWorker as error:
-            raise SlideError(
-                f"every worker died that computed shard {self._task.shard.index} of {self._task.path} "
-                "(out of memory?); give fewer --workers or a smaller --batch-size"
-            ) from error
-        except CancelledError as error:
-            raise ClusterLostError(
-                "the connection to the Dask scheduler was lost; give the same command again: it continues"
-            ) from error
-        return result
-
-    def cancel(self) -> None:
-        """Forget the shard."""
-        self._future.cancel()  # type: ignore[no-untyped-call]
 
 
 def _ask(client: Client, question: Callable[..., object], *arguments: object) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from wsi_edt.detection import Precision
+from wsi_edt.detection import Precision, RuntimeName
 from wsi_edt.errors import UsageError
 from wsi_edt.export.qupath import Geometry
 from wsi_edt.maps import DecodeSettings
@@ -20,6 +20,7 @@ Origin = Literal["qupath", "openslide"]
 # The settings that have an option of their own; all others are the model's.
 _OPTIONS = {
     "device": "--device",
+    "runtime": "--runtime",
     "precision": "--precision",
     "threads": "--threads",
     "batch_size": "--batch-size",
@@ -49,7 +50,7 @@ class CellsConfig:
     halo_px: int
     batch_size: int
     decode: DecodeSettings
-    runtime: str
+    runtime: RuntimeName
     device: str
     precision: Precision
     threads: int

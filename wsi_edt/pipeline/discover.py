@@ -1,4 +1,4 @@
-"""Which slides a run is about: files that were named, and what lies in folders that were named."""
+"""Which slides a run is about: files that were named, and what lies in folders that were named; paths or URLs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path, PurePath
 
 from wsi_edt.errors import UsageError
 from wsi_edt.pipeline.lock import LOCK_NAME
+from wsi_edt.slides.location import SlidePath, file_name, files_below, is_folder, location
 from wsi_edt.slides.opening import IMAGE_SUFFIXES, SLIDE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
 class SlideRef:
-    """A slide's absolute path and its name: the path below the folder that was named, POSIX, extension included."""
+    """A slide's absolute path or URL, and its name: the path below the folder that was named, POSIX, with extension."""
 
-    path: Path
+    path: SlidePath
     name: str
 
 
@@ -29,34 +30,35 @@ class Discovery:
     images_left_out: int
 
 
-def find_slides(inputs: Sequence[Path], *, out: Path, with_images: bool) -> Discovery:
+def find_slides(inputs: Sequence[str | SlidePath], *, out: Path, with_images: bool) -> Discovery:
     """Return the slides of files and folders (searched to any depth; hidden files and folders are passed over).
 
     Parameters
     ----------
+    inputs : paths and URLs; a text with :// in it is a URL
     out : the results folder; neither it nor another results folder is searched
     with_images : whether folders give plain images (PNG, JPEG) too; a file that is named is always taken
 
     Raises
     ------
     UsageError
-        Where an input is missing, where two slides would have the same name, or where there is no slide at all.
+        Where an input is missing or can't be reached, where two slides would have the same name, or where there is no
+        slide at all.
     """
-    found: dict[Path, SlideRef] = {}
+    found: dict[SlidePath, SlideRef] = {}
     images_left_out = 0
     for given in inputs:
-        base = given.absolute()
-        if base.is_file():
-            found.setdefault(base.resolve(), SlideRef(base, base.name))
+        base = location(given)
+        if not is_folder(base):
+            ref = _named(base)
+            found.setdefault(_identity(ref.path), ref)
             continue
-        if not base.is_dir():
-            raise UsageError(f"{given} is neither a file nor a folder")
-        for path in _files(base, out=out):
-            suffix = path.suffix.lower()
+        for ref in _below(base, out=out):
+            suffix = PurePath(ref.name).suffix.lower()
             if suffix in IMAGE_SUFFIXES and not with_images:
                 images_left_out += 1
             elif suffix in SLIDE_SUFFIXES or suffix in IMAGE_SUFFIXES:
-                found.setdefault(path.resolve(), SlideRef(path, path.relative_to(base).as_posix()))
+                found.setdefault(_identity(ref.path), ref)
     slides = tuple(sorted(found.values(), key=lambda slide: slide.name))
     if not slides:
         raise UsageError(_nothing_found(inputs, images_left_out))
@@ -67,6 +69,29 @@ def find_slides(inputs: Sequence[Path], *, out: Path, with_images: bool) -> Disc
                 "give the folder above them, or run them into two results folders"
             )
     return Discovery(slides, images_left_out)
+
+
+def _named(path: SlidePath) -> SlideRef:
+    """The slide that was named itself."""
+    name = file_name(path)
+    if name in ("", ".."):  # a web server answers to any address
+        raise UsageError(f"{path} names no file; give the address of a slide")
+    return SlideRef(path.absolute() if isinstance(path, Path) else path, name)
+
+
+def _identity(path: SlidePath) -> SlidePath:
+    """What is the same for all ways to name one file."""
+    return path.resolve() if isinstance(path, Path) else path
+
+
+def _below(folder: SlidePath, *, out: Path) -> Iterator[SlideRef]:
+    """All files below a folder, but hidden ones and results."""
+    if not isinstance(folder, Path):
+        yield from (SlideRef(url, name) for url, name in files_below(folder))
+        return
+    base = folder.absolute()
+    for path in _files(base, out=out):
+        yield SlideRef(path, path.relative_to(base).as_posix())
 
 
 def _files(base: Path, *, out: Path) -> Iterator[Path]:
@@ -85,8 +110,8 @@ def _files(base: Path, *, out: Path) -> Iterator[Path]:
                 yield path
 
 
-def _nothing_found(inputs: Sequence[PurePath], images_left_out: int) -> str:
-    where = ", ".join(str(path) for path in inputs)
+def _nothing_found(inputs: Sequence[object], images_left_out: int) -> str:
+    where = ", ".join(map(str, inputs))
     if images_left_out:
         return (
             f"no slides in {where}, but {images_left_out} PNG or JPEG image{'' if images_left_out == 1 else 's'}: "

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.detection import TilePeaks, stitch
+from wsi_edt.detection import stitch
 from wsi_edt.errors import OutputError
 from wsi_edt.export.ki67_json import read_ki67, write_ki67
 from wsi_edt.export.qupath import write_geojson
@@ -49,7 +49,7 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, config: RunConfig
     store.mark_finished(None)
     indices = [shard.index for shard in plan.shards]
     seconds = sum(store.done_shards(indices).values())
-    cells = slide_cells(store.read_shards(indices), plan, config)
+    cells = slide_cells(store, plan, config)
     note = NO_COLOUR if plan.staining is Staining.GREY else NO_DAB
     no_dab = len(cells) > 0 and plan.staining is not Staining.DAB  # no cells at all is another reason
     if no_dab:  # without DAB no class means anything, and QuPath would make a "Positive %" of them
@@ -94,17 +94,27 @@ def remove_results(folder: Path) -> None:
     _remove(folder, {*_CELLS_FILES, KI67, REPORT, OVERVIEW, TISSUE, ERROR_LOG})
 
 
-def slide_cells(peaks: TilePeaks, plan: SlidePlan, config: RunConfig) -> Cells:
+def slide_cells(store: SlideStore, plan: SlidePlan, config: RunConfig) -> Cells:
     """The slide's cells in level-0 px, ordered by y, x and class: stitched, on tissue and on the slide.
 
     A cell is kept only where its own unit of the mask holds tissue, not because its tile does: so its fate doesn't
     depend on the size of the tiles.
+
+    Raises
+    ------
+    OutputError
+        Where a shard can't be read back.
     """
-    stitched = stitch(peaks, plan.grid, radius_px=config.cells.decode.window_px // 2)
+    # A slide may have ten million cells. Nothing here holds more than 64 bytes of each at a time: the shards' peaks are
+    # let go before the cells are made.
+    indices = [shard.index for shard in plan.shards]
+    stitched = stitch(store.read_shards(indices), plan.grid, radius_px=config.cells.decode.window_px // 2)
     x, y = pixel_centers(stitched.x), pixel_centers(stitched.y)
-    x_l0, y_l0 = plan.scale.to_l0(x), plan.scale.to_l0(y)
-    cells = Cells(x_l0, y_l0, stitched.score, stitched.class_id)
-    return cells.select(plan.tissue.holds(x, y)).sorted_by_position()
+    held = plan.tissue.holds(x, y)
+    # Stitched peaks come ordered by y and x, no two on one px, and a change of scale keeps that order.
+    return Cells(
+        plan.scale.to_l0(x[held]), plan.scale.to_l0(y[held]), stitched.score[held], stitched.class_id[held]
+    )
 
 
 def finished_row(folder: Path, config: RunConfig) -> SummaryRow | None:

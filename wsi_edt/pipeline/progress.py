@@ -38,12 +38,13 @@ class _Counts:
 
     def __init__(self) -> None:
         self.slides = self.ended = self.failed = 0
-        self.tiles = self.done = self.cells = 0
+        self.tiles = self.done = self.cells = self.shards = 0
         self._stored: list[tuple[float, int]] = []
 
     def store(self, tiles: int, cells: int) -> None:
         self.done += tiles
         self.cells += cells
+        self.shards += 1
         # The last minute or so of shards: what the rate is now, not what it was on other slides.
         self._stored = [*self._stored[-199:], (time.monotonic(), tiles)]
 
@@ -57,6 +58,12 @@ class _Counts:
     def end(self, row: SummaryRow) -> None:
         self.ended += 1
         self.failed += row.status is Status.FAILED
+
+    def stopped(self) -> str:
+        return (
+            f"Stopped: {self.ended} of {counted(self.slides, 'slide')} ended, {counted(self.shards, 'shard')} "
+            "stored by this run. The same command continues from there."
+        )
 
 
 def counted(number: int, word: str) -> str:
@@ -112,6 +119,10 @@ class LineProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return
+
+    def stopped(self) -> str:
+        """How far a run that was stopped has come, and how it continues; safe in a signal's handler."""
+        return self._counts.stopped()
 
     def begun(self, *, slides: int, finished: int) -> None:
         """Say how much there is to do, and count it."""
@@ -171,6 +182,10 @@ class TerminalProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+
+    def stopped(self) -> str:
+        """How far a run that was stopped has come, and how it continues; safe in a signal's handler."""
+        return self._counts.stopped()
 
     def begun(self, *, slides: int, finished: int) -> None:
         """Show how much there is to do."""

@@ -29,8 +29,12 @@ class RunRecord:
         """A run that begins now."""
         return cls(config, datetime.now(UTC))
 
-    def write(self, path: Path, *, slides: int, failed: int) -> None:
+    def write(self, path: Path, *, slides: int, failed: int, unfinished: int) -> None:
         """Write the record of the run, which ends now.
+
+        Parameters
+        ----------
+        slides, failed, unfinished : how many the run was about; that failed; that were left when it was stopped
 
         Raises
         ------
@@ -44,6 +48,7 @@ class RunRecord:
             "configuration": self.config.to_json(),
             "slides": slides,
             "failed": failed,
+            "unfinished": unfinished,
             "machine": {
                 "node": platform.node(),
                 "system": platform.platform(),

@@ -32,6 +32,7 @@ class Wishes:
     mpp : µm per level-0 px of slides that state none
     threshold : the evidence that a cell must exceed, instead of the model's own
     device : "auto", "cpu" or "cuda"
+    runtime : "auto", "torch" or "openvino"
     precision : "auto", "fp32" or "bf16"
     threads : of each worker's network
     geometry, origin, gzip, overwrite : see `RunConfig`
@@ -44,6 +45,7 @@ class Wishes:
     batch_size: int | None = None
     threshold: float | None = None
     device: str = "auto"
+    runtime: str = "auto"
     precision: str = "auto"
     threads: int | None = None
     geometry: Geometry = "point"
@@ -88,7 +90,7 @@ def resolve(
         decode=bundle.decode
         if wishes.threshold is None
         else replace(bundle.decode, threshold=wishes.threshold),
-        runtime="torch",
+        runtime="openvino" if all(machine.runtime == "openvino" for machine in machines) else "torch",
         device=device,
         precision="bf16" if all(machine.precision == "bf16" for machine in machines) else "fp32",
         threads=wishes.threads
@@ -112,7 +114,9 @@ def resolve(
 def _chosen(wishes: Wishes) -> frozenset[str]:
     """The settings that the user left to the program."""
     left = {name for name in ("threads", "batch_size", "threshold") if getattr(wishes, name) is None}
-    return frozenset(left | {name for name in ("device", "precision") if getattr(wishes, name) == "auto"})
+    return frozenset(
+        left | {name for name in ("device", "runtime", "precision") if getattr(wishes, name) == "auto"}
+    )
 
 
 def _stored_threads(slides: Sequence[SlideRef], out: Path) -> int | None:

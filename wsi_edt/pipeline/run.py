@@ -9,26 +9,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsi_edt.export.tables import Status, SummaryRow, write_summary
-from wsi_edt.pipeline.cluster import ShardPool
 from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.pipeline.discover import SlideRef
 from wsi_edt.pipeline.lock import results_lock
+from wsi_edt.pipeline.pool import ShardPool
 from wsi_edt.pipeline.progress import Watcher, counted
 from wsi_edt.pipeline.record import RunRecord
 from wsi_edt.pipeline.resume import earlier_results, refuse_other_settings, row_if_finished
 from wsi_edt.pipeline.schedule import Schedule
+from wsi_edt.pipeline.stop import StopRequest
 from wsi_edt.report.html import write_batch_report
+from wsi_edt.slides.location import SlidePath
 
 SUMMARY, REPORT, RECORD = "summary.csv", "report.html", "run.json"
 
-PoolOpener = Callable[[Path], AbstractContextManager[ShardPool]]
+PoolOpener = Callable[[SlidePath], AbstractContextManager[ShardPool]]
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A row per slide, ordered by name."""
+    """A row per slide that has ended, ordered by name.
+
+    Attributes
+    ----------
+    unfinished : slides without a row, because the run was asked to stop
+    """
 
     rows: tuple[SummaryRow, ...]
+    unfinished: int = 0
 
     @property
     def failed(self) -> int:
@@ -37,7 +45,13 @@ class RunResult:
 
 
 def run(
-    slides: Sequence[SlideRef], out: Path, *, config: RunConfig, open_pool: PoolOpener, watcher: Watcher
+    slides: Sequence[SlideRef],
+    out: Path,
+    *,
+    config: RunConfig,
+    open_pool: PoolOpener,
+    watcher: Watcher,
+    stop: StopRequest | None = None,
 ) -> RunResult:
     """Score the slides into the results folder, and continue there where an earlier run stopped.
 
@@ -47,6 +61,7 @@ def run(
     out : the results folder; made where missing
     open_pool : gives the pool that computes shards; called at the first shard, with the path of its slide
     watcher : is told of the steps
+    stop : ends the run before its end, when it is asked for
 
     Raises
     ------
@@ -77,10 +92,12 @@ def run(
                 open_pool=lambda path: pools.enter_context(open_pool(path)),
                 watcher=watcher,
                 ended=tables.add,
+                stop=stop or StopRequest(),
             )
             schedule.work()
-        result = RunResult(tables.write())
-        record.write(out / RECORD, slides=len(result.rows), failed=result.failed)
+        rows = tables.write()
+        result = RunResult(rows, unfinished=len(slides) - len(rows))
+        record.write(out / RECORD, slides=len(slides), failed=result.failed, unfinished=result.unfinished)
     return result
 
 

@@ -7,7 +7,7 @@ for results to be written (one thread). What they have to say comes through one 
 from __future__ import annotations
 
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,23 +16,26 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
-from wsi_edt.errors import ModelError, OutputError, UsageError, WsiEdtError
+from wsi_edt.errors import MissingMppError, ModelError, OutputError, UsageError, WsiEdtError
 from wsi_edt.export.atomic import write_atomically
 from wsi_edt.export.tables import SummaryRow
-from wsi_edt.pipeline.cluster import ClusterLostError, PendingShard, ShardPool
 from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.pipeline.discover import SlideRef
 from wsi_edt.pipeline.finalise import ERROR_LOG, finalise
-from wsi_edt.pipeline.progress import Watcher
+from wsi_edt.pipeline.pool import ClusterLostError, PendingShard, ShardPool
+from wsi_edt.pipeline.progress import Watcher, counted
 from wsi_edt.pipeline.resume import Prepared, prepare
+from wsi_edt.pipeline.stop import StopRequest
 from wsi_edt.pipeline.worker import DetectorSpec, ShardTask
 from wsi_edt.slides.grid import Shard
+from wsi_edt.slides.location import SlidePath
 
 T = TypeVar("T")
 
 _PLANNERS = 2
 _OPEN_SLIDES = 3  # whose shards interleave, so that no worker waits where one slide ends
 _FINALISING = 4  # slides that may wait to be written before no further slide is opened
+_TRIES = 3  # of a shard
 # What ends the run: the next slide would meet it too.
 _FATAL = (OutputError, ModelError, UsageError, ClusterLostError)
 
@@ -44,7 +47,12 @@ class _OpenSlide:
     prepared: Prepared
     waiting: deque[Shard]
     flying: dict[int, PendingShard] = field(default_factory=dict)
+    unstored: int = field(init=False)
+    failures: Counter[int] = field(default_factory=Counter)  # by the shard's index
     failed: bool = False
+
+    def __post_init__(self) -> None:
+        self.unstored = len(self.waiting)
 
     @property
     def ref(self) -> SlideRef:
@@ -60,6 +68,7 @@ class Schedule:
     out : the results folder, whose lock the caller holds
     open_pool : gives the pool that computes shards; called at the first shard, with the path of its slide
     ended : takes the row of each slide that is finished or has failed, before the watcher is told
+    stop : when it is asked for, nothing more is begun; slides that aren't finished then get no row
     """
 
     def __init__(
@@ -68,9 +77,10 @@ class Schedule:
         out: Path,
         *,
         config: RunConfig,
-        open_pool: Callable[[Path], ShardPool],
+        open_pool: Callable[[SlidePath], ShardPool],
         watcher: Watcher,
         ended: Callable[[SummaryRow], None],
+        stop: StopRequest,
     ) -> None:
         self._waiting = deque(slides)
         self._out = out
@@ -84,7 +94,10 @@ class Schedule:
         self._finaliser = ThreadPoolExecutor(1, thread_name_prefix="finalise")
         self._planning = self._finalising = self._flying = 0
         self._open: deque[_OpenSlide] = deque()  # with shards to submit or to wait for, in turn
+        self._last_tries: deque[tuple[_OpenSlide, Shard]] = deque()  # the first of them may be in flight
         self._ended = ended
+        self._stop = stop
+        stop.wakes(partial(self._events.put, self._on_stop))
 
     def work(self) -> None:
         """Do the work.
@@ -96,7 +109,7 @@ class Schedule:
         """
         try:
             self._feed()
-            while self._planning or self._open or self._finalising or self._flying:
+            while self._busy:
                 self._events.get()()
                 self._feed()
         finally:
@@ -106,19 +119,26 @@ class Schedule:
             self._planner.shutdown(wait=True, cancel_futures=True)
             self._finaliser.shutdown(wait=True, cancel_futures=True)
 
+    @property
+    def _busy(self) -> bool:
+        begun = self._planning or self._finalising or self._flying
+        return bool(begun or (self._open and not self._stop.asked))
+
     def _feed(self) -> None:
         """Plan and submit as much as there is room for."""
+        if self._stop.asked:
+            return
         slots = self._pool.slots if self._pool else 1
         while self._waiting and self._room_to_plan(slots):
             ref = self._waiting.popleft()
             self._planning += 1
             planned = self._planner.submit(prepare, ref, self._config, self._out / ref.name)
             planned.add_done_callback(partial(self._tell, self._on_planned, ref))
-        while self._flying < slots and (slide := self._next_slide()) is not None:
-            if self._pool is None:
-                self._pool = self._open_pool(slide.ref.path)
-                slots = self._pool.slots
-            self._submit(slide, slide.waiting.popleft())
+        if self._pool is None and self._open:
+            self._pool = self._open_pool(self._open[0].ref.path)
+            slots = self._pool.slots
+        while not self._stop.asked and (ready := self._next_shard(slots)) is not None:
+            self._submit(*ready)
 
     def _room_to_plan(self, slots: int) -> bool:
         if self._planning >= _PLANNERS or self._finalising >= _FINALISING:
@@ -126,12 +146,19 @@ class Schedule:
         waiting = sum(len(slide.waiting) for slide in self._open)
         return len(self._open) + self._planning < _OPEN_SLIDES or waiting < slots
 
-    def _next_slide(self) -> _OpenSlide | None:
-        """The next slide in turn with a shard to submit."""
+    def _next_shard(self, slots: int) -> tuple[_OpenSlide, Shard] | None:
+        """The next shard in turn, where there is one and room for it.
+
+        A shard's last try is made with nothing else in flight: what dies with a worker may be another shard's doing.
+        """
+        if self._last_tries:
+            return None if self._flying else self._last_tries[0]
+        if self._flying >= slots:
+            return None
         for _ in range(len(self._open)):
             self._open.rotate(-1)
-            if self._open[-1].waiting:
-                return self._open[-1]
+            if (slide := self._open[-1]).waiting:
+                return slide, slide.waiting.popleft()
         return None
 
     def _submit(self, slide: _OpenSlide, shard: Shard) -> None:
@@ -160,11 +187,13 @@ class Schedule:
         except Exception as error:
             self._fail(ref, error)
             return
+        if self._stop.asked:
+            return
         tiles = sum(len(shard.tiles) for shard in prepared.plan.shards)
         missing = sum(len(shard.tiles) for shard in prepared.missing)
         self._watcher.planned(ref.name, tiles=tiles, tiles_stored=tiles - missing)
         slide = _OpenSlide(prepared, deque(prepared.missing))
-        if slide.waiting:
+        if slide.unstored:
             self._open.append(slide)
         else:
             self._finalise(slide)
@@ -172,6 +201,8 @@ class Schedule:
     def _on_computed(self, slide: _OpenSlide, shard: Shard) -> None:
         self._flying -= 1
         pending = slide.flying.pop(shard.index)
+        if self._last_tries and self._last_tries[0] == (slide, shard):
+            self._last_tries.popleft()
         if slide.failed:
             return
         try:
@@ -180,15 +211,38 @@ class Schedule:
         except _FATAL:
             raise
         except Exception as error:
-            slide.failed = True
-            self._open.remove(slide)
-            _cancel(slide)
-            self._fail(slide.ref, error)
+            self._on_failed_try(slide, shard, error)
             return
         self._watcher.stored(slide.ref.name, tiles=len(shard.tiles), cells=len(result.peaks))
-        if not slide.waiting and not slide.flying:
+        slide.unstored -= 1
+        if not slide.unstored:
             self._open.remove(slide)
             self._finalise(slide)
+
+    def _on_failed_try(self, slide: _OpenSlide, shard: Shard, error: Exception) -> None:
+        """Try a shard again, or give up its slide."""
+        slide.failures[shard.index] += 1
+        left = _TRIES - slide.failures[shard.index]
+        if left == 0 or isinstance(error, MissingMppError):  # which no further try would change
+            # Its shards in flight stay there: a pool can't take them from a worker, and they count for `_flying`.
+            slide.failed = True
+            slide.waiting.clear()
+            self._last_tries = deque(ready for ready in self._last_tries if ready[0] is not slide)
+            self._open.remove(slide)
+            self._fail(slide.ref, error)
+            return
+        # At once, before its slide's other shards: if they all fail, three tries are enough to know.
+        if left == 1:
+            self._last_tries.append((slide, shard))
+        else:
+            slide.waiting.appendleft(shard)
+        self._watcher.note(
+            f"{slide.ref.name}: shard {shard.index} is tried again: {_sentence(slide.ref, error)}"
+        )
+
+    def _on_stop(self) -> None:
+        flying = counted(self._flying, "shard")
+        self._watcher.note(f"stopping once the {flying} in flight are stored; Ctrl-C stops at once")
 
     def _finalise(self, slide: _OpenSlide) -> None:
         self._finalising += 1
@@ -211,16 +265,18 @@ class Schedule:
         """Give a slide its row, and its traceback to its log; the others go on."""
         trace = "".join(traceback.format_exception(error))
         write_atomically(self._out / ref.name / ERROR_LOG, trace.encode())
-        sentence = (
-            str(error) if isinstance(error, WsiEdtError) else f"unexpected {type(error).__name__}: {error}"
-        )
-        # The row has the slide's name already, and it is shorter than the path.
-        told = " ".join(sentence.split()).replace(str(ref.path), ref.name)
+        told = _sentence(ref, error)
         self._end(SummaryRow.failed(ref.name, told, seconds=None, model=self._config.cells.model))
 
     def _end(self, row: SummaryRow) -> None:
         self._ended(row)
         self._watcher.ended(row)
+
+
+def _sentence(ref: SlideRef, error: Exception) -> str:
+    sentence = str(error) if isinstance(error, WsiEdtError) else f"unexpected {type(error).__name__}: {error}"
+    # Whoever reads it knows the slide's name already, and it is shorter than the path.
+    return " ".join(sentence.split()).replace(str(ref.path), ref.name)
 
 
 def _cancel(slide: _OpenSlide) -> None:

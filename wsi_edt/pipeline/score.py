@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from wsi_edt.errors import UsageError
-from wsi_edt.pipeline.cluster import ShardPool, connected_workers, local_worker_count, local_workers
+from wsi_edt.pipeline.cluster import connected_workers, local_worker_count, local_workers
+from wsi_edt.pipeline.devices import chosen_gpus
 from wsi_edt.pipeline.discover import find_slides
 from wsi_edt.pipeline.lock import refuse_unusable_out
+from wsi_edt.pipeline.pool import ShardPool
 from wsi_edt.pipeline.progress import Silence, Watcher, counted
 from wsi_edt.pipeline.resolve import Wishes, resolve
 from wsi_edt.pipeline.run import RunResult, run
+from wsi_edt.pipeline.stop import StopRequest
 from wsi_edt.pipeline.worker import DetectorSpec, hardware
+from wsi_edt.slides.location import SlidePath
 
 
 def score_slides(
-    inputs: Sequence[Path],
+    inputs: Sequence[str | SlidePath],
     out: Path,
     *,
     wishes: Wishes | None = None,
     workers: int | None = None,
+    devices: Sequence[int] | None = None,
     scheduler: str | None = None,
     watcher: Watcher | None = None,
+    stop: StopRequest | None = None,
 ) -> RunResult:
     """Score slides into a results folder, and continue there where an earlier run stopped; returns a row per slide.
 
@@ -31,12 +38,14 @@ def score_slides(
 
     Parameters
     ----------
-    inputs : slides, and folders that are searched for slides
+    inputs : slides, and folders that are searched for slides: paths, or URLs such as s3://bucket/slides
     out : the results folder; made where missing
     wishes : the settings; by default everything is chosen for this machine
-    workers : processes on this machine; by default as many as its cores serve
+    workers : processes on this machine; by default one per GPU, or as many as its cores serve
+    devices : numbers of this machine's GPUs to use; by default all of them
     scheduler : the address of a Dask scheduler, whose workers compute instead
     watcher : is told of the steps
+    stop : ends the run before its end, when it is asked for, for example by another thread
 
     Raises
     ------
@@ -45,6 +54,10 @@ def score_slides(
     """
     if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers are too few; give at least 1")
+    if scheduler is not None and devices is not None:
+        raise UsageError(
+            "--devices is for the GPUs of this machine; on a cluster, CUDA_VISIBLE_DEVICES of each worker says it"
+        )
     refuse_unusable_out(out)
     wishes = wishes or Wishes()
     watcher = watcher or Silence()
@@ -56,26 +69,29 @@ def score_slides(
     with ExitStack() as stack:
         # A cluster is connected first, because its machines decide what "auto" means; local workers start when there is
         # something to compute.
+        gpus: tuple[int, ...] = ()
         cluster = None if scheduler is None else stack.enter_context(connected_workers(scheduler))
         if cluster is None:
-            here = hardware(wishes.device, wishes.precision)
+            here = hardware(wishes.device, wishes.runtime, wishes.precision)
+            gpus = chosen_gpus(devices, here)
+            here = replace(here, gpus=len(gpus))
             machines = (here,) * (workers or local_worker_count(here, wishes.threads))
         else:
-            machines = cluster.hardware(wishes.device, wishes.precision)
+            machines = cluster.hardware(wishes.device, wishes.runtime, wishes.precision)
         config = resolve(wishes, machines, slides=found.slides, out=out)
         spec = DetectorSpec.of(config)
 
         @contextmanager
-        def open_pool(probe: Path) -> Iterator[ShardPool]:
+        def open_pool(probe: SlidePath) -> Iterator[ShardPool]:
             cells = config.cells
             watcher.note(
-                f"{cells.model}, {cells.precision} on {cells.device}, "
+                f"{cells.model}, {cells.precision} in {cells.runtime} on {cells.device}, "
                 f"{counted(len(machines), 'worker')} with {counted(cells.threads, 'thread')} each"
             )
             if cluster is not None:
-                yield cluster.pool(spec, probe)
+                yield cluster.pool(spec, [slide.path for slide in found.slides])
                 return
-            with local_workers(len(machines)) as local:
-                yield local.pool(spec, probe)
+            with local_workers(len(machines), gpus=gpus) as local:
+                yield local.pool(spec, [probe])
 
-        return run(found.slides, out, config=config, open_pool=open_pool, watcher=watcher)
+        return run(found.slides, out, config=config, open_pool=open_pool, watcher=watcher, stop=stop)

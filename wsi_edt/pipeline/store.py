@@ -25,6 +25,7 @@ import zarr
 
 from wsi_edt.detection import TilePeaks
 from wsi_edt.errors import OutputError, SlideError
+from wsi_edt.slides.location import SlidePath, open_binary, what_to_do
 
 IntArray = npt.NDArray[np.int32]
 
@@ -67,7 +68,7 @@ class Finished:
     seconds: float
 
 
-def fingerprint(path: Path) -> str:
+def fingerprint(path: SlidePath) -> str:
     """The size and the sha256 of the first MiB of a slide's file: enough to notice another file of the same name.
 
     Raises
@@ -75,12 +76,12 @@ def fingerprint(path: Path) -> str:
     SlideError
         Where the file can't be read.
     """
-    try:
-        with path.open("rb") as file:
+    with open_binary(path) as file:
+        try:
             start = hashlib.sha256(file.read(_FINGERPRINT_BYTES)).hexdigest()
-            return f"{os.fstat(file.fileno()).st_size}-{start}"
-    except OSError as error:
-        raise SlideError(f"can't read {path}: {error.strerror or error}") from error
+            return f"{file.seek(0, os.SEEK_END)}-{start}"
+        except Exception as error:  # OSError for a path; the drivers of URLs raise what they like
+            raise SlideError(f"{path} can't be read ({error}); {what_to_do(path)}") from error
 
 
 class SlideStore:

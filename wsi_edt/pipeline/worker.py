@@ -5,23 +5,31 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
+import torch
 from dask.system import CPU_COUNT
 
-import wsi_edt
 from wsi_edt.bundles import find_bundle
-from wsi_edt.detection import Detector, Precision, TilePeaks, detect_shard, resolve_device, resolve_precision
-from wsi_edt.errors import ModelError, SlideError, UsageError, WsiEdtError
-from wsi_edt.maps import DecodeSettings, Peaks
+from wsi_edt.detection import (
+    Detector,
+    Precision,
+    RuntimeName,
+    TilePeaks,
+    detect_shard,
+    resolve_device,
+    resolve_precision,
+    resolve_runtime,
+)
+from wsi_edt.errors import ModelError, UnknownModelError, UsageError, WsiEdtError
+from wsi_edt.maps import DecodeSettings
 from wsi_edt.pipeline.config import RunConfig
+from wsi_edt.pipeline.versions import Versions, difference, installed_versions
 from wsi_edt.slides.grid import Shard
+from wsi_edt.slides.location import SlidePath
 from wsi_edt.slides.opening import open_slide
 
 _READERS = 2  # threads; one reads faster than a CPU's network takes, the second hides a slow window
@@ -35,15 +43,18 @@ class DetectorSpec:
     ----------
     name, sha256 : of the model; the worker's copy must have these weights
     directory : where the client's copy lies; a worker on another machine falls back on the name
+    versions : of the client's packages; the worker's must be the same
     """
 
     name: str
     sha256: str
     directory: Path
     decode: DecodeSettings
+    runtime: RuntimeName
     device: str
     precision: Precision
     threads: int
+    versions: Versions = field(default_factory=installed_versions)
 
     @classmethod
     def of(cls, config: RunConfig) -> Self:
@@ -54,6 +65,7 @@ class DetectorSpec:
             sha256=cells.model_sha256,
             directory=config.model_directory,
             decode=cells.decode,
+            runtime=cells.runtime,
             device=cells.device,
             precision=cells.precision,
             threads=cells.threads,
@@ -70,7 +82,7 @@ class ShardTask:
     model_mpp : µm per model px, the frame of the shard's windows
     """
 
-    path: Path
+    path: SlidePath
     mpp: float | None
     shard: Shard
     model_mpp: float
@@ -99,7 +111,7 @@ def compute_shard(task: ShardTask) -> ShardResult:
     started = time.perf_counter()
     peaks = detect_shard(
         task.shard,
-        network_for(task.detector),
+        detector_for(task.detector),
         path=task.path,
         mpp=task.model_mpp,
         batch_size=task.batch_size,
@@ -111,26 +123,41 @@ def compute_shard(task: ShardTask) -> ShardResult:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What one machine offers to a run that leaves the choice to us: see `hardware`."""
+    """What one machine offers to a run that leaves the choice to us: see `hardware`.
+
+    Attributes
+    ----------
+    gpus : that torch sees; 0 where the device is the CPU
+    """
 
     host: str
     cores: int
     device: str
+    runtime: RuntimeName
     precision: Precision
+    gpus: int = 0
 
 
-def hardware(device: str, precision: str) -> Hardware:
+def hardware(device: str, runtime: str, precision: str) -> Hardware:
     """Return what "auto" means on this machine, or what was asked for.
 
     Raises
     ------
     UsageError
-        Where no such device or precision exists, or no CUDA device is here.
+        Where no such device, runtime or precision exists or is here.
     """
     chosen = resolve_device(device)
     if chosen == "cuda" and resolve_device("auto") != "cuda":
         raise UsageError(f"no CUDA device is available on {platform.node()}; pass --device cpu")
-    return Hardware(platform.node(), core_count(), chosen, resolve_precision(precision, device=chosen))
+    gpus = torch.cuda.device_count() if chosen == "cuda" else 0
+    return Hardware(
+        platform.node(),
+        core_count(),
+        chosen,
+        resolve_runtime(runtime, device=chosen),
+        resolve_precision(precision, device=chosen),
+        gpus,
+    )
 
 
 def core_count() -> int:
@@ -138,55 +165,30 @@ def core_count() -> int:
     return int(CPU_COUNT)
 
 
-def prepare_worker(spec: DetectorSpec, version: str, path: Path) -> WsiEdtError | None:
+def prepare_worker(spec: DetectorSpec) -> WsiEdtError | None:
     """Build this worker's detector ahead of the first shard; return what speaks against this worker, or None.
-
-    Parameters
-    ----------
-    version : of the client's wsi-edt
-    path : of a slide that this worker must be able to see
 
     Notes
     -----
     The error is returned, not raised: a scheduler that asks all its workers at once would report only one of them.
     """
-    host = platform.node()
-    if version != wsi_edt.__version__:
-        return ModelError(
-            f"worker {host} has wsi-edt {wsi_edt.__version__}, this is {version}; install the same version there"
-        )
-    if not path.exists():
-        return SlideError(f"worker {host} doesn't see {path}; mount the slides there under the same path")
     try:
-        network_for(spec)
+        detector_for(spec)
+    except UnknownModelError:
+        return ModelError(
+            f"worker {platform.node()} has no model {spec.name!r} at {spec.directory}; copy or mount its folder there"
+        )
     except WsiEdtError as error:
-        return type(error)(f"worker {host}: {error}")
+        return type(error)(f"worker {platform.node()}: {error}")
     return None
 
 
-class NetworkThread:
-    """A detector that lives in a thread of its own, whichever threads of the worker want something detected.
-
-    torch's number of threads belongs to the thread that set it: a convolution that is the first thing another thread
-    does takes all cores, and its sums are split otherwise. In one thread it also computes one batch at a time, so that
-    a worker with several threads reads with all of them but never runs two networks at once.
-    """
-
-    def __init__(self, spec: DetectorSpec) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
-        self._detector = self._thread.submit(_load, spec).result()
-
-    def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
-        """(B, H, W, 3) uint8 RGB → the peaks of each tile, in px of its tile."""
-        return self._thread.submit(self._detector.detect, images).result()
-
-
-_networks: dict[DetectorSpec, NetworkThread] = {}  # of this process: at most one is held
+_detectors: dict[DetectorSpec, Detector] = {}  # of this process: at most one is held
 _loading = threading.Lock()
 
 
-def network_for(spec: DetectorSpec) -> NetworkThread:
-    """The network of this process, of that kind, built at the first call.
+def detector_for(spec: DetectorSpec) -> Detector:
+    """The detector of this process, of that kind, built at the first call.
 
     Raises
     ------
@@ -194,13 +196,16 @@ def network_for(spec: DetectorSpec) -> NetworkThread:
         Where the model isn't here, has other weights, or can't run as it was resolved.
     """
     with _loading:
-        if spec not in _networks:
-            _networks.clear()  # a worker that outlives a run drops the model of the run before
-            _networks[spec] = NetworkThread(spec)
-        return _networks[spec]
+        if spec not in _detectors:
+            _detectors.clear()  # a worker that outlives a run drops the model of the run before
+            _detectors[spec] = _load(spec)
+        return _detectors[spec]
 
 
 def _load(spec: DetectorSpec) -> Detector:
+    # Again here, although all workers were asked at the start: one may have joined since.
+    if (words := difference(installed_versions(), spec.versions)) is not None:
+        raise ModelError(f"{platform.node()} has {words}; install the same versions there")
     bundle = find_bundle(str(spec.directory) if spec.directory.is_dir() else spec.name)
     if bundle.sha256 != spec.sha256:
         raise ModelError(
@@ -208,5 +213,10 @@ def _load(spec: DetectorSpec) -> Detector:
             "install the same version of it"
         )
     return Detector.load(
-        bundle, settings=spec.decode, device=spec.device, precision=spec.precision, threads=spec.threads
+        bundle,
+        settings=spec.decode,
+        device=spec.device,
+        precision=spec.precision,
+        threads=spec.threads,
+        runtime=spec.runtime,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ _SMALLEST_RING_PX = 3.0  # below it a ring hides the nucleus that it is drawn ar
 _PALER = 0.45  # the share of white, and of grey in the rest, under dots: a slide in full colour drowns them
 _DOT_PX = 2  # side of a dot: where a page shows the picture smaller, single px are lost
 _SUBPIXEL_BITS = 4
+_CELLS_AT_A_TIME = 100_000
 _BAR_LENGTHS_UM = tuple(factor * 10**power for power in range(5) for factor in (1, 2, 5))
 
 
@@ -65,18 +67,26 @@ def draw_overview(picture: Picture, cells: Cells, *, mpp: float, slide_mpp: floa
     Cells are drawn by position and not class by class: where they crowd, neither class hides the other.
     """
     cells = cells.sorted_by_position()
-    centers = np.stack([cells.x, cells.y], axis=1) * (slide_mpp / mpp)
-    colors = np.array([CLASS_COLORS[kind] for kind in sorted(CLASS_COLORS)], dtype=np.uint8)[cells.class_id]
     radius_px = _NUCLEUS_RADIUS_UM / mpp
     if radius_px >= _SMALLEST_RING_PX:
-        drawn = _rings(picture, centers, colors=colors, radius_px=radius_px)
+        drawn = _rings(picture, cells, px_per_l0=slide_mpp / mpp, radius_px=radius_px)
     else:
-        drawn = _dots(picture, centers, colors=colors)
+        drawn = _dots(picture, cells, px_per_l0=slide_mpp / mpp)
     return _with_scale_bar(drawn, mpp)
 
 
-def _rings(picture: Picture, centers: FloatArray, *, colors: Picture, radius_px: float) -> Picture:
-    """A circle around each of the centres, (N, 2) continuous px of the picture."""
+def _centers(cells: Cells, px_per_l0: float) -> FloatArray:
+    """The cells' centres, (N, 2) continuous px of the picture."""
+    return np.stack([cells.x, cells.y], axis=1) * px_per_l0
+
+
+def _colors(cells: Cells) -> Picture:
+    """The cells' colours, (N, 3)."""
+    return np.array([CLASS_COLORS[kind] for kind in sorted(CLASS_COLORS)], dtype=np.uint8)[cells.class_id]
+
+
+def _rings(picture: Picture, cells: Cells, *, px_per_l0: float, radius_px: float) -> Picture:
+    """A circle around each cell."""
     drawn = picture.copy()
     fine = 1 << _SUBPIXEL_BITS
     # On a page a large picture is shown at about a thousand px: a line has to stay visible there, and a nucleus
@@ -84,22 +94,31 @@ def _rings(picture: Picture, centers: FloatArray, *, colors: Picture, radius_px:
     width = max(1, min(int(radius_px / 4), max(2, round(max(picture.shape) / 1400))))
     radius = round(radius_px * fine)
     # OpenCV's coordinate of a pixel is its centre: half a px less than ours.
-    fixed_point = np.rint((centers - 0.5) * fine).astype(np.int64)
-    for center, color in zip(fixed_point.tolist(), colors.tolist(), strict=True):
+    fixed_point = np.rint((_centers(cells, px_per_l0) - 0.5) * fine).astype(np.int64)
+    for center, color in zip(fixed_point.tolist(), _colors(cells).tolist(), strict=True):
         cv2.circle(drawn, center, radius, color, width, cv2.LINE_AA, _SUBPIXEL_BITS)
     return drawn
 
 
-def _dots(picture: Picture, centers: FloatArray, *, colors: Picture) -> Picture:
-    """A dot on each of the centres, (N, 2) continuous px of the faded picture."""
+def _dots(picture: Picture, cells: Cells, *, px_per_l0: float) -> Picture:
+    """A dot on each cell of the faded picture."""
     drawn = _faded(picture)
     height, width = picture.shape[:2]
-    column, row = np.floor(centers - _DOT_PX / 2 + 0.5).astype(np.int64).T
     for dy in range(_DOT_PX):
         for dx in range(_DOT_PX):
-            inside = (column + dx >= 0) & (column + dx < width) & (row + dy >= 0) & (row + dy < height)
-            drawn[row[inside] + dy, column[inside] + dx] = colors[inside]
+            for part in _parts(cells):
+                corner = np.floor(_centers(part, px_per_l0) - _DOT_PX / 2 + 0.5).astype(np.int64)
+                column, row = corner.T + np.array([[dx], [dy]])
+                inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+                drawn[row[inside], column[inside]] = _colors(part)[inside]
     return drawn
+
+
+def _parts(cells: Cells) -> Iterator[Cells]:
+    """The cells some at a time: the centres of ten million are a third of a gigabyte."""
+    for start in range(0, len(cells), _CELLS_AT_A_TIME):
+        part = slice(start, start + _CELLS_AT_A_TIME)
+        yield Cells(cells.x[part], cells.y[part], cells.score[part], cells.class_id[part])
 
 
 def _faded(picture: Picture) -> Picture:

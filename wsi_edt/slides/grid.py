@@ -15,6 +15,9 @@ from wsi_edt.errors import UsageError
 from wsi_edt.geometry import Window
 from wsi_edt.slides.tissue import UNIT_PX, TissueMask
 
+_SHARD_CORES = 8  # side of a shard,
+_SHARD_PX = 3072  # and about the most that it may be in model px
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -114,8 +117,14 @@ class TileGrid:
         return np.asarray(blocks.any(axis=(1, 3)), dtype=np.bool_)
 
 
-def shards(grid: TileGrid, tissue: TissueMask | None, *, side: int = 8) -> tuple[Shard, ...]:
-    """The grid's tiles with tissue in blocks of `side` × `side` cores, row by row; empty blocks are left out."""
+def shards(grid: TileGrid, tissue: TissueMask | None, *, side: int | None = None) -> tuple[Shard, ...]:
+    """The grid's tiles with tissue in blocks of `side` × `side` cores, row by row; empty blocks are left out.
+
+    By default a block is 8 × 8 cores, or fewer of large ones, so that it stays at about 1 mm at 0.3125 µm/px: small enough
+    to share a slide out and to lose little by a kill, large enough that scheduling costs nothing beside it.
+    """
+    if side is None:
+        side = min(_SHARD_CORES, max(1, round(_SHARD_PX / grid.core_px)))
     assert side > 0, side
     block_columns = -(-grid.columns // side)
     blocks: dict[int, list[Tile]] = {}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 import tifffile
@@ -14,6 +13,7 @@ from PIL.Image import Image
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
+from wsi_edt.slides.location import SlidePath, open_binary, what_to_do
 from wsi_edt.slides.pixels import as_rgb, inside, on_white
 from wsi_edt.slides.protocol import RgbArray
 
@@ -27,7 +27,7 @@ class ImageSlide:
     `mpp` is what the caller says, since plain images state none that could be relied on.
     """
 
-    def __init__(self, path: Path, pixels: RgbArray, mpp: float | None) -> None:
+    def __init__(self, path: SlidePath, pixels: RgbArray, mpp: float | None) -> None:
         assert pixels.dtype == np.uint8, pixels.dtype
         assert pixels.ndim == 3, pixels.shape
         assert pixels.shape[2] == 3, pixels.shape
@@ -63,7 +63,7 @@ class ImageSlide:
         self.close()
 
 
-def open_image(path: Path, mpp: float | None) -> ImageSlide:
+def open_image(path: SlidePath, mpp: float | None) -> ImageSlide:
     """A PNG, JPEG or TIFF file as a slide of one level, decoded whole.
 
     Raises
@@ -76,13 +76,11 @@ def open_image(path: Path, mpp: float | None) -> ImageSlide:
     except SlideError:
         raise
     except Exception as error:  # decoders raise what they like for damaged files
-        raise SlideError(
-            f"{path} is damaged and can't be decoded ({error}); copy or export it again"
-        ) from error
+        raise SlideError(f"{path} can't be decoded ({error}); {what_to_do(path)}") from error
 
 
-def _decoded(path: Path) -> RgbArray:
-    with path.open("rb") as file:
+def _decoded(path: SlidePath) -> RgbArray:
+    with open_binary(path) as file:
         head = file.read(8)
         file.seek(0)
         # The two plugins by name, not Image.open: that warns about large images and would try all formats.
@@ -91,14 +89,14 @@ def _decoded(path: Path) -> RgbArray:
         if head.startswith(b"\xff\xd8\xff"):
             return _rgb(JpegImagePlugin.JpegImageFile(file, str(path)), path)
         if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return _tiff_page(path)
+            return _tiff_page(file, path)
     raise SlideError(
         f"{path} is neither a slide that openslide or tiffslide opens nor a PNG, JPEG or TIFF image; "
         "export the slide as a pyramidal TIFF"
     )
 
 
-def _rgb(image: Image, path: Path) -> RgbArray:
+def _rgb(image: Image, path: SlidePath) -> RgbArray:
     _refuse_huge(image.size, path)
     if image.mode in ("RGB", "CMYK", "YCbCr"):
         return np.array(image.convert("RGB"), dtype=np.uint8)
@@ -108,16 +106,16 @@ def _rgb(image: Image, path: Path) -> RgbArray:
     raise SlideError(f"{path} holds {kind} pixels; only 8-bit RGB is read: export it as 8-bit RGB")
 
 
-def _tiff_page(path: Path) -> RgbArray:
-    with tifffile.TiffFile(path) as file:
-        if not file.pages:
+def _tiff_page(file: BinaryIO, path: SlidePath) -> RgbArray:
+    with tifffile.TiffFile(file, name=path.name) as tiff:
+        if not tiff.pages:
             raise SlideError(f"{path} is damaged or truncated: it holds no image; copy or export it again")
-        page = file.pages[0]
+        page = tiff.pages[0]
         _refuse_huge((page.shape[1], page.shape[0]), path)
         return as_rgb(page.asarray(), path)
 
 
-def _refuse_huge(size: tuple[int, int], path: Path) -> None:
+def _refuse_huge(size: tuple[int, int], path: SlidePath) -> None:
     if size[0] * size[1] > LARGEST_IMAGE_PX:
         raise SlideError(
             f"{path} has {size[0]} x {size[1]} px; a plain image may have {LARGEST_IMAGE_PX / 1e6:.0f} million: "

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from wsi_edt.errors import SlideError, UsageError
 from wsi_edt.geometry import Window
+from wsi_edt.slides.location import SlidePath
 from wsi_edt.slides.pixels import WHITE
 from wsi_edt.slides.protocol import RgbArray, Slide
 from wsi_edt.slides.window import read_window
@@ -25,9 +25,9 @@ HANDLES_PER_THREAD = 4
 
 @dataclass(frozen=True, slots=True)
 class TileRequest:
-    """A window to read: px of `mpp` µm on the slide at `path`."""
+    """A window to read: px of `mpp` µm on the slide at `path`, which may be a URL."""
 
-    path: Path
+    path: SlidePath
     window: Window
     mpp: float
 
@@ -72,7 +72,7 @@ class TileLoader:
         batch_size: int,
         threads: int = 2,
         batches_ahead: int = 2,
-        opener: Callable[[Path], Slide],
+        opener: Callable[[SlidePath], Slide],
     ) -> None:
         if min(batch_size, threads, batches_ahead) < 1:
             raise UsageError(
@@ -136,13 +136,13 @@ class TileLoader:
 class _Handles:
     """Open slides, a few per thread: the ones used last."""
 
-    def __init__(self, opener: Callable[[Path], Slide]) -> None:
+    def __init__(self, opener: Callable[[SlidePath], Slide]) -> None:
         self._opener = opener
         self._own = threading.local()
         self._lock = threading.Lock()
         self._open: list[Slide] = []  # of all threads, for closing
 
-    def get(self, path: Path) -> Slide:
+    def get(self, path: SlidePath) -> Slide:
         slides = self._of_this_thread()
         slide = slides.get(path)
         if slide is None:
@@ -155,7 +155,7 @@ class _Handles:
         slides.move_to_end(path)
         return slide
 
-    def discard(self, path: Path) -> None:
+    def discard(self, path: SlidePath) -> None:
         slide = self._of_this_thread().pop(path, None)
         if slide is not None:
             self._close(slide)
@@ -166,10 +166,10 @@ class _Handles:
                 slide.close()
             self._open.clear()
 
-    def _of_this_thread(self) -> OrderedDict[Path, Slide]:
+    def _of_this_thread(self) -> OrderedDict[SlidePath, Slide]:
         if not hasattr(self._own, "slides"):
             self._own.slides = OrderedDict()
-        slides: OrderedDict[Path, Slide] = self._own.slides
+        slides: OrderedDict[SlidePath, Slide] = self._own.slides
         return slides
 
     def _close(self, slide: Slide) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from xml.etree import ElementTree
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
+from wsi_edt.slides.location import SlidePath
 
 # A TIFF's resolution tags often hold a printer's 72 or 300 dpi: 353 or 85 µm/px. Microscopes lie well inside.
 PLAUSIBLE_MPP = (0.01, 20.0)
@@ -35,7 +35,7 @@ def true_downsamples(
     return tuple(downsamples)
 
 
-def stated_mpp(path: Path, x: float | None, y: float | None) -> float | None:
+def stated_mpp(path: SlidePath, x: float | None, y: float | None) -> float | None:
     """One µm/px out of the two that a file states, or None where it states none that a microscope could have.
 
     Raises

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import openslide
 
 from wsi_edt.errors import SlideError, UsageError
 from wsi_edt.slides.image_reader import open_image
+from wsi_edt.slides.location import SlidePath, file_name, open_binary
 from wsi_edt.slides.openslide_reader import OpenSlideSlide
 from wsi_edt.slides.protocol import Slide
 from wsi_edt.slides.tiffslide_reader import TiffSlideSlide
@@ -18,38 +19,45 @@ SLIDE_SUFFIXES = frozenset(
     {".svs", ".tif", ".tiff", ".ndpi", ".scn", ".mrxs", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm"}
 )
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+# What only openslide reads, which takes no URLs. (The .mrxs itself is a JPEG: a small picture of the slide.)
+_LOCAL_SUFFIXES = frozenset({".mrxs", ".vms", ".vmu", ".svslide", ".czi", ".dcm"})
 
 
-def open_slide(path: Path, mpp: float | None = None) -> Slide:
+def open_slide(path: SlidePath, mpp: float | None = None) -> Slide:
     """The slide at `path`, opened with openslide, else tiffslide, else as a plain PNG, JPEG or TIFF image.
 
-    OME-TIFFs that openslide would open as plain TIFFs go to tiffslide, which knows their µm/px and levels.
+    OME-TIFFs that openslide would open as plain TIFFs go to tiffslide, which knows their µm/px and levels. So do all
+    URLs, which openslide can't open.
 
     Parameters
     ----------
-    path : the file
+    path : the file or its URL
     mpp : µm per level-0 px of a file that states none; never overrules one that does
 
     Raises
     ------
     SlideError
-        Where the file is missing, damaged, no slide or image, or has pixels that aren't square 8-bit RGB.
+        Where the file is missing, damaged, no slide or image, or has pixels that aren't square 8-bit RGB; for a URL
+        also where it can't be reached.
     UsageError
         Where `mpp` isn't a positive number.
     """
     if mpp is not None and not (math.isfinite(mpp) and mpp > 0):
         raise UsageError(f"{mpp:g} µm/px isn't possible; pass a positive number (for example 0.25)")
-    _refuse_what_is_no_file(path)
     reason = None
-    try:
-        slide = OpenSlideSlide(path, mpp)
-        if not _is_ome_as_generic_tiff(slide):
-            return slide
-        slide.close()
-    except openslide.OpenSlideUnsupportedFormatError:
-        pass  # not one of openslide's formats
-    except openslide.OpenSlideError as error:
-        reason = error  # one of its formats, but damaged or packed in a way that it can't unpack
+    if isinstance(path, Path):
+        open_binary(path).close()  # says what is no file
+        try:
+            slide = OpenSlideSlide(path, mpp)
+            if not _is_ome_as_generic_tiff(slide):
+                return slide
+            slide.close()
+        except openslide.OpenSlideUnsupportedFormatError:
+            pass  # not one of openslide's formats
+        except openslide.OpenSlideError as error:
+            reason = error  # one of its formats, but damaged or packed in a way that it can't unpack
+    elif PurePath(file_name(path)).suffix.lower() in _LOCAL_SUFFIXES:
+        raise SlideError(f"{path} has a format that is read from local files only; copy it to this machine")
     try:
         return TiffSlideSlide(path, mpp)
     except SlideError:
@@ -69,17 +77,3 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
 def _is_ome_as_generic_tiff(slide: OpenSlideSlide) -> bool:
     """Whether openslide took an OME-TIFF for a plain TIFF: it then sees neither its µm/px nor its levels."""
     return slide.vendor == "generic-tiff" and "<OME" in slide.properties.get("tiff.ImageDescription", "")
-
-
-def _refuse_what_is_no_file(path: Path) -> None:
-    if path.is_dir():
-        raise SlideError(f"{path} is a folder, not a slide; name a file in it")
-    try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except FileNotFoundError as error:
-        raise SlideError(f"{path} doesn't exist; check the path") from error
-    except OSError as error:
-        raise SlideError(f"{path} can't be read ({error.strerror}); check its permissions") from error
-    if empty:
-        raise SlideError(f"{path} is empty (0 bytes); copy or export it again")

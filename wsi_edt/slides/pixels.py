@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
+from wsi_edt.slides.location import SlidePath
 from wsi_edt.slides.protocol import RgbArray
 
 WHITE = 255
 
 
-def as_rgb(pixels: npt.NDArray[np.generic], path: Path) -> RgbArray:
+def as_rgb(pixels: npt.NDArray[np.generic], path: SlidePath) -> RgbArray:
     """Pixels (H, W, 3) or (H, W, 4) uint8 as (H, W, 3), alpha composited on white.
 
     Raises

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from wsi_edt.errors import MissingMppError
 from wsi_edt.geometry import Window
+from wsi_edt.slides.location import SlidePath
 
 RgbArray = npt.NDArray[np.uint8]
 
@@ -20,7 +20,7 @@ class Slide(Protocol):
     """An open slide. One handle belongs to one thread at a time; open another for another thread."""
 
     @property
-    def path(self) -> Path:
+    def path(self) -> SlidePath:
         """The file."""
 
     @property

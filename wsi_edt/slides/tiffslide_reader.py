@@ -6,6 +6,7 @@ import logging
 import math
 import struct
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -15,6 +16,7 @@ from tiffslide import TiffSlide
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
+from wsi_edt.slides.location import SlidePath, file_name, open_binary, what_to_do
 from wsi_edt.slides.metadata import ome_mpp, stated_bounds, stated_mpp, stated_number, true_downsamples
 from wsi_edt.slides.pixels import as_rgb, inside
 from wsi_edt.slides.protocol import RgbArray
@@ -30,7 +32,7 @@ class TiffSlideSlide:
 
     reader = "tiffslide"
 
-    def __init__(self, path: Path, mpp: float | None) -> None:
+    def __init__(self, path: SlidePath, mpp: float | None) -> None:
         """Open the file; `mpp` serves where it states none.
 
         Raises
@@ -40,8 +42,9 @@ class TiffSlideSlide:
         SlideError
             Where it is truncated, or its pixels aren't square or aren't 8-bit RGB.
         """
-        self._handle = TiffSlide(path)
+        self._files = ExitStack()
         try:
+            self._handle = self._opened(path)
             _refuse_truncated(self._handle, path)
             self._reported_downsamples = tuple(float(value) for value in self._handle.level_downsamples)
             self.path = path
@@ -65,8 +68,16 @@ class TiffSlideSlide:
             # 16-bit and many-channel files open as well: one px tells.
             self.read_level(0, Window(0, 0, 1, 1))
         except BaseException:
-            self._handle.close()
+            self._files.close()
             raise
+
+    def _opened(self, path: SlidePath) -> TiffSlide:
+        if isinstance(path, Path):
+            return self._files.enter_context(TiffSlide(path))
+        # The file is ours to close. tifffile knows some formats by the file's name.
+        file = self._files.enter_context(open_binary(path))
+        named = {"name": file_name(path)}
+        return self._files.enter_context(TiffSlide(file, tifffile_options=named))  # type: ignore[arg-type]
 
     def read_level(self, level: int, window: Window) -> RgbArray:
         """Pixels (height, width, 3) of a window inside a level, as stored; see `Slide.read_level`."""
@@ -77,14 +88,13 @@ class TiffSlideSlide:
             pixels = self._handle.read_region(location, level, (window.width, window.height), as_array=True)
         except Exception as error:  # whatever the decoder of the day raises
             raise SlideError(
-                f"{self.path} can't be read at level {level} ({error}); "
-                "the file is damaged or truncated: copy or export it again"
+                f"{self.path} can't be read at level {level} ({error}); {what_to_do(self.path)}"
             ) from error
         return as_rgb(np.asarray(pixels), self.path)
 
     def close(self) -> None:
         """Close the handle."""
-        self._handle.close()
+        self._files.close()
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +105,7 @@ class TiffSlideSlide:
         self.close()
 
 
-def _refuse_truncated(handle: TiffSlide, path: Path) -> None:
+def _refuse_truncated(handle: TiffSlide, path: SlidePath) -> None:
     """Compare where the levels' data and the pages should end with where the file does.
 
     Better known now than hours later; and a file that lost a page may have lost levels, label or metadata.
@@ -105,7 +115,7 @@ def _refuse_truncated(handle: TiffSlide, path: Path) -> None:
     for page in (page for level in levels for page in level.pages if page is not None):
         ends = np.asarray(page.dataoffsets, dtype=np.int64) + np.asarray(page.databytecounts, dtype=np.int64)
         end = max(end, int(ends.max(initial=0)))
-    size = path.stat().st_size
+    size = handle.ts_tifffile.filehandle.size
     if end > size:
         raise SlideError(
             f"{path} is truncated: it has {size} bytes of at least {end}; copy or export it again"

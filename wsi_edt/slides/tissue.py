@@ -5,6 +5,7 @@ A missed nucleus is lost, kept glass only costs time: every threshold leans towa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,8 @@ SMALLEST_TISSUE_UNITS = 12
 LARGEST_HOLE_UNITS = 100
 PEN_WIDTH_UNITS = 9  # 90 µm: no clump of black nuclei is that wide without gaps, every marker's tip is
 PEN_MARGIN_UNITS = 4  # a stroke's blurred edge
+BAND_PX = 1 << 20  # of an overview that are worked on at a time
+BAND_REACH_PX = 16  # a pen mark's opening sees 8 px far, its margin 4 more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,10 +118,15 @@ def find_tissue(overview: RgbArray) -> BoolArray:
     blank = _blank(overview)
     if blank.all():
         return np.zeros_like(blank)
-    pixels = overview.astype(np.float32)
-    density = optical_density(pixels, glass_colour(pixels[~blank]))
-    pen = _pen(density)
-    tissue = (_texture(pixels, ~blank) > TEXTURE) | (density.mean(axis=2) > STAIN_OD)
+    glass, middle = _glass_and_mean(overview, ~blank)
+    tissue, pen = np.zeros_like(blank), np.zeros_like(blank)
+    for rows, seen in _bands(*blank.shape):
+        own = slice(rows.start - seen.start, rows.stop - seen.start)
+        pixels = overview[seen].astype(np.float32)
+        density = optical_density(pixels, glass)
+        texture = _texture(pixels - middle, ~blank[seen])
+        tissue[rows] = ((texture > TEXTURE) | (density.mean(axis=2) > STAIN_OD))[own]
+        pen[rows] = _pen(density)[own]
     tissue &= ~pen & ~blank
     tissue = _closed(tissue, CLOSING_UNITS)
     tissue = _without_small(tissue, SMALLEST_TISSUE_UNITS)
@@ -157,7 +165,20 @@ def save_tissue_picture(path: Path, overview: RgbArray, mask: BoolArray) -> None
 
 def glass_colour(pixels: FloatArray) -> FloatArray:
     """The colour of glass, or of the palest tissue where there is none: (3,) of (..., 3) grey levels."""
-    return np.maximum(np.percentile(pixels.reshape(-1, 3), 98, axis=0), 1).astype(np.float32)
+    return np.array([_palest(pixels[..., channel]) for channel in range(3)], dtype=np.float32)
+
+
+def _palest(levels: FloatArray | npt.NDArray[np.uint8]) -> float:
+    return max(float(np.percentile(levels, 98)), 1.0)
+
+
+def _glass_and_mean(overview: RgbArray, valid: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """The glass's colour (3,) and the mean (3,) of the valid px, a channel at a time: all at once takes 20 bytes a px."""
+    glass, mean = np.zeros(3, np.float32), np.zeros(3, np.float32)
+    for channel in range(3):
+        levels = overview[..., channel][valid]
+        glass[channel], mean[channel] = _palest(levels), levels.mean()
+    return glass, mean
 
 
 def optical_density(pixels: FloatArray, glass: FloatArray) -> FloatArray:
@@ -171,11 +192,28 @@ def _blank(overview: RgbArray) -> BoolArray:
     return _dilated(np.asarray(unscanned, dtype=np.bool_), 1)
 
 
-def _texture(pixels: FloatArray, valid: BoolArray) -> FloatArray:
-    """The standard deviation over the valid px of 3 × 3, mean of the channels, grey levels: (H, W)."""
+def _bands(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Rows of an overview some at a time, and what has to be seen for them: a large slide's takes 100 bytes a px."""
+    step = max(BAND_PX // width, BAND_REACH_PX)
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        yield (
+            slice(top, bottom),
+            slice(max(top - BAND_REACH_PX, 0), min(bottom + BAND_REACH_PX, height)),
+        )
+
+
+def _texture(centred: FloatArray, valid: BoolArray) -> FloatArray:
+    """The standard deviation over the valid px of 3 × 3, mean of the channels, grey levels: (H, W).
+
+    Parameters
+    ----------
+    centred : (H, W, 3) grey levels less those of the slide's middle, which keeps float32 exact enough
+    valid : (H, W)
+    """
     weight = valid.astype(np.float32)
     count = np.maximum(_box_mean(weight), 1e-6)[..., np.newaxis]
-    centred = (pixels - pixels[valid].mean(axis=0)) * weight[..., np.newaxis]  # keeps float32 exact enough
+    centred = centred * weight[..., np.newaxis]
     mean = _box_mean(centred) / count
     variance = _box_mean(centred * centred) / count - mean * mean
     return np.asarray(np.sqrt(np.maximum(variance, 0)).mean(axis=2), dtype=np.float32)

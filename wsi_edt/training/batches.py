@@ -15,9 +15,10 @@ from torch import Tensor
 
 from wsi_edt.networks.normalisation import IMAGENET, normalised
 from wsi_edt.slides import ImageSlide, TileRequest, read_window
+from wsi_edt.slides.location import SlidePath
 from wsi_edt.training.augment import augment
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.datasets import ImageArray
+from wsi_edt.training.datasets import ImageArray, LabelledImage
 from wsi_edt.training.material import Material
 from wsi_edt.training.sampling import WindowSampler
 from wsi_edt.training.targets import WindowTargets, image_max_distance, window_targets
@@ -69,8 +70,8 @@ class BatchMaker:
             scale_jitter=config.augmentation.scale,
             seed=config.seed,
         )
-        self._images = {image.path: image for image in material.training}
-        self._max_distance = {
+        self._images: dict[SlidePath, LabelledImage] = {image.path: image for image in material.training}
+        self._max_distance: dict[SlidePath, float] = {
             image.path: image_max_distance(image, model_mpp=config.mpp, clamp=config.maps.clamp)
             for image in material.training
         }

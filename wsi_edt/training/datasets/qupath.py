@@ -71,7 +71,7 @@ def slide_records(slide: Slide, annotations: Path, *, case: str) -> Iterator[Rec
             slide,
             area,
             cells=Cells(x[inside], y[inside], cells.score[inside], cells.class_id[inside]),
-            key=slide.path.with_name(f"{slide.path.name}#{number}"),
+            key=Path(f"{slide.path}#{number}"),
             case=case,
         )
     if not counted.all():

@@ -1,0 +1,257 @@
+"""The benchmarks' own arithmetic, and the slides that they are run on; no timings."""
+
+import importlib
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+import numpy.typing as npt
+import openslide
+import pytest
+import tiffslide
+import torch
+from click.testing import CliRunner
+from scipy.spatial import cKDTree
+
+from wsi_edt.cells import CellClass, Cells
+from wsi_edt.detection import TilePeaks, stitch
+from wsi_edt.slides import TileGrid, open_slide
+
+BENCHMARKS = Path(__file__).parents[2] / "workflows" / "benchmarks"
+WIDTH, HEIGHT, MPP = 2900, 3300, 0.5  # in whole tiles of no level
+
+
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[Any]:
+    """Gives a script's module by its name; they import each other, as where one of them is run."""
+    sys.path.insert(0, str(BENCHMARKS))
+    before = set(sys.modules)
+
+    def script(name: str) -> ModuleType:
+        return importlib.import_module(name)
+
+    yield script
+    sys.path.remove(str(BENCHMARKS))
+    for name in set(sys.modules) - before:
+        if (BENCHMARKS / f"{name}.py").exists():
+            del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def made(scripts: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half of the rows, in whole periods of 1024 px, are tissue: 2048."""
+    path = tmp_path_factory.mktemp("made") / "made.tif"
+    options = ["--width", str(WIDTH), "--height", str(HEIGHT), "--mpp", str(MPP), "--tissue", "0.5"]
+    result = CliRunner().invoke(scripts("make_slide").main, [str(path), *options], catch_exceptions=False)
+    assert "repeats every 1024 × 1024 px, tissue in the first 2,048 rows" in result.output
+    return path
+
+
+def expected_pixels(ihc: npt.NDArray[np.uint8], level: int) -> npt.NDArray[np.uint8]:
+    """The whole slide, laid out at level 0 and then shrunk."""
+    pair = np.concatenate([ihc, ihc[:, ::-1]], axis=1)
+    period = np.concatenate([pair, pair[::-1]])
+    whole = np.tile(period, (4, 3, 1))[:HEIGHT, :WIDTH].copy()
+    whole[2048:] = (243, 243, 243)
+    size = (WIDTH >> level, HEIGHT >> level)
+    cut = whole[: size[1] << level, : size[0] << level]
+    return np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def test_made_slide_is_what_was_laid_out_at_each_level(made: Path, ihc_pixels: npt.NDArray[np.uint8]) -> None:
+    with openslide.OpenSlide(made) as slide, tiffslide.TiffSlide(made) as other:
+        assert slide.level_dimensions == other.level_dimensions == ((2900, 3300), (1450, 1650), (725, 825))
+        assert [round(downsample) for downsample in slide.level_downsamples] == [1, 2, 4]
+        for level, size in enumerate(slide.level_dimensions):
+            pixels = np.asarray(slide.read_region((0, 0), level, size))[..., :3].astype(np.int16)
+            others = np.asarray(other.read_region((0, 0), level, size, as_array=True))[..., :3]
+            assert np.array_equal(pixels, others)
+            difference = pixels - expected_pixels(ihc_pixels, level)
+            # JPEG's rounding goes both ways; swapped or shifted colours, or tiles in other places, wouldn't.
+            assert np.abs(difference).mean() < 8
+            assert np.abs(difference.mean(axis=(0, 1))).max() < 0.3
+            # A tile that lies elsewhere, or a level shifted by a px, is far off.
+            assert (
+                np.abs(np.roll(pixels, 1, axis=1) - expected_pixels(ihc_pixels, level)).mean()
+                > 1.2 * np.abs(difference).mean()
+            )
+
+
+def test_made_slide_repeats_exactly(made: Path) -> None:
+    with openslide.OpenSlide(made) as slide:
+        periods = [
+            np.asarray(slide.read_region((x, y), 0, (700, 1024))) for x in (0, 1024, 2048) for y in (0, 1024)
+        ]
+    assert all(np.array_equal(periods[0], period) for period in periods)
+    assert periods[0].std() > 20
+
+
+def test_made_slide_states_its_scale(made: Path) -> None:
+    with open_slide(made) as slide:
+        assert slide.reader == "openslide"
+        assert slide.mpp == pytest.approx(MPP)
+        assert slide.mpp_stated
+    with tiffslide.TiffSlide(made) as slide:
+        assert float(slide.properties["tiffslide.mpp-x"]) == pytest.approx(MPP)
+
+
+def test_a_picture_smaller_than_a_tile_is_refused(scripts: Any) -> None:
+    with pytest.raises(click.UsageError, match="200 × 300 px is too small"):
+        scripts("make_slide").Mosaic.of(np.zeros((300, 200, 3), np.uint8), width=10, height=10)
+
+
+def test_a_large_slide_has_few_distinct_tiles(scripts: Any) -> None:
+    module = scripts("make_slide")
+    mosaic = module.Mosaic.of(module.read_picture(None), width=100_000, height=100_000)
+    assert mosaic.levels == 8
+    assert 100_000 >> 7 <= 1024 < 100_000 >> 6
+    level = module.Level(mosaic, 0, 85)
+    tiles = level.encoded()
+    for _ in range(3 * -(-100_000 // 256)):
+        next(tiles)
+    assert len(level._encoded) == 12  # three rows of the period's four columns
+
+
+def test_nuclei_are_the_same_from_every_window_and_apart(scripts: Any) -> None:
+    nuclei, side, count = scripts("cells_scale").nuclei, 40, 1570
+    whole = nuclei(count, side, (0, 2000), (0, 2000))
+    assert whole[:, 0].tolist() == list(range(count))
+    cut = np.concatenate(
+        [
+            nuclei(count, side, (y, y + 177), (x, x + 113))
+            for y in range(0, 2000, 177)
+            for x in range(0, 2000, 113)
+        ]
+    )
+    assert np.array_equal(cut[np.argsort(cut[:, 0])], whole)
+    assert len(cKDTree(whole[:, 1:]).query_pairs(10, p=np.inf)) == 0
+
+
+def test_seam_nuclei_are_found_twice_and_stitched_to_one(scripts: Any) -> None:
+    module, side, count = scripts("cells_scale"), 60, 3600
+    grid = TileGrid((60 * module.PITCH_PX,) * 2, tile_px=512, halo_px=64)
+    parts = [module.tile_peaks(tile, count=count, side=side) for tile in grid.tiles(None)]
+    peaks = TilePeaks.concatenate(parts)
+    places = set(zip(peaks.x.tolist(), peaks.y.tolist(), strict=True))
+    assert len(peaks) > len(places) > count + 20  # found twice, and not always in the same place
+    assert len(stitch(peaks, grid, radius_px=10)) == count
+
+
+def test_memory_per_cell_leaves_out_what_all_sizes_take(scripts: Any) -> None:
+    module = scripts("cells_scale")
+
+    def outcome(cells: int, memory: int) -> Any:
+        return module.Outcome(cells, cells, {}, memory, 0)
+
+    assert module.bytes_per_cell(outcome(3000, 700_000), outcome(1000, 600_000)) == 50
+    assert module.bytes_per_cell(outcome(1000, 600_000), outcome(1000, 600_000)) is None
+
+
+def test_pace_begins_when_all_workers_are_at_work(scripts: Any) -> None:
+    seconds_per_tile = scripts("pace").seconds_per_tile
+    # One worker: a shard every ten seconds after a start of a hundred; two: two shards every ten seconds.
+    assert seconds_per_tile([(100, 64), (110, 64), (120, 36)], 1) == pytest.approx(20 / 100)
+    assert seconds_per_tile([(100, 64), (101, 64), (110, 64), (111, 64)], 2) == pytest.approx(10 / 128)
+    with pytest.raises(click.UsageError, match="give more --tiles"):
+        seconds_per_tile([(100, 64), (101, 64)], 2)
+
+
+def test_repeating_cells_are_counted_in_inner_periods(scripts: Any) -> None:
+    repeating = scripts("slide_scale").repeating
+    # Periods of 100 × 50 px on 500 × 250 px: 3 × 3 of them see neither an edge nor glass.
+    places = [(12.5, 7.5), (80.5, 20.5), (60.5, 49.5)]
+    xy = np.array([(x + 100 * i, y + 50 * j) for i in range(5) for j in range(5) for x, y in places])
+
+    def share(points: npt.NDArray[np.float64]) -> float:
+        n = len(points)
+        cells = Cells(
+            points[:, 0].copy(),
+            points[:, 1].copy(),
+            np.ones(n, np.float32),
+            np.full(n, CellClass.NUCLEUS, np.uint8),
+        )
+        return float(repeating(cells, 500, 100, 50, 250))
+
+    assert share(xy) == 1.0
+    lost = np.flatnonzero((xy == (212.5, 107.5)).all(axis=1))
+    assert len(lost) == 1
+    assert share(np.delete(xy, lost, axis=0)) == pytest.approx(18 / 26)  # its place's other eight don't count
+    assert share(np.concatenate([xy, [(150.5, 77.5)]])) == pytest.approx(27 / 28)
+    assert math.isnan(repeating(Cells.empty(), 200, 100, 50, 250))
+
+
+def test_memory_is_told_apart_from_that_of_the_cells(scripts: Any) -> None:
+    module = scripts("slide_scale")
+
+    def outcome(cells: int, client: int) -> Any:
+        return module.Outcome(1, 1.0, 1, cells, 1.0, 1.0, client, 1, 1.0)
+
+    assert module.beyond_cells(outcome(1100, 10_000), outcome(1000, 3000)) == 7000 - 64 * 100
+
+
+def test_the_stub_finds_the_same_cells_wherever_tissue_lies(
+    scripts: Any, ihc_pixels: npt.NDArray[np.uint8]
+) -> None:
+    stub = scripts("stub").StubNetwork(21)
+    first, second = stub.detect(np.stack([ihc_pixels, np.roll(ihc_pixels, (-37, -101), axis=(0, 1))]))
+    inner = (first.x > 140) & (first.x < 470) & (first.y > 80) & (first.y < 470)
+    shifted = {
+        (x - 101, y - 37) for x, y in zip(first.x[inner].tolist(), first.y[inner].tolist(), strict=True)
+    }
+    assert len(shifted) > 50
+    assert shifted <= set(zip(second.x.tolist(), second.y.tolist(), strict=True))
+    assert {*first.class_id.tolist()} == {CellClass.NEGATIVE, CellClass.POSITIVE}
+
+
+def test_agreement_is_of_the_larger_count(scripts: Any) -> None:
+    agreement = scripts("against_plain_loop").agreement
+    one = np.array([(0.0, 0.0), (10.0, 0.0), (20.0, 0.0)])
+    two = np.array([(1.0, 0.0), (10.0, 2.1), (30.0, 0.0), (40.0, 0.0)])
+    assert agreement(one, two, radius_px=2.0) == agreement(two, one, radius_px=2.0) == 1 / 4
+    assert agreement(one[:0], two, radius_px=2.0) == 0
+
+
+def test_operations_are_multiplications_and_additions(scripts: Any) -> None:
+    assert scripts("gpu").operations(torch.nn.Conv2d(3, 5, 3, padding=1)) == 2 * 3 * 5 * 9 * 512 * 512
+
+
+def test_without_a_gpu_it_is_said(scripts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    result = CliRunner().invoke(scripts("gpu").main, [], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.output == "torch sees no GPU here; this benchmark needs one.\n"
+
+
+def test_tables_line_up(scripts: Any) -> None:
+    lines = scripts("measuring").table(("size", "n"), [["1 million", "5"], ["2", "1,234"]]).splitlines()
+    assert lines == [
+        "| size      |     n |",
+        "| --------- | ----: |",
+        "| 1 million |     5 |",
+        "| 2         | 1,234 |",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "make_slide",
+        "cells_scale",
+        "slide_scale",
+        "stages",
+        "pipeline_efficiency",
+        "against_plain_loop",
+        "workers",
+        "gpu",
+    ],
+)
+def test_each_explains_itself_and_is_listed(scripts: Any, name: str) -> None:
+    result = CliRunner().invoke(scripts(name).main, ["--help"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert f"{name}.py" in (BENCHMARKS / "README.md").read_text()

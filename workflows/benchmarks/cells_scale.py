@@ -1,0 +1,198 @@
+"""How the end of the pipeline grows with a slide's cells: stitching, GeoJSON, tables, overview; seconds and memory.
+
+    python workflows/benchmarks/cells_scale.py [--cells 1,3,10]
+
+A slide of glass gets nuclei on a jittered lattice. Each tile finds those in its core and margin, one in five a px beside
+where its neighbour finds it: of each, one cell must be left. The peaks lie in the slide's store, as workers' answers do;
+a fresh process does what `wsi-edt run` does after the last shard.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import numpy.typing as npt
+from make_slide import Mosaic, read_picture, write_slide
+from measuring import (
+    MIB,
+    Spent,
+    in_fresh_process,
+    machine,
+    peak_memory,
+    planned,
+    settings,
+    spent,
+    table,
+)
+
+from wsi_edt.detection import MARGIN_PX, TilePeaks
+from wsi_edt.export.ki67_json import write_ki67
+from wsi_edt.export.qupath import write_geojson
+from wsi_edt.export.tables import SummaryRow, write_summary
+from wsi_edt.ki67.index import score_cells
+from wsi_edt.ki67.result import SlideResult
+from wsi_edt.pipeline.finalise import slide_cells
+from wsi_edt.pipeline.resolve import Wishes
+from wsi_edt.pipeline.store import SlideStore
+from wsi_edt.report.overview import write_overview
+from wsi_edt.slides import Shard, Tile, open_slide
+
+PITCH_PX = 25  # of the lattice, odd so that seams cut it everywhere; nuclei stay 15 px apart, beyond a decoder's radius
+JITTER_PX = 5
+SHIFTED_EVERY = 5
+POSITIVE_EVERY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one size took.
+
+    Attributes
+    ----------
+    found, expected : cells; they must be equal
+    stages : by name, in order
+    memory : bytes: the most that was held
+    geojson_bytes : of the file
+    """
+
+    found: int
+    expected: int
+    stages: dict[str, Spent]
+    memory: int
+    geojson_bytes: int
+
+
+def nuclei(count: int, side: int, rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[np.int64]:
+    """Those nuclei (N, 3) that lie in a window: their number, x and y in model px.
+
+    Parameters
+    ----------
+    count : of the whole slide
+    side : nuclei a row
+    rows, columns : the window, [first, last) px
+    """
+    i, j = (np.arange(max(a // PITCH_PX, 0), min(b // PITCH_PX + 1, side)) for a, b in (rows, columns))
+    number = (i[:, None] * side + j).ravel()
+    number = number[number < count]
+    row, column = np.divmod(number, side)
+    jitter = [(number * factor >> 7) % (2 * JITTER_PX + 1) - JITTER_PX for factor in (40_503, 65_599)]
+    x, y = column * PITCH_PX + PITCH_PX // 2 + jitter[0], row * PITCH_PX + PITCH_PX // 2 + jitter[1]
+    inside = (x >= columns[0]) & (x < columns[1]) & (y >= rows[0]) & (y < rows[1])
+    return np.stack([number, x, y], axis=1)[inside]
+
+
+def tile_peaks(tile: Tile, *, count: int, side: int) -> TilePeaks:
+    """What a tile finds: the nuclei in its core and margin, some of them a px to the right."""
+    own = tile.core.grown(MARGIN_PX)
+    number, x, y = nuclei(count, side, (own.y, own.bottom), (own.x - 1, own.right)).T
+    x = x + ((number + tile.index) % SHIFTED_EVERY == 0)
+    held = (x >= own.x) & (x < own.right)
+    number, x, y = number[held], x[held], y[held]
+    score = 0.3 + (number * 2_654_435_761 % 1000) / 1500 + (tile.index % 7) / 10_000
+    return TilePeaks(
+        x.astype(np.int32),
+        y.astype(np.int32),
+        score.astype(np.float32),
+        (number % POSITIVE_EVERY == 0).astype(np.uint8),
+        np.full(len(x), tile.index, np.int32),
+    )
+
+
+WISHES = Wishes(tissue_mask=False, device="cpu", precision="fp32", threads=1)
+
+
+def prepare(folder: Path, count: int) -> None:
+    """Make a slide and its store with all shards computed."""
+    config = settings(WISHES)
+    side = math.isqrt(count - 1) + 1
+    width = side * PITCH_PX + PITCH_PX
+    path = folder / "cells.tif"
+    picture = read_picture(None)
+    mosaic = Mosaic.of(picture, width=width, height=width, tissue=1 / width)
+    write_slide(path, mosaic, mpp=config.cells.model_mpp)
+    plan = planned(path, config)
+    store = SlideStore.create(folder / "store.zarr", plan.header)
+    for shard in plan.shards:
+        store.write_shard(shard.index, _shard_peaks(shard, count, side), seconds=1.0)
+
+
+def _shard_peaks(shard: Shard, count: int, side: int) -> TilePeaks:
+    return TilePeaks.concatenate([tile_peaks(tile, count=count, side=side) for tile in shard.tiles])
+
+
+def finish(folder: Path, count: int) -> Outcome:
+    """Do what a run does once the last shard is stored."""
+    config = settings(WISHES)
+    path = folder / "cells.tif"
+    plan = planned(path, config)
+    store = SlideStore(folder / "store.zarr", plan.header)
+    stages = {}
+    with spent() as stages["read, stitch"]:
+        cells = slide_cells(store, plan, config)
+    with spent() as stages["GeoJSON"]:
+        write_geojson(folder / "cells.geojson", cells, slide_name=path.name, radius_px=9.6)
+    with spent() as stages["tables"]:
+        score = score_cells(cells, area_mm2=plan.tissue.area_mm2)
+        result = SlideResult(
+            path.name, score, str(plan.staining), plan.header.slide_mpp, True, config.cells.model
+        )
+        write_ki67(folder / "ki67.json", result)
+        write_summary(folder / "summary.csv", [SummaryRow.from_result(result, seconds=1.0)])
+    with spent() as stages["overview"], open_slide(path) as slide:
+        write_overview(folder / "overview.png", slide, cells)
+    size = (folder / "cells.geojson").stat().st_size
+    return Outcome(len(cells), count, stages, peak_memory(), size)
+
+
+def bytes_per_cell(outcome: Outcome, smallest: Outcome) -> float | None:
+    """By how much memory grows with each cell more than the smallest size has; what all sizes take is left out."""
+    more = outcome.expected - smallest.expected
+    return (outcome.memory - smallest.memory) / more if more else None
+
+
+def row(outcome: Outcome, smallest: Outcome) -> list[str]:
+    """The outcome as a row of the table."""
+    wall = sum(stage.seconds for stage in outcome.stages.values())
+    cpu = sum(stage.cpu_seconds for stage in outcome.stages.values())
+    grown = bytes_per_cell(outcome, smallest)
+    return [
+        f"{outcome.expected / 1e6:g} million",
+        *(f"{stage.seconds:.1f} ({stage.cpu_seconds:.1f})" for stage in outcome.stages.values()),
+        f"{wall:.1f} ({cpu:.1f})",
+        f"{1e6 * cpu / outcome.expected:.1f}",
+        f"{outcome.memory / MIB:.0f}",
+        "" if grown is None else f"{grown:.0f}",
+        f"{outcome.geojson_bytes / 1e6:.0f}",
+        f"{outcome.found - outcome.expected:+d}",
+    ]
+
+
+STAGES = ("read, stitch", "GeoJSON", "tables", "overview")
+HEAD = ("cells", *STAGES, "all", "µs/cell", "peak MiB", "bytes/cell", "file MB", "lost or doubled")
+
+
+@click.command()
+@click.option("--cells", default="1,3,10", show_default=True, help="Sizes, in millions.")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="For temporary files: 3 GB.")
+def main(cells: str, folder: Path | None) -> None:
+    """Print seconds by the clock (and of the processor), and memory, by number of cells."""
+    outcomes = []
+    for millions in cells.split(","):
+        count = round(float(millions) * 1e6)
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            in_fresh_process(prepare, Path(temporary), count)
+            outcomes.append(in_fresh_process(finish, Path(temporary), count))
+    print(machine())
+    print(
+        "seconds by the clock (of the processor); bytes/cell: growth of the peak against the smallest size\n"
+    )
+    print(table(HEAD, [row(outcome, outcomes[0]) for outcome in outcomes]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What the benchmarks share: time and memory of a piece of work, in a process of its own, and tables of them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import psutil
+
+from wsi_edt.pipeline.config import RunConfig
+from wsi_edt.pipeline.discover import find_slides
+from wsi_edt.pipeline.plan import SlidePlan, plan_slide
+from wsi_edt.pipeline.resolve import Wishes, resolve
+from wsi_edt.pipeline.worker import hardware
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MIB = 1 << 20
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a piece of work took; filled in when it has ended.
+
+    Attributes
+    ----------
+    seconds : by the clock, which other programs on the machine lengthen
+    cpu_seconds : of this process, in user and system mode, all threads
+    """
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+@contextmanager
+def spent() -> Iterator[Spent]:
+    """Measure the block."""
+    taken = Spent()
+    started, cpu_started = time.perf_counter(), time.process_time()
+    yield taken
+    taken.seconds, taken.cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
+
+
+def in_fresh_process(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The result of a module's function, called in a process that holds nothing of this one's memory."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *args, **kwargs).result()
+
+
+def memory_now() -> int:
+    """Bytes of memory that this process holds (resident)."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def peak_memory() -> int:
+    """The most bytes of memory that this process has held (resident)."""
+    status = Path("/proc/self/status")
+    if status.exists():  # what getrusage tells on Linux includes the process that this one was started from
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) << 10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak << 10
+
+
+def machine() -> str:
+    """The processor, its cores and the versions that matter, for the head of a table."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = names[0].partition(":")[2].strip() if names else name
+    versions = ", ".join(f"{package} {version(package)}" for package in ("wsi-edt", "torch", "numpy"))
+    others = psutil.getloadavg()[0]
+    return f"{name}, {psutil.cpu_count()} cores, {others:.1f} processes running; {versions}"
+
+
+def settings(wishes: Wishes) -> RunConfig:
+    """What `wsi-edt run` would make of these wishes on this machine."""
+    here = hardware(wishes.device, wishes.runtime, wishes.precision)
+    return resolve(wishes, (here,), slides=(), out=Path())
+
+
+def planned(path: Path, config: RunConfig) -> SlidePlan:
+    """The plan of a slide."""
+    slides = find_slides([path], out=path.parent / "results", with_images=config.mpp is not None).slides
+    return plan_slide(slides[0], config)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown: the first column left, the others right."""
+    widths = [max(len(cells[i]) for cells in (head, *rows)) for i in range(len(head))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+
+    def line(cells: Sequence[str]) -> str:
+        aligned = [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return f"| {' | '.join(aligned)} |"
+
+    return "\n".join(line(cells) for cells in (head, rule, *rows))

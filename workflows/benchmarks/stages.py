@@ -1,0 +1,177 @@
+"""How fast each stage is by itself: reading, normalising, the network, peaks, stitching, writing.
+
+    python workflows/benchmarks/stages.py [SLIDE] [--tiles 64]
+
+What is far faster than the network can hide behind it: the last column says how many times faster a stage is.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+import pace
+import torch
+from measuring import Spent, machine, planned, settings, spent, table
+
+from wsi_edt.bundles import find_bundle
+from wsi_edt.detection import Detector, TilePeaks, detect_shard, stitch
+from wsi_edt.export.qupath import write_geojson
+from wsi_edt.maps import Peaks, decode
+from wsi_edt.networks import normalised
+from wsi_edt.pipeline import Wishes
+from wsi_edt.pipeline.config import RunConfig
+from wsi_edt.pipeline.finalise import slide_cells
+from wsi_edt.pipeline.plan import SlidePlan
+from wsi_edt.pipeline.store import SlideStore
+from wsi_edt.slides import TileLoader, TileRequest, open_slide
+
+Images = npt.NDArray[np.uint8]
+LEAST_SECONDS = 2.0  # that a stage is repeated for
+HEAD = ("stage", "tiles/s", "MPix/s", "ms/tile", "CPU ms/tile", "× network")
+
+
+def read(plan: SlidePlan, config: RunConfig, *, tiles: int, readers: int) -> list[Images]:
+    """Batches of the first tiles."""
+    requests = [
+        TileRequest(plan.ref.path, tile.window, config.cells.model_mpp)
+        for shard in plan.shards
+        for tile in shard.tiles
+    ]
+    with TileLoader(
+        requests[:tiles],
+        batch_size=config.cells.batch_size,
+        threads=readers,
+        opener=partial(open_slide, mpp=config.mpp),
+    ) as loader:
+        return [batch.images for batch in loader]
+
+
+def repeated(work: Callable[[Any], object], inputs: list[Any]) -> tuple[Spent, int]:
+    """What it takes to do the work on the inputs, over and over until it can be told; and on how many of them."""
+    work(inputs[0])  # what happens once, like planning a convolution, is no part of a rate
+    done, total = 0, Spent()
+    while total.seconds < LEAST_SECONDS:
+        with spent() as taken:
+            for item in inputs:
+                work(item)
+        done += len(inputs)
+        total = Spent(total.seconds + taken.seconds, total.cpu_seconds + taken.cpu_seconds)
+    return total, done
+
+
+class Replayed:
+    """Gives a tile the peaks that it had: a network that takes no time."""
+
+    def __init__(self, found: list[Peaks]) -> None:
+        self._found = cycle(found)
+
+    def detect(self, images: Images) -> list[Peaks]:
+        """(B, H, W, 3) uint8 RGB → the peaks of each tile."""
+        return list(islice(self._found, len(images)))
+
+
+@click.command()
+@pace.options
+def main(slide: Path | None, tiles: int, wishes: Wishes) -> None:
+    """Print each stage's rate."""
+    with pace.slide_of(slide, wishes, tiles=tiles) as path:
+        rows = measured(path, settings(wishes), tiles)
+    network = next(taken.seconds / done for name, taken, done in rows if name.startswith("network"))
+    megapixels = settings(wishes).cells.tile_px ** 2 / 1e6
+    print(machine())
+    print(f"{settings(wishes).cells.to_json()}\n")
+    lines = []
+    for name, taken, done in rows:
+        seconds = taken.seconds / done
+        lines.append(
+            [
+                name,
+                f"{1 / seconds:.1f}",
+                f"{megapixels / seconds:.1f}",
+                f"{1000 * seconds:.2f}",
+                f"{1000 * taken.cpu_seconds / done:.2f}",
+                f"{network / seconds:.1f}",
+            ]
+        )
+    print(table(HEAD, lines))
+
+
+def measured(path: Path, config: RunConfig, tiles: int) -> list[tuple[str, Spent, int]]:
+    """Name, time and number of tiles of each stage."""
+    cells = config.cells
+    plan = planned(path, config)
+    rows: list[tuple[str, Spent, int]] = []
+    tiles = min(tiles, sum(len(shard.tiles) for shard in plan.shards))
+    for readers in (1, 2):
+        with spent() as taken:
+            batches = read(plan, config, tiles=tiles, readers=readers)
+        rows.append((f"read, {readers} thread{'s' * (readers > 1)}", taken, tiles))
+    bundle = find_bundle(str(config.model_directory))
+    detector = Detector.load(
+        bundle,
+        settings=cells.decode,
+        device=cells.device,
+        precision=cells.precision,
+        threads=cells.threads,
+        runtime=cells.runtime,
+    )
+    torch.set_num_threads(cells.threads)
+
+    def copy(images: Images) -> None:
+        normalised(torch.from_numpy(images).to(cells.device), bundle.normalisation)
+
+    def batched(name: str, work: Callable[[Any], object], inputs: list[Any]) -> None:
+        taken, done = repeated(work, inputs)
+        rows.append((name, taken, done * cells.batch_size))
+
+    batched("copy, normalise", copy, batches)
+    batched(f"network, {cells.runtime} {cells.precision}", detector.maps, batches[:8])
+    maps = [detector.maps(images) for images in batches[:8]]
+    batched("peaks", lambda batch: [decode(one, cells.decode) for one in batch], maps)
+    batched("network and peaks", detector.detect, batches[:8])
+    rows.extend(_ended(path, plan, config, [decode(one, cells.decode) for batch in maps for one in batch]))
+    return rows
+
+
+def _ended(
+    path: Path, plan: SlidePlan, config: RunConfig, found: list[Peaks]
+) -> list[tuple[str, Spent, int]]:
+    """What comes after the network, on as many cells as it finds."""
+    tiles = sum(len(shard.tiles) for shard in plan.shards)
+    stages = {}
+    with tempfile.TemporaryDirectory() as folder:
+        store = SlideStore.create(Path(folder) / "store.zarr", plan.header)
+        detector = Replayed(found)
+        parts = [
+            detect_shard(
+                shard,
+                detector,
+                path=path,
+                mpp=config.cells.model_mpp,
+                batch_size=config.cells.batch_size,
+                readers=2,
+                opener=partial(open_slide, mpp=config.mpp),
+            )
+            for shard in plan.shards
+        ]
+        with spent() as stages["store"]:
+            for shard, peaks in zip(plan.shards, parts, strict=True):
+                store.write_shard(shard.index, peaks, seconds=1.0)
+        with spent() as stages["stitch"]:
+            stitch(TilePeaks.concatenate(parts), plan.grid, radius_px=config.cells.decode.window_px // 2)
+        cells = slide_cells(store, plan, config)
+        with spent() as stages["GeoJSON"]:
+            write_geojson(Path(folder) / "cells.geojson", cells, slide_name=path.name, radius_px=10.0)
+    return [(name, taken, tiles) for name, taken in stages.items()]
+
+
+if __name__ == "__main__":
+    main()

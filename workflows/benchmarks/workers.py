@@ -1,0 +1,50 @@
+"""What more workers and more threads bring: tiles a second by worker processes and threads of each one's network.
+
+python workflows/benchmarks/workers.py [SLIDE] [--counts 1,2] [--tiles 324]
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pace
+from measuring import machine, settings, table
+
+from wsi_edt.pipeline import Wishes
+
+
+@click.command()
+@pace.options
+@click.option("--counts", default="1,2", show_default=True, help="Of workers, and of threads.")
+def main(slide: Path | None, tiles: int, wishes: Wishes, counts: str) -> None:
+    """Print the rate of each combination against one worker with one thread."""
+    numbers = [int(word) for word in counts.split(",")]
+    measured = []
+    with pace.slide_of(slide, wishes, tiles=tiles) as path:
+        for workers, threads in itertools.product(numbers, numbers):
+            measured.append(
+                (workers, threads, pace.run(path, replace(wishes, threads=threads), workers=workers))
+            )
+    cells = settings(wishes).cells
+    print(machine())
+    print(f"{cells.model}, {cells.runtime} {cells.precision}; {measured[0][2].tiles} tiles\n")
+    slowest = measured[0][2].tile_seconds
+    rows = [
+        [
+            str(workers),
+            str(threads),
+            f"{1 / run.tile_seconds:.2f}",
+            f"{slowest / run.tile_seconds:.2f}",
+            f"{run.seconds:.0f}",
+            f"{len(run.xy):,}",
+        ]
+        for workers, threads, run in measured
+    ]
+    print(table(("workers", "threads each", "tiles/s", "× first", "seconds in all", "cells"), rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""What runs a network: a batch of tiles in, maps or peaks out. All of them may be called from several threads at once."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from wsi_edt.maps import DecodeSettings, Peaks
+
+Images = npt.NDArray[np.uint8]
+FloatMaps = npt.NDArray[np.float32]
+
+
+class Runtime(Protocol):
+    """A folded network on its device."""
+
+    def maps(self, images: Images) -> FloatMaps:
+        """(B, H, W, 3) uint8 RGB, H and W multiples of 32 → (B, C, H, W) float32 maps."""
+        ...
+
+    def peaks(self, images: Images, settings: DecodeSettings) -> list[Peaks]:
+        """The peaks of each tile of a batch, in px of its tile."""
+        ...

@@ -1,0 +1,38 @@
+"""Whether a Dask cluster answers, with workers that could take part in a run from here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from wsi_edt.doctor.findings import Finding, Level
+from wsi_edt.doctor.model import words
+from wsi_edt.pipeline.cluster import connected_workers
+from wsi_edt.pipeline.versions import installed_versions
+
+
+def cluster(address: str) -> Iterator[Finding]:
+    """The workers of the scheduler at that address.
+
+    Raises
+    ------
+    UsageError
+        Where none answers, or where one has other versions.
+    """
+    with connected_workers(address) as workers:
+        machines = workers.hardware("auto", "auto", "auto")
+    hosts = ", ".join(
+        f"{host} ({count})" for host, count in sorted(Counter(machine.host for machine in machines).items())
+    )
+    same = ", ".join(f"{name} {version}" for name, version in installed_versions())
+    count = f"{len(machines)} worker{'' if len(machines) == 1 else 's'}"
+    yield Finding("cluster", Level.OK, f"{count} at {address}, on {hosts}, all with {same}")
+    kinds = sorted({words(machine) for machine in machines})
+    if len(kinds) == 1:
+        yield Finding("cluster", Level.OK, f"there {kinds[0]}")
+    else:
+        yield Finding(
+            "cluster",
+            Level.WARNING,
+            f"the workers differ: {' / '.join(kinds)}; a run takes what all of them have: separate clusters are faster",
+        )

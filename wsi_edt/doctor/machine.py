@@ -1,0 +1,134 @@
+"""What this machine offers to a run: cores and memory, GPUs, room for results."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from wsi_edt.doctor.findings import Finding, Level
+
+_GIB = 2**30
+# A worker of the shipped model held 0.8 GiB on a CPU with two threads, in torch and in OpenVINO; it has slides open too.
+_WORKER_GIB = 1.5
+_GPU_GIB = 4.0  # assumed: no GPU was at hand to measure on
+# A million cells are 0.25 GB of GeoJSON, and a slide has up to several.
+_SCARCE_DISK_GIB, _TOO_LITTLE_DISK_GIB = 5.0, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU as torch sees it; memory in GiB."""
+
+    name: str
+    total: float
+    free: float
+
+
+def processor() -> Iterator[Finding]:
+    """The cores that this process may use, and the memory."""
+    from wsi_edt.pipeline.cluster import local_worker_count
+    from wsi_edt.pipeline.worker import hardware
+
+    machine = hardware("auto", "auto", "auto")
+    workers = local_worker_count(machine, None)
+    memory = psutil.virtual_memory()
+    yield judge_memory(
+        machine.cores, workers=workers, total=memory.total / _GIB, free=memory.available / _GIB
+    )
+
+
+def judge_memory(cores: int, *, workers: int, total: float, free: float) -> Finding:
+    """Whether the memory (GiB) suffices for as many workers as a run would start."""
+    found = f"{cores} core{'' if cores == 1 else 's'} usable, {total:.1f} GiB of memory, {free:.1f} free"
+    fitting = int(free // _WORKER_GIB)
+    if fitting >= workers:
+        return Finding("processor", Level.OK, found)
+    if fitting >= 1:
+        remedy = f"runs would start {workers} workers: pass --workers {fitting}"
+        return Finding("processor", Level.WARNING, f"{found}; {remedy}")
+    return Finding(
+        "processor", Level.WARNING, f"{found}; end other programs, a worker needs {_WORKER_GIB:g} GiB"
+    )
+
+
+def graphics() -> Iterator[Finding]:
+    """The GPUs, or why there are none."""
+    import torch
+
+    if not os.environ.get(
+        "CUDA_VISIBLE_DEVICES"
+    ):  # the numbers are then those of nvidia-smi, as in --devices
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    gpus = []
+    for number in range(torch.cuda.device_count()):
+        free, total = torch.cuda.mem_get_info(number)
+        gpus.append(Gpu(torch.cuda.get_device_name(number), total / _GIB, free / _GIB))
+    driver = shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia/version").exists()
+    yield judge_gpus(gpus, torch_version=torch.__version__, cuda=torch.version.cuda, driver=driver)
+
+
+def judge_gpus(gpus: Sequence[Gpu], *, torch_version: str, cuda: str | None, driver: bool) -> Finding:
+    """Whether torch can use the GPUs that are here.
+
+    Parameters
+    ----------
+    cuda : that torch was built for; None for a build without
+    driver : whether NVIDIA's is installed
+    """
+    if gpus:
+        found = ", ".join(
+            f"{number}: {gpu.name}, {gpu.free:.0f} of {gpu.total:.0f} GiB free"
+            for number, gpu in enumerate(gpus)
+        )
+        full = [str(number) for number, gpu in enumerate(gpus) if gpu.free < _GPU_GIB]
+        if not full:
+            return Finding("GPUs", Level.OK, found)
+        return Finding(
+            "GPUs",
+            Level.WARNING,
+            f"{found}; GPU {', '.join(full)} is nearly full: pass --devices with the others",
+        )
+    if not driver:
+        return Finding("GPUs", Level.OK, "none; runs use the CPU")
+    if cuda is None:
+        return Finding(
+            "GPUs",
+            Level.WARNING,
+            f"NVIDIA's driver is here, but torch {torch_version} is built without CUDA; "
+            "install a CUDA build of torch (pytorch.org says how)",
+        )
+    return Finding(
+        "GPUs",
+        Level.WARNING,
+        f"NVIDIA's driver is here, but torch {torch_version} (CUDA {cuda}) finds no GPU; "
+        "check nvidia-smi, CUDA_VISIBLE_DEVICES and whether the driver is new enough",
+    )
+
+
+def disk(out: Path) -> Iterator[Finding]:
+    """The room where results would be written.
+
+    Raises
+    ------
+    UsageError
+        Where nothing can be written there.
+    """
+    from wsi_edt.pipeline.lock import refuse_unusable_out
+
+    refuse_unusable_out(out)
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    yield judge_disk(there.absolute(), free=shutil.disk_usage(there).free / _GIB)
+
+
+def judge_disk(folder: Path, *, free: float) -> Finding:
+    """Whether the free GiB suffice."""
+    found = f"{free:.1f} GiB free at {folder}"
+    if free >= _SCARCE_DISK_GIB:
+        return Finding("disk", Level.OK, found)
+    level = Level.WARNING if free >= _TOO_LITTLE_DISK_GIB else Level.PROBLEM
+    return Finding("disk", level, f"{found}; make room, or choose another --out")

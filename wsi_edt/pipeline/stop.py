@@ -1,0 +1,29 @@
+"""How a run is asked to stop before its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class StopRequest:
+    """A wish that a run ends soon: it begins nothing more, stores the shards in flight, and returns what has ended."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._wake: Callable[[], None] | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody has asked."""
+        return self._asked
+
+    def ask(self) -> None:
+        """Ask, from any thread or from a signal's handler; once is enough."""
+        if not self._asked:
+            self._asked = True
+            if self._wake is not None:
+                self._wake()
+
+    def wakes(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called when somebody asks; it must be safe in a signal's handler."""
+        self._wake = wake
