@@ -189,9 +189,9 @@ def test_bytes_are_the_same_in_every_run_and_order(tmp_path: Path, name: str, ge
     # In the order of the file they are taken as they come, else they are sorted; the last two are on one spot.
     ordered = cells.sorted_by_position()
     twins = Cells.concatenate([ordered, ordered.select(np.array([len(cells) - 1]))])
-    for given in ([cells, shuffled, ordered], [twins, twins.select(np.arange(len(twins))[::-1])]):
+    for orders in ([cells, shuffled, ordered], [twins, twins.select(np.arange(len(twins))[::-1])]):
         written = []
-        for given_cells in given:
+        for given_cells in orders:
             write_geojson(tmp_path / name, given_cells, slide_name="a", radius_px=4, geometry=geometry)
             check_geojson(tmp_path / name)
             written.append((tmp_path / name).read_bytes())

@@ -255,3 +255,4 @@ def test_each_explains_itself_and_is_listed(scripts: Any, name: str) -> None:
     result = CliRunner().invoke(scripts(name).main, ["--help"], catch_exceptions=False)
     assert result.exit_code == 0
     assert f"{name}.py" in (BENCHMARKS / "README.md").read_text()
+    assert ("--counts" in result.output) == (name == "workers")

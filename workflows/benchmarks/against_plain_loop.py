@@ -1,6 +1,6 @@
 """wsi-edt against the loop that one would write: open, read a tile, predict, find peaks, append, json.dump.
 
-    python workflows/benchmarks/against_plain_loop.py [SLIDE] [--tiles 144]
+    python workflows/benchmarks/against_plain_loop.py [SLIDE] [--tiles 64]
 
 The loop has the same slide, weights, threads, tissue mask and peak finding, and tiles of 512 px with the same halo; its
 network is the model as it was trained, unfolded, in eager float32, and again with channels last in bfloat16 where the

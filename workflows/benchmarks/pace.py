@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
 
 import click
@@ -120,6 +121,7 @@ def slide_of(given: Path | None, wishes: Wishes, *, tiles: int) -> Iterator[Path
 def options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of a benchmark that runs a network; it is called with `slide`, `tiles`, `wishes` and its own."""
 
+    @wraps(command)  # its own options with it
     def with_wishes(
         slide: Path | None,
         tiles: int,
@@ -145,7 +147,6 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
         )
         command(slide=slide, tiles=tiles, wishes=wishes, **own)
 
-    with_wishes.__doc__ = command.__doc__
     decorated: Callable[..., None] = with_wishes
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
@@ -155,7 +156,7 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
 _DEFAULTS = Wishes()
 _OPTIONS = (
     click.argument("slide", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)),
-    click.option("--tiles", type=click.IntRange(1), default=324, show_default=True, help="Of a made slide."),
+    click.option("--tiles", type=click.IntRange(1), default=64, show_default=True, help="Of a made slide."),
     click.option("--model", default=_DEFAULTS.model, help="A shipped model's name, or a model's folder."),
     click.option("--mpp", type=float, help="µm/px of a slide that states none."),
     click.option("--tile-px", type=int, default=_DEFAULTS.tile_px, show_default=True),

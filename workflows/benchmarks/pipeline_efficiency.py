@@ -1,6 +1,6 @@
 """How little a run adds to its network: its seconds a tile against the network's own.
 
-    python workflows/benchmarks/pipeline_efficiency.py [SLIDE] [--tiles 324]
+    python workflows/benchmarks/pipeline_efficiency.py [SLIDE] [--tiles 64]
 
 The network's own time is that of batches that lie in memory, before and after the run, in the same kind of process with
 the same threads. The run's is by the clock from its first stored shard to its last: reading, peaks, padding of batches,

@@ -1,6 +1,6 @@
 """What more workers and more threads bring: tiles a second by worker processes and threads of each one's network.
 
-python workflows/benchmarks/workers.py [SLIDE] [--counts 1,2] [--tiles 324]
+python workflows/benchmarks/workers.py [SLIDE] [--counts 1,2] [--tiles 64]
 """
 
 from __future__ import annotations

@@ -46,18 +46,17 @@ def detect_shard(
     detector : finds the peaks
     path : of the slide
     mpp : µm/px of the model
-    batch_size : tiles a batch; the last batch of a shard is padded, so that all have one shape
+    batch_size : tiles a batch; no batch spans two shards, so that a shard's sums are the same wherever it is computed
     readers : threads that read ahead
     opener : opens the slide, once for each of them
     """
     requests = [TileRequest(path, tile.window, mpp) for tile in shard.tiles]
     tiles = iter(shard.tiles)
     found: list[TilePeaks] = []
-    flying: deque[tuple[int, Future[list[Peaks]]]] = deque()
+    flying: deque[Future[list[Peaks]]] = deque()
 
     def collect() -> None:
-        count, detected = flying.popleft()
-        found.extend(_own_peaks(peaks, next(tiles)) for peaks in detected.result()[:count])
+        found.extend(_own_peaks(peaks, next(tiles)) for peaks in flying.popleft().result())
 
     with (
         ThreadPoolExecutor(_BATCHES_IN_FLIGHT, thread_name_prefix="detect") as threads,
@@ -66,7 +65,7 @@ def detect_shard(
         for batch in loader:
             if len(flying) == _BATCHES_IN_FLIGHT:
                 collect()
-            flying.append((len(batch.requests), threads.submit(detector.detect, batch.images)))
+            flying.append(threads.submit(detector.detect, batch.images))
         while flying:
             collect()
     return TilePeaks.concatenate(found)

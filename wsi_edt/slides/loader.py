@@ -16,7 +16,6 @@ import numpy as np
 from wsi_edt.errors import SlideError, UsageError
 from wsi_edt.geometry import Window
 from wsi_edt.slides.location import SlidePath
-from wsi_edt.slides.pixels import WHITE
 from wsi_edt.slides.protocol import RgbArray, Slide
 from wsi_edt.slides.window import read_window
 
@@ -38,15 +37,15 @@ class TileBatch:
 
     Attributes
     ----------
-    images : (batch_size, H, W, 3) uint8 RGB; white beyond the last request
-    requests : what each image is; at most batch_size
+    images : (B, H, W, 3) uint8 RGB; B is the batch size, or less at the end
+    requests : what each image is
     """
 
     images: RgbArray
     requests: tuple[TileRequest, ...]
 
     def __post_init__(self) -> None:
-        assert 0 < len(self.requests) <= len(self.images), (len(self.requests), self.images.shape)
+        assert 0 < len(self.requests) == len(self.images), (len(self.requests), self.images.shape)
 
 
 class TileLoader:
@@ -59,7 +58,7 @@ class TileLoader:
     Parameters
     ----------
     requests : windows to read; may be endless, and is drawn from only as far as is read ahead
-    batch_size : images of a batch; the last one is padded with white
+    batch_size : images of a batch; the last one may have fewer
     threads : reading threads
     batches_ahead : batches that may be read or waiting beyond the one in use
     opener : opens a slide for the thread that calls it
@@ -95,10 +94,8 @@ class TileLoader:
             raise StopIteration
         due = [self._pending.popleft() for _ in range(min(self._batch_size, len(self._pending)))]
         first = due[0][0].window
-        images = np.full((self._batch_size, first.height, first.width, 3), WHITE, dtype=np.uint8)
-        for image, (request, pixels) in zip(images, due, strict=False):
-            assert (request.window.width, request.window.height) == (first.width, first.height), request
-            image[:] = pixels.result()
+        assert {(r.window.width, r.window.height) for r, _ in due} == {(first.width, first.height)}, due
+        images = np.stack([pixels.result() for _, pixels in due])
         self._submit()
         return TileBatch(images, tuple(request for request, _ in due))
 
