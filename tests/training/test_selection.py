@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import UsageError
-from wsi_edt.maps import DecodeSettings, decode, edt_map
+from wsi_edt.maps import DecodeSettings, Evidence, decode, edt_map
 from wsi_edt.training.selection import (
     THRESHOLDS,
     WINDOWS_PX,
@@ -138,6 +138,15 @@ def test_models_of_two_maps() -> None:
     chosen = select([PredictedImage("a", "a", three.maps[:2], three.truth)])
     assert chosen.settings.maps == ("positive", "negative")
     assert chosen.scores["f1_10px_negative"] == 1
+
+
+@pytest.mark.parametrize("evidence", ["max", "sum", "nucleus"])
+def test_an_evidence_that_was_asked_for_is_taken(evidence: Evidence) -> None:
+    assert select([image("a", 0, 0.25)], evidence=evidence).settings.evidence == evidence
+    two = image("a", 0, 0.25)
+    if evidence == "nucleus":
+        with pytest.raises(UsageError, match="nucleus"):
+            select([PredictedImage("a", "a", two.maps[:2], two.truth)], evidence=evidence)
 
 
 def test_no_images_no_choice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -28,6 +29,12 @@ import click
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A checkpoint of a cross-validation, once for each of its folds: the settings are chosen on what they held out.",
 )
+@click.option(
+    "--evidence",
+    type=click.Choice(["max", "sum", "nucleus"]),
+    help="Look for cells on the maximum or the sum of the positive and negative maps, or on the nucleus map.  [default: "
+    "chosen too]",
+)
 @click.option("--version", default="1", show_default=True, help="The model's version.")
 @click.option("--halo-px", default=64, show_default=True, help="px at a tile's edge whose maps aren't used.")
 @click.option("--overwrite-card", is_flag=True, help="Write README.md anew where there is one.")
@@ -36,6 +43,7 @@ def bundle(
     data: Path,
     out: Path,
     folds: tuple[Path, ...],
+    evidence: Literal["max", "sum", "nucleus"] | None,
     version: str,
     halo_px: int,
     overwrite_card: bool,
@@ -55,6 +63,7 @@ def bundle(
         data,
         out,
         folds=folds,
+        evidence=evidence,
         version=version,
         halo_px=halo_px,
         overwrite_card=overwrite_card,

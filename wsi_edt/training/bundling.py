@@ -10,6 +10,7 @@ from wsi_edt.bundles import Bundle, load_network, write_bundle, write_descriptio
 from wsi_edt.bundles.bundle import CARD
 from wsi_edt.errors import UsageError
 from wsi_edt.export.atomic import write_atomically
+from wsi_edt.maps import Evidence
 from wsi_edt.networks import IMAGENET, HRNet, build_network
 from wsi_edt.training.card import draft_card
 from wsi_edt.training.checkpoint import Trained, read_trained
@@ -32,6 +33,7 @@ def bundle_checkpoint(
     out: Path,
     *,
     folds: Sequence[Path] = (),
+    evidence: Evidence | None = None,
     version: str = "1",
     halo_px: int = 64,
     overwrite_card: bool = False,
@@ -47,6 +49,7 @@ def bundle_checkpoint(
     out : the model's folder; its name becomes the model's
     folds : checkpoints of all folds of a cross-validation: the settings are chosen on what each of them held out; without
         them on the images that the checkpoint's own configuration validates on
+    evidence : where cells are looked for; None chooses that too
     version, halo_px : of the model
     overwrite_card : whether a card that is there is written anew
 
@@ -82,10 +85,11 @@ def bundle_checkpoint(
     )
     written = write_bundle(draft, trained.weights)
     predicted = held_out.predicted or predict(load_network(written), held_out.images, mpp=config.mpp)
-    selection = select(predicted)
+    selection = select(predicted, evidence=evidence)
     chosen = written.with_decode(selection.settings, selection.scores)
     write_description(chosen)
     card, options = out / CARD, "".join(f" --fold FOLD-{number}" for number in range(len(folds)))
+    options += f" --evidence {evidence}" if evidence else ""
     command = f"wsi-edt bundle RUN/{checkpoint.name} --data DATA --out {chosen.name}{options}"
     if overwrite_card or not card.exists():
         write_atomically(card, draft_card(chosen, trained, command).encode())
