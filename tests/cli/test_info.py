@@ -42,3 +42,11 @@ def test_what_is_no_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFi
     assert "nowhere.svs is neither a file nor a folder" in capsys.readouterr().err
     assert run_command(["info", str(tmp_path)]) == 2
     assert "is a folder, not a slide" in capsys.readouterr().err
+
+
+def test_an_impossible_scale_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.full((40, 50, 3), 240, dtype=np.uint8)).save(path)
+    for mpp in ("1000", "0", "nan"):
+        assert run_command(["info", str(path), "--mpp", mpp]) == 2
+    assert "is no µm/px of a microscope" in capsys.readouterr().err

@@ -29,6 +29,7 @@ NAMED = {
     "tile_px": "--tile-px 96 there, 128 now",
     "batch_size": "--batch-size 8 there, 3 now",
     "decode": "--threshold 0.6 there, 0.7 now",
+    "runtime": "--runtime test there, other now",
     "device": "--device cpu there, cuda now",
     "precision": "--precision fp32 there, bf16 now",
     "threads": "--threads 1 there, 7 now",
@@ -92,3 +93,8 @@ def test_an_impossible_scale_is_refused(mpp: float) -> None:
 def test_a_tile_off_the_grid_or_without_a_core_is_refused(tile_px: int) -> None:
     with pytest.raises(UsageError, match="tile"):
         make_config(tile_px=tile_px)
+
+
+def test_a_tile_that_no_memory_holds_is_refused() -> None:
+    with pytest.raises(UsageError, match="--tile-px 1000000 is too large; give at most 8192"):
+        make_config(tile_px=1_000_000)

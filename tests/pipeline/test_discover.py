@@ -84,3 +84,15 @@ def test_relative_inputs_become_absolute(tmp_path: Path, monkeypatch: pytest.Mon
     touch(tmp_path, "a.svs")
     monkeypatch.chdir(tmp_path)
     assert find(Path()).slides[0].path == tmp_path / "a.svs"
+
+
+def test_a_link_that_leads_nowhere_is_a_slide_that_fails(tmp_path: Path) -> None:
+    touch(tmp_path, "a.svs")
+    (tmp_path / "b.svs").symlink_to(tmp_path / "unmounted" / "b.svs")
+    assert names(find(tmp_path)) == ["a.svs", "b.svs"]
+
+
+def test_results_among_the_slides_are_refused_in_those_words(tmp_path: Path) -> None:
+    touch(tmp_path, "a.svs")
+    with pytest.raises(UsageError, match="is the slides' own folder"):
+        find(tmp_path, out=tmp_path)

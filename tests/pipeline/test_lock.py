@@ -80,3 +80,9 @@ def test_what_is_not_allowed_is_usage_and_a_full_disk_is_not(
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(kind, match="can't write to"), results_lock(tmp_path / "out"):
         pass
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/results", "file:///tmp/results"])
+def test_a_url_is_no_results_folder(url: str) -> None:
+    with pytest.raises(UsageError, match="is no folder of this machine"):
+        refuse_unusable_out(Path(url))

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from rich.console import Console
 
 from wsi_edt.export.tables import Status, SummaryRow
@@ -123,3 +124,16 @@ def test_durations() -> None:
         "1 h 00 min",
         "2 h 03 min",
     ]
+
+
+def test_the_rate_counts_from_the_first_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([100.0, 104.0, 104.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    stream = io.StringIO()
+    with LineProgress(stream) as watcher:
+        watcher.begun(slides=2, finished=0)
+        watcher.planned("a.svs", tiles=4, tiles_stored=0)
+        for slide in ("a.svs", "b.svs"):  # two workers that end together
+            watcher.stored(slide, tiles=4, cells=1)
+        watcher.ended(DONE)
+    assert "[2.0 tiles/s]" in stream.getvalue()

@@ -136,7 +136,7 @@ def test_a_folder_is_no_slide(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mpp", [0.0, -0.25, float("nan"), float("inf")])
 def test_an_impossible_mpp_is_a_usage_error(ihc_slide_path: Path, mpp: float) -> None:
-    with pytest.raises(UsageError, match="pass a positive number"):
+    with pytest.raises(UsageError, match="is no µm/px of a microscope"):
         open_slide(ihc_slide_path, mpp)
 
 

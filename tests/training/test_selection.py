@@ -140,13 +140,23 @@ def test_models_of_two_maps() -> None:
     assert chosen.scores["f1_10px_negative"] == 1
 
 
-@pytest.mark.parametrize("evidence", ["max", "sum", "nucleus"])
-def test_an_evidence_that_was_asked_for_is_taken(evidence: Evidence) -> None:
-    assert select([image("a", 0, 0.25)], evidence=evidence).settings.evidence == evidence
-    two = image("a", 0, 0.25)
-    if evidence == "nucleus":
-        with pytest.raises(UsageError, match="nucleus"):
-            select([PredictedImage("a", "a", two.maps[:2], two.truth)], evidence=evidence)
+@pytest.mark.parametrize("evidence", ["max", "sum"])
+def test_settings_that_were_asked_for_are_taken(evidence: Evidence) -> None:
+    images = [image("a", 0, 0.25), image("b", 1, 0.35)]
+    free = select(images, evidence=evidence)
+    assert free.settings.evidence == evidence
+    held = select(images, evidence=evidence, threshold=0.05)
+    assert (held.settings.evidence, held.settings.threshold) == (evidence, 0.05)
+    assert held.scores["f1_10px"] < free.scores["f1_10px"]  # the false peaks are above it
+
+
+def test_settings_that_nothing_compares_are_refused() -> None:
+    three = image("a", 0, 0.25)
+    two = PredictedImage("a", "a", three.maps[:2], three.truth)
+    with pytest.raises(UsageError, match="no settings with evidence nucleus"):
+        select([two], evidence="nucleus")
+    with pytest.raises(UsageError, match=r"threshold 0\.155 are compared.*0\.04 to 0\.6"):
+        select([three], threshold=0.155)
 
 
 def test_no_images_no_choice() -> None:

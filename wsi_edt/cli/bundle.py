@@ -35,6 +35,12 @@ import click
     help="Look for cells on the maximum or the sum of the positive and negative maps, or on the nucleus map.  [default: "
     "chosen too]",
 )
+@click.option(
+    "--threshold",
+    type=float,
+    help="The score that a cell must exceed, where something else than the labels settles it (that the same tissue on two "
+    "scanners has one index, for example).  [default: chosen too]",
+)
 @click.option("--version", default="1", show_default=True, help="The model's version.")
 @click.option("--halo-px", default=64, show_default=True, help="px at a tile's edge whose maps aren't used.")
 @click.option("--overwrite-card", is_flag=True, help="Write README.md anew where there is one.")
@@ -44,6 +50,7 @@ def bundle(
     out: Path,
     folds: tuple[Path, ...],
     evidence: Literal["max", "sum", "nucleus"] | None,
+    threshold: float | None,
     version: str,
     halo_px: int,
     overwrite_card: bool,
@@ -64,6 +71,7 @@ def bundle(
         out,
         folds=folds,
         evidence=evidence,
+        threshold=threshold,
         version=version,
         halo_px=halo_px,
         overwrite_card=overwrite_card,

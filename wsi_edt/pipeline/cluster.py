@@ -8,6 +8,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -245,6 +246,8 @@ def _quiet_tracker() -> Iterator[None]:
     quiet = "ignore::UserWarning:multiprocessing.resource_tracker"
     os.environ["PYTHONWARNINGS"] = f"{before},{quiet}" if before else quiet
     try:
+        # Now, because its start unblocks SIGINT in the thread that starts it, which would be a worker's.
+        resource_tracker.ensure_running()
         yield
     finally:
         if before is None:

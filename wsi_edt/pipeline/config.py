@@ -14,8 +14,11 @@ from wsi_edt.errors import UsageError
 from wsi_edt.export.qupath import Geometry
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.slides.grid import TileGrid
+from wsi_edt.slides.metadata import refuse_implausible_mpp
 
 Origin = Literal["qupath", "openslide"]
+
+LARGEST_TILE_PX = 8192  # whose maps and features already take tens of GB
 
 # The settings that have an option of their own; all others are the model's.
 _OPTIONS = {
@@ -61,6 +64,8 @@ class CellsConfig:
             raise UsageError(f"--batch-size {self.batch_size} is too small; give at least 1")
         if self.threads < 1:
             raise UsageError(f"--threads {self.threads} is too small; give at least 1")
+        if self.tile_px > LARGEST_TILE_PX:
+            raise UsageError(f"--tile-px {self.tile_px} is too large; give at most {LARGEST_TILE_PX}")
         TileGrid((1, 1), self.tile_px, self.halo_px)  # refuses what is no tile
 
     def to_json(self) -> dict[str, object]:
@@ -126,8 +131,8 @@ class RunConfig:
     chosen: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        if self.mpp is not None and not 0.01 <= self.mpp <= 10.0:
-            raise UsageError(f"--mpp {self.mpp:g} is no µm/px of a microscope; give for example 0.25")
+        if self.mpp is not None:
+            refuse_implausible_mpp(self.mpp)
 
     @property
     def geojson_name(self) -> str:

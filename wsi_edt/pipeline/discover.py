@@ -61,7 +61,7 @@ def find_slides(inputs: Sequence[str | SlidePath], *, out: Path, with_images: bo
                 found.setdefault(_identity(ref.path), ref)
     slides = tuple(sorted(found.values(), key=lambda slide: slide.name))
     if not slides:
-        raise UsageError(_nothing_found(inputs, images_left_out))
+        raise UsageError(_nothing_found(inputs, images_left_out, out=out))
     for first, second in pairwise(slides):
         if first.name == second.name:
             raise UsageError(
@@ -106,12 +106,15 @@ def _files(base: Path, *, out: Path) -> Iterator[Path]:
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder, name)
-            if not name.startswith(".") and path.is_file():
+            # A link that leads nowhere is a slide that can't be read, and not none.
+            if not name.startswith(".") and (path.is_file() or (path.is_symlink() and not path.exists())):
                 yield path
 
 
-def _nothing_found(inputs: Sequence[object], images_left_out: int) -> str:
+def _nothing_found(inputs: Sequence[str | SlidePath], images_left_out: int, *, out: Path) -> str:
     where = ", ".join(map(str, inputs))
+    if any(_identity(location(given)) == out.resolve() for given in inputs):
+        return f"--out {out} is the slides' own folder, and results are not searched for slides; choose another --out"
     if images_left_out:
         return (
             f"no slides in {where}, but {images_left_out} PNG or JPEG image{'' if images_left_out == 1 else 's'}: "

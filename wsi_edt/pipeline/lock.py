@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,10 @@ _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEX
 
 def refuse_unusable_out(out: Path) -> None:
     """UsageError where no results folder can be at `out`; makes nothing."""
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(out), re.IGNORECASE):
+        raise UsageError(
+            f"--out {out} is no folder of this machine, and results are written to one; copy them from there"
+        )
     try:
         there = next(path for path in (out, *out.absolute().parents) if path.exists())
     except OSError as error:

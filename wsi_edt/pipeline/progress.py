@@ -34,12 +34,16 @@ class Watcher(Protocol):
 
 
 class _Counts:
-    """What both displays count; the rate is of this run's tiles since the first of them was stored."""
+    """What both displays count; the rate is of this run's tiles since the first slide was planned."""
 
     def __init__(self) -> None:
         self.slides = self.ended = self.failed = 0
         self.tiles = self.done = self.cells = self.shards = 0
         self._stored: list[tuple[float, int]] = []
+
+    def plan(self) -> None:
+        if not self._stored:
+            self._stored = [(time.monotonic(), 0)]
 
     def store(self, tiles: int, cells: int) -> None:
         self.done += tiles
@@ -135,6 +139,7 @@ class LineProgress:
 
     def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
         """Say how much a slide is."""
+        self._counts.plan()
         stored = f", {tiles_stored} of them stored earlier" if tiles_stored else ""
         self._say(f"{slide}: {counted(tiles, 'tile')}{stored}")
 
@@ -201,6 +206,7 @@ class TerminalProgress:
 
     def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
         """Count a slide's tiles."""
+        self._counts.plan()
         self._opened += 1
         self._counts.tiles += tiles
         self._counts.done += tiles_stored

@@ -80,7 +80,7 @@ def run(
         watcher.begun(slides=len(slides), finished=len(tables.rows))
         if others := earlier_results(slides, out):
             watcher.note(
-                f"{counted(others, 'slide')} with earlier results in {out} aren't part of this run: "
+                f"{counted(others, 'slide')} with earlier results in {out.absolute()} are no part of this run: "
                 f"{SUMMARY} and {REPORT} there tell of this run's slides alone"
             )
         to_do = [slide for slide in slides if slide.name not in tables.rows]

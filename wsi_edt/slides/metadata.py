@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from wsi_edt.errors import SlideError
+from wsi_edt.errors import SlideError, UsageError
 from wsi_edt.geometry import Window
 from wsi_edt.slides.location import SlidePath
 
@@ -13,6 +13,13 @@ from wsi_edt.slides.location import SlidePath
 PLAUSIBLE_MPP = (0.01, 20.0)
 LARGEST_ANISOTROPY = 0.05
 OME_UNITS_UM = {"nm": 1e-3, "µm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
+
+
+def refuse_implausible_mpp(mpp: float) -> None:
+    """UsageError unless a microscope could have that µm/px."""
+    lowest, highest = PLAUSIBLE_MPP
+    if not lowest <= mpp <= highest:
+        raise UsageError(f"--mpp {mpp:g} is no µm/px of a microscope; give for example 0.25")
 
 
 def true_downsamples(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path, PurePath
 
 import openslide
 
-from wsi_edt.errors import SlideError, UsageError
+from wsi_edt.errors import SlideError
 from wsi_edt.slides.image_reader import open_image
 from wsi_edt.slides.location import SlidePath, file_name, open_binary
+from wsi_edt.slides.metadata import refuse_implausible_mpp
 from wsi_edt.slides.openslide_reader import OpenSlideSlide
 from wsi_edt.slides.protocol import Slide
 from wsi_edt.slides.tiffslide_reader import TiffSlideSlide
@@ -40,10 +40,10 @@ def open_slide(path: SlidePath, mpp: float | None = None) -> Slide:
         Where the file is missing, damaged, no slide or image, or has pixels that aren't square 8-bit RGB; for a URL
         also where it can't be reached.
     UsageError
-        Where `mpp` isn't a positive number.
+        Where `mpp` is none that a microscope could have.
     """
-    if mpp is not None and not (math.isfinite(mpp) and mpp > 0):
-        raise UsageError(f"{mpp:g} µm/px isn't possible; pass a positive number (for example 0.25)")
+    if mpp is not None:
+        refuse_implausible_mpp(mpp)
     reason = None
     if isinstance(path, Path):
         open_binary(path).close()  # says what is no file

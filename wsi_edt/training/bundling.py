@@ -34,6 +34,7 @@ def bundle_checkpoint(
     *,
     folds: Sequence[Path] = (),
     evidence: Evidence | None = None,
+    threshold: float | None = None,
     version: str = "1",
     halo_px: int = 64,
     overwrite_card: bool = False,
@@ -49,7 +50,7 @@ def bundle_checkpoint(
     out : the model's folder; its name becomes the model's
     folds : checkpoints of all folds of a cross-validation: the settings are chosen on what each of them held out; without
         them on the images that the checkpoint's own configuration validates on
-    evidence : where cells are looked for; None chooses that too
+    evidence, threshold : where they are settled otherwise, see `select`
     version, halo_px : of the model
     overwrite_card : whether a card that is there is written anew
 
@@ -85,11 +86,12 @@ def bundle_checkpoint(
     )
     written = write_bundle(draft, trained.weights)
     predicted = held_out.predicted or predict(load_network(written), held_out.images, mpp=config.mpp)
-    selection = select(predicted, evidence=evidence)
+    selection = select(predicted, evidence=evidence, threshold=threshold)
     chosen = written.with_decode(selection.settings, selection.scores)
     write_description(chosen)
     card, options = out / CARD, "".join(f" --fold FOLD-{number}" for number in range(len(folds)))
     options += f" --evidence {evidence}" if evidence else ""
+    options += f" --threshold {threshold:g}" if threshold is not None else ""
     command = f"wsi-edt bundle RUN/{checkpoint.name} --data DATA --out {chosen.name}{options}"
     if overwrite_card or not card.exists():
         write_atomically(card, draft_card(chosen, trained, command).encode())

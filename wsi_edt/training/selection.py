@@ -57,7 +57,9 @@ class ThresholdCounts:
         return tuple(ImageSums.of(at_radius).statistics() for at_radius in counts)
 
 
-def select(images: Sequence[PredictedImage], *, evidence: Evidence | None = None) -> Selection:
+def select(
+    images: Sequence[PredictedImage], *, evidence: Evidence | None = None, threshold: float | None = None
+) -> Selection:
     """The settings that find cells as well as any, and of those the ones that bias the Ki-67 index least.
 
     F1 (of all cells, the mean of that at 10 and at 5 px) is flat around its best threshold, while the index moves with
@@ -78,16 +80,29 @@ def select(images: Sequence[PredictedImage], *, evidence: Evidence | None = None
     Parameters
     ----------
     images : with their maps
-    evidence : look for cells on this alone; None compares all that the maps allow
+    evidence, threshold : where they are settled otherwise; None compares all that the maps allow, and `THRESHOLDS`
 
     Raises
     ------
     UsageError
-        without images, or where the maps don't have the evidence
+        without images, or where no candidate is left: the maps don't have the evidence, the threshold isn't compared
     """
     if not images:
         raise UsageError("no images to choose a model's settings on; name a validation set that has some")
-    settings, table = _candidates(images, evidence=evidence)
+    settings, table = _candidates(images)
+    left = [
+        place
+        for place, one in enumerate(settings)
+        if evidence in (None, one.evidence) and threshold in (None, one.threshold)
+    ]
+    if not left:
+        raise UsageError(
+            f"no settings with evidence {evidence or 'of any kind'} and threshold {threshold or 'of any height'} are "
+            f"compared for maps of {', '.join(images[0].map_names)}; thresholds go from {THRESHOLDS[0]:g} to "
+            f"{THRESHOLDS[-1]:g} in steps of 0.01"
+        )
+    settings = [settings[place] for place in left]
+    table = replace(table, counts=table.counts[:, left])
     best = best_place(table)
     scores = _scores([one.at(best) for one in table.statistics()], has_classes=table.has_classes)
     return Selection(settings[best], scores | _left_out_scores(table))
@@ -140,16 +155,13 @@ def separate_cells(image: PredictedImage, *, window_px: int) -> Cells:
     return Cells.concatenate(parts)
 
 
-def _candidates(
-    images: Sequence[PredictedImage], *, evidence: Evidence | None
-) -> tuple[list[DecodeSettings], ThresholdCounts]:
+def _candidates(images: Sequence[PredictedImage]) -> tuple[list[DecodeSettings], ThresholdCounts]:
     """All settings that the images' maps allow, and what each finds: one place of the threshold axis for each."""
     names = images[0].map_names
-    evidences = evidences_with(names) if evidence is None else (evidence,)
     settings: list[DecodeSettings] = []
     tables: list[ThresholdCounts] = []
-    for one, window_px in itertools.product(evidences, WINDOWS_PX):
-        lowest = DecodeSettings(names, one, window_px, THRESHOLDS[0])
+    for evidence, window_px in itertools.product(evidences_with(names), WINDOWS_PX):
+        lowest = DecodeSettings(names, evidence, window_px, THRESHOLDS[0])
         tables.append(threshold_counts(images, partial(PredictedImage.predicted, settings=lowest)))
         settings += [replace(lowest, threshold=threshold) for threshold in THRESHOLDS]
     counts = np.concatenate([table.counts for table in tables], axis=1)
