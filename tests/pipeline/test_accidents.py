@@ -17,7 +17,7 @@ from tests.pipeline.accidents import Accident
 from tests.pipeline.kill_at_every_step import marked_shards
 from tests.pipeline.stand_ins import Pool, make_config, paint, result_files, write_slide
 from wsi_edt.pipeline.discover import find_slides
-from wsi_edt.pipeline.progress import Silence
+from wsi_edt.pipeline.progress import Silence, counted
 from wsi_edt.pipeline.run import RunResult, run
 
 SHARDS = 3 * 9
@@ -161,7 +161,9 @@ def test_ctrl_c_once_stores_what_is_in_flight_and_says_how_to_continue(
     after = marked_shards(out)
     assert ("b.png", 2) in after - before
     assert len(after - before) <= in_flight
-    assert f"{len(after)} shards stored by this run. The same command continues from there." in said
+    assert (
+        f"{counted(len(after), 'shard')} stored by this run. The same command continues from there." in said
+    )
     assert "Traceback" not in said
     assert json.loads((out / "run.json").read_text())["unfinished"] == 3 - len(rows(out)) > 0
     again = in_process(slides, out)
@@ -182,7 +184,9 @@ def test_ctrl_c_twice_stops_now(slides: Path, whole: dict[str, bytes], tmp_path:
     said = ended(started)
     assert started.returncode == 130, said
     marked = marked_shards(out)
-    assert f"{len(marked)} shards stored by this run. The same command continues from there." in said
+    assert (
+        f"{counted(len(marked), 'shard')} stored by this run. The same command continues from there." in said
+    )
     assert ("b.png", 2) not in marked
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(workers, timeout=TIMEOUT)

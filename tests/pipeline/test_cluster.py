@@ -176,6 +176,7 @@ def spec_of(bundle: Bundle) -> DetectorSpec:
         sha256=bundle.sha256,
         directory=bundle.directory,
         decode=bundle.decode,
+        runtime="torch",
         device="cpu",
         precision="fp32",
         threads=1,

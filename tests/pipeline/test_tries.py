@@ -79,24 +79,30 @@ def test_what_no_try_would_change_is_not_tried_again(slides: Path, tmp_path: Pat
 
 @dataclass
 class OneWorker:
-    """A pool whose single worker dies of a certain shard, with all that it has; it begins once it has two slides."""
+    """A pool whose single worker dies of a certain shard, with all that it has.
+
+    It begins with that shard, once it has it and one of another slide.
+    """
 
     deadly: Place
     slots: int = 50
     has: list[_Fate] = field(default_factory=list)
     tries: Counter[Place] = field(default_factory=Counter)
     together: list[int] = field(default_factory=list)  # how many shards it had, at each death
-    held_back: list[Callable[[], None]] = field(default_factory=list)
+    held_back: list[tuple[Place, Callable[[], None]]] = field(default_factory=list)
     begun: bool = False
 
     def submit(self, task: ShardTask, done: Callable[[], None]) -> _Fate:
         fate = _Fate(self, task)
         self.has.append(fate)
         self.tries[fate.place] += 1
-        self.held_back.append(done)
-        self.begun = self.begun or len({place for place, _ in self.tries}) == 2
-        while self.begun and self.held_back:
-            self.held_back.pop(0)()
+        self.held_back.append((fate.place, done))
+        slides = {name for name, _ in self.tries}
+        self.begun = self.begun or (len(slides) == 2 and self.deadly in self.tries)
+        if self.begun:
+            for _, tell in sorted(self.held_back, key=lambda held: held[0] != self.deadly):
+                tell()
+            self.held_back.clear()
         return fate
 
     @contextmanager

@@ -33,9 +33,10 @@ def test_the_second_stage(tmp_path: Path) -> None:
     config = read_config(RECIPES / "finetune.toml", init="other/model")
     assert config.init == "other/model"
     schedule = config.schedule
-    assert (schedule.steps, schedule.batch_size, schedule.crop_px) == (200, 6, 320)
-    assert (schedule.learning_rate, schedule.ema_decay, schedule.frozen_norms) == (6e-4, 0.98, True)
+    assert (schedule.steps, schedule.batch_size, schedule.crop_px) == (220, 6, 320)
+    assert (schedule.learning_rate, schedule.ema_decay, schedule.frozen_norms) == (5e-4, 0.98, True)
     assert config.loss.consistency == 50
+    assert config.augmentation.gamma == 0.3
 
 
 def test_init_of_the_command_line_counts_before_the_file_is_judged(tmp_path: Path) -> None:
