@@ -22,8 +22,8 @@ from wsi_edt.bundles import find_bundle
 from wsi_edt.detection import Detector
 from wsi_edt.pipeline import Wishes
 
-BATCHES = 12
-WARM_UP = 2
+BATCHES = 5
+WARM_UP = 1
 
 
 def network_seconds(slide: Path, wishes: Wishes) -> float:
