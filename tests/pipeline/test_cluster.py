@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -230,3 +231,26 @@ def test_what_dask_raises_becomes_a_sentence(
     task = SimpleNamespace(path=Path("a.svs"), shard=SimpleNamespace(index=3))
     with pytest.raises(expected_kind, match=words):
         DaskShard(Future(), task).result()  # type: ignore[arg-type]
+
+
+NEWBORN = """
+import psutil
+from pathlib import Path
+from wsi_edt.pipeline.cluster import local_workers
+
+with local_workers(1):
+    for child in psutil.Process().children(recursive=True):
+        if any("spawn_main" in word for word in child.cmdline()):
+            print(Path(f"/proc/{child.pid}/status").read_text())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
+def test_a_worker_is_born_deaf_to_ctrl_c() -> None:
+    # In a process of its own: here an earlier test has started Python's resource tracker, which unblocks the signal.
+    said = subprocess.run(
+        [sys.executable, "-c", NEWBORN], capture_output=True, text=True, timeout=120, check=True
+    ).stdout
+    blocked = [int(line.split()[1], 16) for line in said.splitlines() if line.startswith("SigBlk:")]
+    assert blocked
+    assert all(mask & 1 << signal.SIGINT - 1 for mask in blocked)
