@@ -186,7 +186,7 @@ class Pool:
         return future
 
     @contextmanager
-    def opener(self, probe: Path) -> Iterator[ShardPool]:
+    def opener(self, probe: object) -> Iterator[ShardPool]:
         self.opened += 1
         yield self
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import wsi_edt
 from tests.bundles.tiny import tiny_bundle
 from tests.pipeline.dask_processes import another_machine, dask_scheduler, dask_workers
 from tests.pipeline.stand_ins import paint, write_slide
 from wsi_edt.bundles import Bundle
 from wsi_edt.cli.main import run_command
 from wsi_edt.pipeline import shared_paths
-from wsi_edt.pipeline.versions import difference, installed_versions, refusal
+from wsi_edt.pipeline.versions import code_digest, difference, installed_versions, refusal
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ("case", "code", "sentence"),
     [
         ("version", 2, "worker node7 has numpy 0.0.1 (here {numpy}); install the same versions there"),
+        ("code", 2, "worker node7 has wsi-edt {there} (here {here}); install the same versions there"),
         ("slides", 1, "worker node7 doesn't see {b} and 1 more; mount the slides there under the same path"),
         ("model", 1, "worker node7 has no model 'tiny' at {model}; copy or mount its folder there"),
     ],
@@ -59,6 +62,15 @@ def test_one_worker_of_two_that_is_otherwise_ends_the_run_before_anything_is_com
         hidden={"slides": [slides / "b.png", slides / "c.png"], "model": [bundle.directory]}.get(case, []),
         versions={"numpy": "0.0.1"} if case == "version" else {},
     )
+    here = there = dict(installed_versions())["wsi-edt"]
+    if case == "code":
+        copied = Path(shutil.copytree(Path(wsi_edt.__file__).parent, tmp_path / "node7/wsi_edt"))
+        there = f"{wsi_edt.__version__}, code {code_digest(copied)}"
+        assert there == here, "a copy is the same code"
+        with (copied / "errors.py").open("a") as file:
+            file.write("# changed\n")
+        there = f"{wsi_edt.__version__}, code {code_digest(copied)}"
+        other["PYTHONSAFEPATH"] = "1"  # or the current folder's code would come first
     command = ["run", str(slides), "--out", str(tmp_path / "out"), "--mpp", "0.5", "--tile-px", "96"]
     command += [
         "--model",
@@ -74,7 +86,11 @@ def test_one_worker_of_two_that_is_otherwise_ends_the_run_before_anything_is_com
         assert run_command(command) == code
     shown = capsys.readouterr()
     said = sentence.format(
-        numpy=dict(installed_versions())["numpy"], b=slides / "b.png", model=bundle.directory
+        numpy=dict(installed_versions())["numpy"],
+        b=slides / "b.png",
+        model=bundle.directory,
+        here=here,
+        there=there,
     )
     assert shown.err.startswith(f"Error: {said}")
     assert len(shown.err.splitlines()) == 1

@@ -7,6 +7,8 @@ from typing import Literal
 
 import click
 
+from wsi_edt.cli.paths import OutFolder
+
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -19,7 +21,7 @@ import click
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutFolder(),
     help="Folder of the model; its name becomes the model's.",
 )
 @click.option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wsi_edt.cli.paths import OutFolder
 from wsi_edt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ SWEPT_FROM = 0.04  # the lowest score that a sweep looks at: below it an EDT map
 @click.option(
     "--failures",
     "failures_folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutFolder(),
     help="With --dataset: draw the worst images with what was found and missed into this folder.",
 )
 @click.option(

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from wsi_edt.cli.paths import OutFolder
+
 if TYPE_CHECKING:
     from wsi_edt.export.tables import SummaryRow
 
@@ -32,7 +34,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, words: str | No
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The results folder.")
+@click.option("--out", required=True, type=OutFolder(file_okay=True), help="The results folder.")
 @click.option(
     "--model", default=DEFAULT_MODEL, show_default=True, help="A shipped model, or a model's folder."
 )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from wsi_edt.cli.paths import OutFolder
+
 
 @click.command()
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -19,7 +21,7 @@ import click
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutFolder(),
     help="Where checkpoints, logs and pictures go. A training that was stopped continues from here.",
 )
 @click.option(

@@ -41,7 +41,7 @@ class ShardPool(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many shards it takes at a time."""
+        """How many shards it takes at a time; 0 while there is no worker, when it keeps what is submitted for the next."""
 
     def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
         """Compute a shard, once; `done` is called once, in any thread, when `result` doesn't wait any more."""
@@ -69,7 +69,7 @@ class DaskPool:
                 "install the same version there"
             ) from error
         self._client = client
-        self._slots = 1
+        self._slots = 0
         self._counted = -_COUNT_WORKERS_EVERY
 
     @property
@@ -79,7 +79,7 @@ class DaskPool:
         if now - self._counted >= _COUNT_WORKERS_EVERY:
             self._counted = now
             threads: Mapping[str, int] = self._client.nthreads()  # type: ignore[no-untyped-call]
-            self._slots = max(1, _SHARDS_PER_THREAD * sum(threads.values()))
+            self._slots = _SHARDS_PER_THREAD * sum(threads.values())
         return self._slots
 
     def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:

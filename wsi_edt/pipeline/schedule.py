@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from wsi_edt.errors import MissingMppError, ModelError, OutputError, UsageError, WsiEdtError
@@ -36,6 +36,7 @@ _PLANNERS = 2
 _OPEN_SLIDES = 3  # whose shards interleave, so that no worker waits where one slide ends
 _FINALISING = 4  # slides that may wait to be written before no further slide is opened
 _TRIES = 3  # of a shard
+_SILENCE = 30.0  # seconds without an event until it is asked whether a worker is left
 # What ends the run: the next slide would meet it too.
 _FATAL = (OutputError, ModelError, UsageError, ClusterLostError)
 
@@ -95,6 +96,7 @@ class Schedule:
         self._planning = self._finalising = self._flying = 0
         self._open: deque[_OpenSlide] = deque()  # with shards to submit or to wait for, in turn
         self._last_tries: deque[tuple[_OpenSlide, Shard]] = deque()  # the first of them may be in flight
+        self._deserted = False  # as the watcher was told
         self._ended = ended
         self._stop = stop
         stop.wakes(partial(self._events.put, self._on_stop))
@@ -110,7 +112,11 @@ class Schedule:
         try:
             self._feed()
             while self._busy:
-                self._events.get()()
+                try:
+                    event = self._events.get(timeout=_SILENCE)
+                except Empty:
+                    event = self._on_silence
+                event()
                 self._feed()
         finally:
             # Nothing may write once the lock is gone: wait for what has begun, drop the rest.
@@ -121,14 +127,19 @@ class Schedule:
 
     @property
     def _busy(self) -> bool:
-        begun = self._planning or self._finalising or self._flying
-        return bool(begun or (self._open and not self._stop.asked))
+        if self._planning or self._finalising or (self._open and not self._stop.asked):
+            return True
+        return self._flying > 0 and not (self._stop.asked and self._has_no_worker)
+
+    @property
+    def _has_no_worker(self) -> bool:
+        return self._pool is not None and self._pool.slots == 0
 
     def _feed(self) -> None:
         """Plan and submit as much as there is room for."""
         if self._stop.asked:
             return
-        slots = self._pool.slots if self._pool else 1
+        slots = self._slots
         while self._waiting and self._room_to_plan(slots):
             ref = self._waiting.popleft()
             self._planning += 1
@@ -136,9 +147,14 @@ class Schedule:
             planned.add_done_callback(partial(self._tell, self._on_planned, ref))
         if self._pool is None and self._open:
             self._pool = self._open_pool(self._open[0].ref.path)
-            slots = self._pool.slots
+            slots = self._slots
         while not self._stop.asked and (ready := self._next_shard(slots)) is not None:
             self._submit(*ready)
+
+    @property
+    def _slots(self) -> int:
+        """How many shards may be in flight: one even without workers, for the first that comes."""
+        return max(1, self._pool.slots) if self._pool else 1
 
     def _room_to_plan(self, slots: int) -> bool:
         if self._planning >= _PLANNERS or self._finalising >= _FINALISING:
@@ -240,7 +256,20 @@ class Schedule:
             f"{slide.ref.name}: shard {shard.index} is tried again: {_sentence(slide.ref, error)}"
         )
 
+    def _on_silence(self) -> None:
+        """Say, once, that all workers are gone; new ones may come, as on a cluster that queues them."""
+        deserted = self._has_no_worker
+        if deserted and not self._deserted:
+            flying = counted(self._flying, "shard")
+            self._watcher.note(
+                f"no Dask worker is left: {flying} wait for one. Start workers, and the run goes on; or stop it with "
+                "Ctrl-C, and the same command continues later"
+            )
+        self._deserted = deserted
+
     def _on_stop(self) -> None:
+        if self._has_no_worker:
+            return
         flying = counted(self._flying, "shard")
         self._watcher.note(f"stopping once the {flying} in flight are stored; Ctrl-C stops at once")
 

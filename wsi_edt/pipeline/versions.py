@@ -6,10 +6,12 @@ with another, can answer too. It therefore needs Python's library alone and answ
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module, metadata
+from pathlib import Path
 
 # By the names under which they are installed. A network's sums follow torch's or OpenVINO's kernels; Dask's parts
 # understand each other within a version.
@@ -20,10 +22,14 @@ Versions = tuple[tuple[str, str], ...]
 
 
 def installed_versions() -> Versions:
-    """(package, version) of wsi-edt and `PACKAGES`, as far as they are installed here."""
+    """(package, version) of wsi-edt and `PACKAGES`, as far as they are installed here.
+
+    A version of wsi-edt names a release, which a clone has long before and long after: its code is told as well.
+    """
     found = []
     with suppress(ImportError):
-        found.append(("wsi-edt", str(import_module("wsi_edt").__version__)))
+        ours = import_module("wsi_edt")
+        found.append(("wsi-edt", f"{ours.__version__}, code {code_digest(Path(ours.__path__[0]))}"))
     for package in PACKAGES:
         try:
             # "2.13.0+cpu" and "2.13.0+cu130" are builds of one version: a client without a GPU may lead workers with one.
@@ -31,6 +37,15 @@ def installed_versions() -> Versions:
         except metadata.PackageNotFoundError:
             continue
     return tuple(found)
+
+
+def code_digest(folder: Path) -> str:
+    """A few digits of the SHA-256 of a package's modules."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).parts):
+        digest.update("/".join(path.relative_to(folder).parts).encode() + b"\0")
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return digest.hexdigest()[:8]
 
 
 def host_and_versions() -> tuple[str, Versions]:
