@@ -15,7 +15,7 @@ from wsi_edt.slides.staining import Staining
 
 
 def plan(path: Path, *, mpp: float | None = None) -> SlidePlan:
-    return plan_slide(SlideRef(path, path.name), make_config(mpp=mpp, tile_px=512))
+    return plan_slide(SlideRef(path, path.name), make_config(mpp=mpp, tile_px=512))[0]
 
 
 def test_a_painted_slide(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def settings(wishes: Wishes) -> RunConfig:
 def planned(path: Path, config: RunConfig) -> SlidePlan:
     """The plan of a slide."""
     slides = find_slides([path], out=path.parent / "results", with_images=config.mpp is not None).slides
-    return plan_slide(slides[0], config)
+    return plan_slide(slides[0], config)[0]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -17,13 +17,13 @@ from wsi_edt.geometry import pixel_centers
 from wsi_edt.ki67.index import NO_COLOUR, NO_DAB, score_cells
 from wsi_edt.ki67.result import SlideResult
 from wsi_edt.pipeline.config import RunConfig
+from wsi_edt.pipeline.memory import trim_memory
 from wsi_edt.pipeline.plan import SlidePlan
 from wsi_edt.pipeline.store import STORE_NAME, Finished, SlideStore
 from wsi_edt.report.html import write_slide_report
 from wsi_edt.report.overview import write_overview
 from wsi_edt.slides.opening import open_slide
 from wsi_edt.slides.staining import Staining
-from wsi_edt.slides.tissue import save_tissue_picture
 
 KI67, REPORT, OVERVIEW, TISSUE, ERROR_LOG = (
     "ki67.json",
@@ -74,12 +74,13 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, config: RunConfig
     write_ki67(folder / KI67, result)
     with open_slide(plan.ref.path, config.mpp) as slide:
         write_overview(folder / OVERVIEW, slide, cells)
-    save_tissue_picture(folder / TISSUE, plan.overview, plan.tissue.mask)
     write_slide_report(folder / REPORT, result, overview=OVERVIEW, cells_file=config.geojson_name)
     _remove(
         folder, {*_CELLS_FILES, ERROR_LOG} - {config.geojson_name}
     )  # an earlier run may have written otherwise
     store.mark_finished(Finished(config.written_as(), seconds))
+    del cells
+    trim_memory()
     return SummaryRow.from_result(result, seconds=seconds)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Scale, Window
@@ -14,7 +13,7 @@ from wsi_edt.pipeline.discover import SlideRef
 from wsi_edt.pipeline.store import StoreHeader, fingerprint
 from wsi_edt.slides.grid import Shard, TileGrid, shards
 from wsi_edt.slides.opening import open_slide
-from wsi_edt.slides.protocol import required_mpp
+from wsi_edt.slides.protocol import RgbArray, required_mpp
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
 
@@ -27,7 +26,6 @@ class SlidePlan:
     ----------
     header : what the slide's store must belong to
     bounds : what QuPath shows of the slide, level-0 px
-    overview : (H, W, 3) uint8 RGB, a px of it is a px of the mask
     shards : of the tiles that touch tissue; none where there is no tissue
     """
 
@@ -37,13 +35,12 @@ class SlidePlan:
     bounds: Window
     staining: Staining
     tissue: TissueMask
-    overview: npt.NDArray[np.uint8]
     grid: TileGrid
     shards: tuple[Shard, ...]
 
 
-def plan_slide(ref: SlideRef, config: RunConfig) -> SlidePlan:
-    """Return the plan of a slide.
+def plan_slide(ref: SlideRef, config: RunConfig) -> tuple[SlidePlan, RgbArray]:
+    """Return the plan of a slide, and the overview (H, W, 3) whose px are those of its tissue mask.
 
     Raises
     ------
@@ -65,4 +62,4 @@ def plan_slide(ref: SlideRef, config: RunConfig) -> SlidePlan:
         tissue = replace(tissue, mask=np.ones_like(tissue.mask))
     grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
     header = StoreHeader(cells.cells_hash(), cells.to_json(), mark, scale.slide_mpp, stated, tissue.extent)
-    return SlidePlan(ref, header, scale, bounds, staining, tissue, overview, grid, shards(grid, tissue))
+    return SlidePlan(ref, header, scale, bounds, staining, tissue, grid, shards(grid, tissue)), overview

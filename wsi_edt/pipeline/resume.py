@@ -11,10 +11,12 @@ from wsi_edt.errors import OutputError, SlideError, UsageError
 from wsi_edt.export.tables import SummaryRow
 from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.pipeline.discover import SlideRef
-from wsi_edt.pipeline.finalise import KI67, finished_row, remove_results
+from wsi_edt.pipeline.finalise import KI67, TISSUE, finished_row, remove_results
+from wsi_edt.pipeline.memory import trim_memory
 from wsi_edt.pipeline.plan import SlidePlan, plan_slide
 from wsi_edt.pipeline.store import STORE_NAME, SlideStore, StoreHeader, fingerprint
 from wsi_edt.slides.grid import Shard
+from wsi_edt.slides.tissue import save_tissue_picture
 
 
 def refuse_other_settings(slides: Sequence[SlideRef], out: Path, config: RunConfig) -> None:
@@ -86,16 +88,16 @@ class Prepared:
 
 
 def prepare(ref: SlideRef, config: RunConfig, folder: Path) -> Prepared:
-    """Plan a slide and open its store, or make it.
+    """Plan a slide, open its store or make it, and draw its tissue: the picture is too large to be kept until the end.
 
     Raises
     ------
     SlideError
         Where the slide can't be scored, or isn't the one that its store was begun with.
     OutputError
-        Where the store can't be made.
+        Where the store or the picture can't be written.
     """
-    plan = plan_slide(ref, config)
+    plan, overview = plan_slide(ref, config)
     path = folder / STORE_NAME
     stored = _header(path, config)
     if stored is not None and stored.fits(plan.header):
@@ -108,5 +110,8 @@ def prepare(ref: SlideRef, config: RunConfig, folder: Path) -> Prepared:
             f"{ref.path} is not the file that its results in {folder} were begun with; "
             "pass --overwrite to replace them, or choose another --out"
         )
+    save_tissue_picture(folder / TISSUE, overview, plan.tissue.mask)
+    del overview
+    trim_memory()
     done = store.done_shards([shard.index for shard in plan.shards])
     return Prepared(plan, store, tuple(shard for shard in plan.shards if shard.index not in done))

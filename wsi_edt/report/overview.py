@@ -27,6 +27,7 @@ _PALER = 0.45  # the share of white, and of grey in the rest, under dots: a slid
 _DOT_PX = 2  # side of a dot: where a page shows the picture smaller, single px are lost
 _SUBPIXEL_BITS = 4
 _CELLS_AT_A_TIME = 100_000
+_ROWS_AT_A_TIME = 256
 _BAR_LENGTHS_UM = tuple(factor * 10**power for power in range(5) for factor in (1, 2, 5))
 
 
@@ -72,7 +73,8 @@ def draw_overview(picture: Picture, cells: Cells, *, mpp: float, slide_mpp: floa
         drawn = _rings(picture, cells, px_per_l0=slide_mpp / mpp, radius_px=radius_px)
     else:
         drawn = _dots(picture, cells, px_per_l0=slide_mpp / mpp)
-    return _with_scale_bar(drawn, mpp)
+    _draw_scale_bar(drawn, mpp)
+    return drawn
 
 
 def _centers(cells: Cells, px_per_l0: float) -> FloatArray:
@@ -122,20 +124,23 @@ def _parts(cells: Cells) -> Iterator[Cells]:
 
 
 def _faded(picture: Picture) -> Picture:
-    """The picture in paler and greyer colours."""
-    grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    muted = cv2.addWeighted(picture, 1 - _PALER, grey, _PALER, 0)
-    return np.asarray(
-        cv2.addWeighted(muted, 1 - _PALER, np.full_like(picture, 255), _PALER, 0), dtype=np.uint8
-    )
+    """The picture in paler and greyer colours; some rows at a time, as each step takes as much memory as the picture."""
+    faded = np.empty_like(picture)
+    for top in range(0, len(picture), _ROWS_AT_A_TIME):
+        rows = picture[top : top + _ROWS_AT_A_TIME]
+        grey = cv2.cvtColor(cv2.cvtColor(rows, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        muted = cv2.addWeighted(rows, 1 - _PALER, grey, _PALER, 0)
+        white = np.full_like(rows, 255)
+        faded[top : top + _ROWS_AT_A_TIME] = cv2.addWeighted(muted, 1 - _PALER, white, _PALER, 0)
+    return faded
 
 
-def _with_scale_bar(picture: Picture, mpp: float) -> Picture:
-    """The picture with a bar of up to a quarter of its width at the lower left; small pictures get none."""
+def _draw_scale_bar(picture: Picture, mpp: float) -> None:
+    """Draw a bar of up to a quarter of the picture's width at its lower left; small pictures get none."""
     height, width = picture.shape[:2]
     fitting = [length for length in _BAR_LENGTHS_UM if length / mpp <= width / 4]
     if not fitting or min(width, height) < 100:
-        return picture
+        return
     length_um = max(fitting)
     bar_px = round(length_um / mpp)
     size = max(11, max(width, height) // 45)
@@ -143,23 +148,26 @@ def _with_scale_bar(picture: Picture, mpp: float) -> Picture:
     # Two spaces: one is lost in a small font, and beside the stroke below.
     label = f"{length_um}  um" if length_um < 1000 else f"{length_um // 1000}  mm"
     font = ImageFont.load_default(size=size)
-    image = Image.fromarray(picture)
-    draw = ImageDraw.Draw(image)
-    box_width = max(bar_px, round(draw.textlength(label, font=font))) + 2 * gap
-    left, bottom = gap, height - gap
+    box_width = max(bar_px, round(font.getlength(label))) + 2 * gap
+    left = gap
     bar_height = max(2, size // 6)
+    # Of the picture, only the rows and columns of the box: Pillow copies what it draws on, and back.
+    box_height = bar_height + 2 * gap + size + gap // 3
+    first = max(height - gap - box_height, 0)
+    box = picture[first : height - gap + 1, : left + box_width + 1]
+    image = Image.fromarray(box)
+    draw = ImageDraw.Draw(image)
+    bottom = height - gap - first
+    top = bottom - box_height
     baseline = bottom - 2 * gap - bar_height
-    top = baseline - size - gap // 3
     draw.rectangle((left, top, left + box_width, bottom), fill=(255, 255, 255), outline=(120, 120, 120))
     draw.text((left + gap, baseline), label, fill=(0, 0, 0), font=font, anchor="ls")
     if "u" in label:  # Pillow's own font has no µ: its u gets the stroke that makes it one
-        stroke_x = (
-            left + gap + round(draw.textlength(label.partition("u")[0], font=font)) + font.getbbox("u")[0]
-        )
+        stroke_x = left + gap + round(font.getlength(label.partition("u")[0])) + font.getbbox("u")[0]
         stroke = (stroke_x, baseline - size // 4, stroke_x + max(1, size // 11) - 1, baseline + size // 5)
         draw.rectangle(stroke, fill=(0, 0, 0))
     draw.rectangle((left + gap, bottom - gap - bar_height, left + gap + bar_px, bottom - gap), fill=(0, 0, 0))
-    return np.asarray(image)
+    box[:] = np.asarray(image)
 
 
 def _png(picture: Picture) -> bytes:

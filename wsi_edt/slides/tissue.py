@@ -33,7 +33,7 @@ SMALLEST_TISSUE_UNITS = 12
 LARGEST_HOLE_UNITS = 100
 PEN_WIDTH_UNITS = 9  # 90 µm: no clump of black nuclei is that wide without gaps, every marker's tip is
 PEN_MARGIN_UNITS = 4  # a stroke's blurred edge
-BAND_PX = 1 << 20  # of an overview that are worked on at a time
+BAND_PX = 1 << 18  # of an overview that are worked on at a time
 BAND_REACH_PX = 16  # a pen mark's opening sees 8 px far, its margin 4 more
 
 
