@@ -34,6 +34,13 @@ os.stat = elsewhere
 @contextmanager
 def dask_scheduler(folder: Path) -> Iterator[str]:
     """The address of a scheduler."""
+    with scheduler_process(folder) as (address, _):
+        yield address
+
+
+@contextmanager
+def scheduler_process(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address of a scheduler, and its process."""
     file = folder / "scheduler.json"
     command = [
         sys.executable,
@@ -52,7 +59,7 @@ def dask_scheduler(folder: Path) -> Iterator[str]:
         while not (file.exists() and file.read_text().strip()):
             assert time.monotonic() < deadline, "the scheduler didn't start"
             time.sleep(0.1)
-        yield json.loads(file.read_text())["address"]
+        yield json.loads(file.read_text())["address"], process
     finally:
         process.kill()
         process.wait()

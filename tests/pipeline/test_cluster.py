@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ import pytest
 from distributed.scheduler import KilledWorker
 
 from tests.bundles.tiny import tiny_bundle
+from tests.pipeline.dask_processes import scheduler_process
 from tests.pipeline.stand_ins import MPP, paint, result_files, write_slide
 from wsi_edt.bundles import Bundle
 from wsi_edt.errors import ModelError, SlideError, UsageError
@@ -100,52 +99,26 @@ def test_two_workers_give_the_bytes_of_one(
 
 
 @contextmanager
-def dask_cluster(folder: Path, *, workers: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A scheduler and workers started as a cluster's users start them; gives the address and the scheduler."""
-    file = folder / "scheduler.json"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    dask = [sys.executable, "-m", "dask"]
-    started = [
-        subprocess.Popen(
-            [
-                *dask,
-                "scheduler",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                "0",
-                "--no-dashboard",
-                "--scheduler-file",
-                str(file),
-            ],
-            **quiet,  # type: ignore[call-overload]
+def dask_cluster(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A scheduler and a worker of two threads, started as a cluster's users start them; the address, and the scheduler."""
+    with scheduler_process(folder) as (address, scheduler):
+        command = [sys.executable, "-m", "dask", "worker", address]
+        worker = subprocess.Popen(
+            [*command, "--nthreads", "2", "--no-dashboard", "--no-nanny"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-    ]
-    try:
-        deadline = time.monotonic() + 60
-        while not (file.exists() and file.read_text().strip()):
-            assert time.monotonic() < deadline, "the scheduler didn't start"
-            time.sleep(0.1)
-        address = json.loads(file.read_text())["address"]
-        started += [
-            subprocess.Popen(
-                [*dask, "worker", address, "--nthreads", "2", "--no-dashboard", "--no-nanny"],
-                **quiet,  # type: ignore[call-overload]
-            )
-            for _ in range(workers)
-        ]
-        yield address, started[0]
-    finally:
-        for process in reversed(started):
-            process.kill()  # Dask sometimes waits for ever when it is asked to end
-        for process in started:
-            process.wait()
+        try:
+            yield address, scheduler
+        finally:
+            worker.kill()  # Dask sometimes waits for ever when it is asked to end
+            worker.wait()
 
 
 def test_a_running_scheduler_gives_the_same_bytes_and_its_loss_is_one_sentence(
     slides: Path, wishes: Wishes, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    with dask_cluster(tmp_path, workers=1) as (address, scheduler):
+    with dask_cluster(tmp_path) as (address, scheduler):
         score_slides([slides], tmp_path / "out", wishes=wishes, scheduler=address)
         assert result_files(tmp_path / "out") == expected
 
