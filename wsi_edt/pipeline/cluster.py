@@ -36,6 +36,8 @@ cloudpickle.register_pickle_by_value(versions)
 # sums that are split among another number of threads round differently: cells would change with the machine's cores.
 THREADS = 2
 
+_MOST_SHARDS_EACH = 4  # beside a GPU
+_CORES_PER_SHARD = 2  # its reading threads
 _CONNECT_SECONDS = 5
 _SETTINGS = {
     # What shards return is small, and a worker's memory is the network's: Dask's limits would only pause or kill.
@@ -100,12 +102,13 @@ class Workers:
 
 
 @contextmanager
-def local_workers(count: int, *, gpus: Sequence[int] = ()) -> Iterator[Workers]:
+def local_workers(count: int, *, gpus: Sequence[int] = (), shards_each: int = 1) -> Iterator[Workers]:
     """Give that many worker processes on this machine.
 
     Parameters
     ----------
     gpus : numbers of the GPUs that they take in turn, each worker seeing its own alone; none to leave them as they are
+    shards_each : that a worker computes at a time
 
     Raises
     ------
@@ -118,7 +121,7 @@ def local_workers(count: int, *, gpus: Sequence[int] = ()) -> Iterator[Workers]:
     with _quiet_tracker(), dask.config.set(_SETTINGS):
         with _interrupts_held_back():
             cluster = SpecCluster(  # type: ignore[no-untyped-call]
-                workers=_places(count, pinned_environments(gpus, os.environ)),
+                workers=_places(count, pinned_environments(gpus, os.environ), shards_each),
                 scheduler={
                     "cls": Scheduler,
                     "options": {
@@ -171,14 +174,27 @@ def local_worker_count(machine: Hardware, threads: int | None) -> int:
     return max(1, machine.gpus if machine.device == "cuda" else machine.cores // (threads or THREADS))
 
 
-def _places(count: int, environments: Sequence[Mapping[str, str]]) -> dict[int, dict[str, object]]:
-    """Dask's words for that many processes of one thread, each with its environment, which outlives the process in it.
+def local_shards_each(machine: Hardware, workers: int) -> int:
+    """How many shards each of so many workers on this machine computes at a time.
+
+    On a CPU one: its network takes most of the time, and reads two tiles ahead. A GPU would wait for files: of several
+    shards, each with its own reading threads, one has its tiles ready, and where one shard ends another goes on.
+    """
+    if machine.device != "cuda":
+        return 1
+    return max(1, min(_MOST_SHARDS_EACH, machine.cores // workers // _CORES_PER_SHARD))
+
+
+def _places(
+    count: int, environments: Sequence[Mapping[str, str]], threads: int
+) -> dict[int, dict[str, object]]:
+    """Dask's words for that many processes of so many threads, each with its environment, which outlives the process in it.
 
     The nanny sets it before it makes a worker in the new process, so before anything there asks CUDA for its devices.
     """
     options = {
         "host": "127.0.0.1",
-        "nthreads": 1,
+        "nthreads": threads,
         "memory_limit": 0,
         "dashboard": False,
         "silence_logs": logging.CRITICAL,

@@ -92,7 +92,7 @@ class ShardTask:
 
 @dataclass(frozen=True, slots=True)
 class ShardResult:
-    """A shard's peaks, on the slide's model-px grid, and the seconds that it took the worker."""
+    """A shard's peaks, on the slide's model-px grid, and the worker's seconds for it, those that no other shard had."""
 
     peaks: TilePeaks
     seconds: float
@@ -108,7 +108,7 @@ def compute_shard(task: ShardTask) -> ShardResult:
     ModelError
         Where this worker can't do what the client resolved.
     """
-    started = time.perf_counter()
+    begun = time.perf_counter()
     peaks = detect_shard(
         task.shard,
         detector_for(task.detector),
@@ -118,7 +118,26 @@ def compute_shard(task: ShardTask) -> ShardResult:
         readers=_READERS,
         opener=partial(open_slide, mpp=task.mpp),
     )
-    return ShardResult(peaks, time.perf_counter() - started)
+    return ShardResult(peaks, _busy.since(begun))
+
+
+class _Busy:
+    """Shares a process's time out to its shards, which may overlap: what was one's until it ended is no other's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ended = 0.0
+
+    def since(self, begun: float) -> float:
+        """Seconds from `begun`, or from the end of the shard before if that is later, until now."""
+        with self._lock:
+            now = time.perf_counter()
+            seconds = now - max(begun, self._ended)
+            self._ended = now
+        return seconds
+
+
+_busy = _Busy()
 
 
 @dataclass(frozen=True, slots=True)
