@@ -98,15 +98,15 @@ def job_script(*options: str) -> str:
     return subprocess.run([*command, *options], capture_output=True, text=True, check=True).stdout
 
 
-def test_a_slurm_job_is_one_worker_of_one_dask_thread() -> None:
+def test_a_slurm_job_is_one_worker() -> None:
     script = job_script(
         "--gpu", "--threads", "8", "--memory", "16GiB", "--partition", "gpu", "--walltime", "01:00:00"
     )
     directives = set(re.findall(r"^#SBATCH (.*)$", script, re.MULTILINE))
     assert directives >= {"-n 1", "--cpus-per-task=8", "--mem=16G", "-p gpu", "-t 01:00:00", "--gres=gpu:1"}
-    (worker,) = (line for line in script.splitlines() if "dask_worker" in line)
-    assert "--nthreads 1 " in worker
-    assert "--nworkers" not in worker
+    assert "--nworkers" not in script
+    assert "--nthreads 4 " in script, "shards at a time beside a GPU"
+    assert "--nthreads 1 " in job_script("--threads", "8")
 
 
 SBATCH = """#!{python}

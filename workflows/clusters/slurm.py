@@ -48,7 +48,8 @@ def main(
 ) -> None:
     """Start the workers as jobs, run on those that SLURM has started, and end them."""
     with SLURMCluster(
-        cores=1,  # Dask's threads: a worker computes a shard at a time, with the network's own threads
+        # Dask's threads: the shards that a worker computes at a time, several beside a GPU, which would wait for files
+        cores=max(1, min(4, threads // 2)) if gpu else 1,
         processes=1,
         job_cpu=threads,
         memory=memory,
