@@ -19,6 +19,7 @@ import torch
 from click.testing import CliRunner
 from scipy.spatial import cKDTree
 
+from tests.bundles.tiny import tiny_bundle
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.detection import TilePeaks, stitch
 from wsi_edt.slides import TileGrid, open_slide
@@ -238,6 +239,22 @@ def test_tables_line_up(scripts: Any) -> None:
     ]
 
 
+def test_all_ways_of_running_the_network_give_its_maps(scripts: Any, tmp_path: Path) -> None:
+    runtimes, model = scripts("runtimes"), str(tiny_bundle(tmp_path / "tiny").directory)
+    plain = {"fold": False, "last": False, "compiled": False, "bf16": False}
+    kept = torch.get_num_threads()
+    try:
+        trained = runtimes.in_torch(model, 64, threads=1, device="cpu", **plain)
+        ready = runtimes.in_torch(model, 64, threads=1, device="cpu", **plain | {"fold": True, "last": True})
+    finally:
+        torch.set_num_threads(kept)
+    opened = runtimes.in_openvino(model, 64, threads=1, precision="fp32")
+    assert trained.maps.shape == (4, 3, 64, 64)
+    assert np.ptp(trained.maps) > 1e-3
+    for other in (ready, opened):
+        assert np.abs(other.maps - trained.maps).max() < 1e-4
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -247,6 +264,7 @@ def test_tables_line_up(scripts: Any) -> None:
         "stages",
         "pipeline_efficiency",
         "against_plain_loop",
+        "runtimes",
         "workers",
         "gpu",
     ],
