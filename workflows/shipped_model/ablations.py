@@ -21,7 +21,7 @@ from wsi_edt.training.validation import PredictedImage, score
 
 KI67 = ("bcdata", "glioma", "shidc")
 BASE: dict[str, Any] = {
-    "schedule": {"steps": 100, "epoch_steps": 100, "batch_size": 8, "crop_px": 160, "learning_rate": 2e-3},
+    "schedule": {"steps": 200, "epoch_steps": 100, "batch_size": 8, "crop_px": 160, "learning_rate": 2e-3},
     "validation": [{"name": "bcdata"}, {"name": "glioma", "split": "train"}],
     "folds": {"count": 2, "index": 0},
 }
