@@ -59,7 +59,7 @@ def test_a_region_without_name_or_class_has_its_index(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.geojson", feature(polygon(SQUARE)), feature(polygon(SQUARE), classification=None)
     )
-    assert [region.name for region in read_regions(path)] == ["0", "1"]
+    assert [region.name for region in read_regions(path)] == ["1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_spike_is_dropped(tmp_path: Path) -> None:
 )
 def test_wrong_features_are_named(tmp_path: Path, wrong: object, says: str) -> None:
     path = write(tmp_path / "a.geojson", feature(polygon(SQUARE)), wrong)
-    with pytest.raises(AnnotationError, match=rf"a\.geojson, feature 1: {says}"):
+    with pytest.raises(AnnotationError, match=rf"a\.geojson, feature 2: {says}"):
         read_regions(path)
 
 

@@ -136,7 +136,7 @@ def regions_of(
     """
     shift = (bounds.x, bounds.y) if origin == "qupath" and bounds is not None else (0, 0)
     found = []
-    for index, feature in enumerate(features):
+    for index, feature in enumerate(features, start=1):
         where = f"{path}, feature {index}"
         if not isinstance(feature, dict):
             raise AnnotationError(f"{where}: no feature but {type(feature).__name__}")

@@ -153,6 +153,16 @@ def test_errors_are_the_users(files: tuple[str, str], tmp_path: Path) -> None:
     assert isinstance(result.exception, OutputError)
     assert CliRunner().invoke(evaluate, [*files, "--radius", "-1"]).exit_code == 2
     assert CliRunner().invoke(evaluate, [*files, "--mpp", "0"]).exit_code == 2
+    for option, wrong in (("--mpp", "nan"), ("--mpp", "1e300"), ("--radius", "inf"), ("--radius", "nan")):
+        assert CliRunner().invoke(evaluate, [*files, option, wrong]).exit_code == 2, (option, wrong)
+    for option in ("--json", "--sweep", "--figure"):
+        result = CliRunner().invoke(evaluate, [*files, option, ""])
+        assert result.exit_code == 2
+        assert "an empty text names no file" in result.output
+    nothing = tmp_path / "nothing.csv"
+    nothing.write_text("image,x,y\n")
+    result = CliRunner().invoke(evaluate, [str(nothing), str(nothing)])
+    assert isinstance(result.exception, UsageError)
     assert CliRunner().invoke(evaluate, [files[0], str(tmp_path / "missing.csv")]).exit_code == 2
     for wrong in (["--figure", "scores.bmp"], ["--split", "test"], ["--failures", str(tmp_path / "new")], []):
         half = files[:1] if not wrong else files

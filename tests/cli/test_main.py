@@ -55,6 +55,14 @@ def test_errors_are_one_sentence_and_a_code(
     assert captured.out == ""
 
 
+def test_only_what_is_stored_is_said_to_continue(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(main.cli, "get_command", lambda context, name: raising(KeyboardInterrupt()))
+    assert main.run_command(["evaluate"]) == 130
+    assert capsys.readouterr().err.lstrip("\n") == "Interrupted.\n"
+
+
 def test_a_command_says_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     @click.command()
     def one() -> int:

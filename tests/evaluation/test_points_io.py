@@ -154,27 +154,27 @@ def test_a_line_of_five_predictions_is_not_taken_for_two_of_truth(tmp_path: Path
     [
         ("a.geojson", "{", "a.geojson is no GeoJSON"),
         ("a.geojson", '{"type": "Topology"}', "holds no features"),
-        ("a.geojson", "[3]", "feature 0"),
+        ("a.geojson", "[3]", "feature 1"),
         (
             "a.geojson",
             collection(feature(point(1, 2), classification={"name": "Stroma"})),
-            "feature 0: class 'Stroma'",
+            "feature 1: class 'Stroma'",
         ),
-        ("a.geojson", collection(feature({"type": "Point", "coordinates": [1]})), "feature 0: the Point"),
+        ("a.geojson", collection(feature({"type": "Point", "coordinates": [1]})), "feature 1: the Point"),
         (
             "a.geojson",
             collection(feature({"type": "Point", "coordinates": ["a", 2]})),
-            "feature 0: the Point",
+            "feature 1: the Point",
         ),
-        ("a.geojson", collection(feature({"type": "Blob"}, objectType="detection")), "feature 0: the Blob"),
-        ("a.geojson", collection(feature({}, objectType="detection")), "feature 0"),
+        ("a.geojson", collection(feature({"type": "Blob"}, objectType="detection")), "feature 1: the Blob"),
+        ("a.geojson", collection(feature({}, objectType="detection")), "feature 1"),
         (
             "a.geojson",
             collection(feature({"type": "Polygon", "coordinates": []}, objectType="detection")),
-            "feature 0",
+            "feature 1",
         ),
-        ("a.geojson", '[{"type": "Feature", "geometry": [1, 2], "properties": {}}]', "feature 0"),
-        ("a.geojson", '[{"type": "Feature", "geometry": null, "properties": [1]}]', "feature 0"),
+        ("a.geojson", '[{"type": "Feature", "geometry": [1, 2], "properties": {}}]', "feature 1"),
+        ("a.geojson", '[{"type": "Feature", "geometry": null, "properties": [1]}]', "feature 1"),
         ("a.csv", "a,b\n1,2\n", "no header with x and y"),
         ("a.csv", "", "no header with x and y"),
         ("a.csv", "x,y\n1,2\n3,b\n", "line 3: 'b' is no number"),
@@ -240,7 +240,7 @@ def test_pairs_of_files_of_several_images(tmp_path: Path) -> None:
         read_pairs(strangers, truth)
 
 
-def test_pairs_of_folders(tmp_path: Path) -> None:
+def test_pairs_of_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     predicted, truth = tmp_path / "predicted", tmp_path / "truth"
     predicted.mkdir()
     truth.mkdir()
@@ -252,6 +252,7 @@ def test_pairs_of_folders(tmp_path: Path) -> None:
     write(truth / ".hidden.csv", "nothing")
     pairs = read_pairs(predicted, truth)
     assert [(p.image, len(p.predicted), len(p.truth)) for p in pairs] == [("a.svs", 1, 1), ("b.svs", 1, 0)]
+    assert "1 files have no truth and are left out, the first unlabelled" in caplog.text
     write(truth / "c.svs.csv", "x,y\n")
     with pytest.raises(AnnotationError, match=r"no predictions for c\.svs \(1 of 3"):
         read_pairs(predicted, truth)

@@ -70,6 +70,8 @@ def test_nothing_found_says_what_was_looked_for(tmp_path: Path) -> None:
         find(tmp_path)
     with pytest.raises(UsageError, match="neither a file nor a folder"):
         find(tmp_path / "missing")
+    with pytest.raises(UsageError, match="an empty text names no slide"):
+        find_slides([""], out=tmp_path / "out", with_images=False)
 
 
 def test_linked_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """From a configuration by `wsi-edt train` and `wsi-edt bundle` to a model that runs, with its card."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -70,6 +71,18 @@ def test_from_configuration_to_model(data: Path, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("options", "says"), [({"halo_px": -32}, "-32"), ({"halo_px": 50}, "50"), ({"version": " "}, "empty")]
+)
+def test_what_no_run_could_use_is_refused(
+    data: Path, tmp_path: Path, options: dict[str, Any], says: str
+) -> None:
+    path = untrained(CONFIG, data, tmp_path / "best.safetensors")
+    with pytest.raises(UsageError, match=says):
+        bundle_checkpoint(path, data, tmp_path / "model", **options)
+    assert not (tmp_path / "model").exists()
+
+
 def test_a_card_says_what_it_must_and_is_not_overwritten(data: Path, tmp_path: Path) -> None:
     path = untrained(CONFIG, data, tmp_path / "best.safetensors")
     out = tmp_path / "tiny"
@@ -83,7 +96,7 @@ def test_a_card_says_what_it_must_and_is_not_overwritten(data: Path, tmp_path: P
         "chosen on bcdata validation, 2 images",
         "| 2 | 2 | 10 / 14 / 0 | 0.25 | positive and negative everywhere; any nucleus near points | none stated |",
         "trained on bcdata: none stated (Huang et al.",
-        "wsi-edt bundle RUN/best.safetensors --data DATA --out tiny",
+        "wsi-edt bundle RUN/best.safetensors --data DATA --out MODEL",
         "7 steps with wsi-edt",
         f"| f1_10px | {model.scores['f1_10px']:g} |",
         "learning_rate = 0.001",

@@ -90,6 +90,13 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
         ('[schedule]\nsteps = "9"', r'schedule\.steps is "9", but it should be a valid integer'),
         ("[schedule]\nsteps = true", r"schedule\.steps is true, but it should be a valid integer"),
         ("[schedule]\ncrop_px = 100", r"schedule\.crop_px is 100, but it should be a multiple of 32"),
+        ("[schedule]\ncrop_px = 32\nbatch_size = 1", r"schedule\.crop_px of 32 .*batch_size of at least 2"),
+        (
+            "seed = 1180591620717411303424",
+            r"seed is 1180591620717411303424, but it should be less than or equal",
+        ),
+        ("mpp = 1000.0", r"mpp is 1000\.0, but it should be less than or equal to 20"),
+        (A_SET + "weight = 1\nfolder = 5", r"sets\[0\]\.folder is 5, but it should be a path in quotes"),
         ("[schedule]\nlearning_rate = nan", r"schedule\.learning_rate is NaN, but it should be a finite"),
         ("[schedule]\nema_decay = 1.0", r"schedule\.ema_decay is 1\.0, but it should be less than 1"),
         ("[network]\nwidth = 19", r"network\.width is 19, but it should be 18, 32 or 48"),

@@ -138,7 +138,7 @@ def test_a_tcga_patient_is_a_case(tmp_path: Path) -> None:
         ("class,x,y", "positive,nan,4\n", r"a\.csv, line 2: 'nan' is no number"),
         ("class,x", "positive,3\n", r"a\.csv has no header with x and y"),
         ("class,x,y", "mitosis,3,4\n", r"a\.csv, line 2: class 'mitosis' is none of"),
-        ("class,x,y", "positive,3.5,4\npositive,40,4\n", r"a\.png \(32×32 px\) has a point outside it: number 2, at \(40"),
+        ("class,x,y", "positive,3.5,4\npositive,40,4\n", r"points/a\.csv: point 2 lies at \(40, 4\) px from"),
         ("image,x,y", "b,3.5,4\nc,4.5,4\n", r"a\.csv holds points of 2 images"),
     ],
 )  # fmt: skip
@@ -176,8 +176,21 @@ def test_wrong_bcdata_is_named(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"positive/1\.h5 can't be read"):
         read_set(SetSpec(name="bcdata"), tmp_path)
     annotation.unlink()
-    with pytest.raises(AnnotationError, match=r"positive/1\.h5 can't be read"):
+    with pytest.raises(AnnotationError, match=r"positive/1\.h5 is missing"):
         read_set(SetSpec(name="bcdata"), tmp_path)
+
+
+def test_a_point_outside_is_told_with_its_file_and_its_number_there(tmp_path: Path) -> None:
+    make_bcdata(tmp_path / "bcdata")
+    for kind in ("positive", "negative"):
+        with h5py.File(tmp_path / f"bcdata/annotations/train/{kind}/1.h5", "w") as file:
+            file["coordinates"] = np.array([[1, 2], [3, 4], [900, 4]][: 2 + (kind == "negative")])
+    with pytest.raises(AnnotationError, match=r"negative/1\.h5: point 3 lies at \(900\.5, 4\.5\) px from"):
+        read_set(SetSpec(name="bcdata"), tmp_path)
+    make_shidc(tmp_path / "shidc")
+    (tmp_path / "shidc/train/p1_0001_1.json").write_text('[{"x": NaN, "y": 2, "label_id": 1}]')
+    with pytest.raises(AnnotationError, match=r"p1_0001_1\.json: point 1 lies at \(nan, 2\.5\), which is no"):
+        read_set(SetSpec(name="shidc"), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +248,7 @@ def test_uw_is_split_as_the_paper_counts_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_empty_folder_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
-    with pytest.raises(AnnotationError, match=f"{name} holds no train images in the layout that {name}"):
+    with pytest.raises(AnnotationError, match=f"{name} holds no train images in the layout of {name}, which"):
         read_set(SetSpec(name=name, mpp=0.5), tmp_path)
 
 

@@ -258,8 +258,8 @@ def test_a_slide_that_is_not_there_or_is_two(lab: Path) -> None:
         ([points("Positive", (1, 1), (2, 2))], "marks 2 nuclei but has no region; draw an annotation"),
         ([], "marks no nuclei and has no region"),
         ([region(0, 0, 9, 9, "Ignore*"), points("Positive", (1, 1))], "marks 1 nuclei but has no region"),
-        ([region(0, 0, 9, 9), points("Mitosis", (1, 1))], "feature 1: class 'Mitosis' is none of"),
-        ([region(0, 0, 0, 9)], "feature 0: the Polygon has no area"),
+        ([region(0, 0, 9, 9), points("Mitosis", (1, 1))], "feature 2: class 'Mitosis' is none of"),
+        ([region(0, 0, 0, 9)], "feature 1: the Polygon has no area"),
         (
             [region(5000, 0, 5010, 9, "Tumor")],
             r": the region 'Tumor' lies outside the slide a\.tif \(1102×902 px\)",

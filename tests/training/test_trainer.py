@@ -15,7 +15,7 @@ import wsi_edt.training.trainer
 from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata
 from wsi_edt.bundles import load_network
-from wsi_edt.errors import ModelError, OutputError
+from wsi_edt.errors import ModelError, OutputError, UsageError
 from wsi_edt.networks import HRNet, NetworkSpec, build_network
 from wsi_edt.training import TrainConfig, train
 from wsi_edt.training.batches import BatchMaker
@@ -208,6 +208,13 @@ def test_refuses_a_model_of_another_kind(data: Path, tmp_path: Path) -> None:
         train(config, data, tmp_path / "run")
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_a_gpu_that_is_not_here_is_known_before_data_are_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no CUDA device is available"):
+        train(TrainConfig(), tmp_path / "nothing", tmp_path / "run", device="cuda")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_loss_that_is_no_number_stops(data: Path, tmp_path: Path) -> None:
     config = changed(schedule={"learning_rate": 1e30, "epoch_steps": 4})
     with pytest.raises(ModelError, match=r"no number any more by step 4; lower schedule\.learning_rate"):
@@ -234,7 +241,9 @@ def test_what_cannot_be_written_is_one_sentence(
 ) -> None:
     out = tmp_path / "run"
     prepare(out, monkeypatch)
-    with pytest.raises(OutputError, match=r"run.*(File exists|No space left on device); .*--out"):
+    with pytest.raises(
+        OutputError, match=r"run.*(File exists; .*--out|No space left on device.*make room there)"
+    ):
         train(changed(schedule={"steps": 1}), data, out)
 
 

@@ -44,7 +44,12 @@ from wsi_edt.cli.paths import OutFolder
     "scanners has one index, for example).  [default: chosen too]",
 )
 @click.option("--version", default="1", show_default=True, help="The model's version.")
-@click.option("--halo-px", default=64, show_default=True, help="px at a tile's edge whose maps aren't used.")
+@click.option(
+    "--halo-px",
+    default=64,
+    show_default=True,
+    help="px at a tile's edge whose maps aren't used, a multiple of 32.",
+)
 @click.option("--overwrite-card", is_flag=True, help="Write README.md anew where there is one.")
 def bundle(
     checkpoint: Path,
@@ -78,6 +83,9 @@ def bundle(
         halo_px=halo_px,
         overwrite_card=overwrite_card,
     )
-    click.echo(f"{made.directory}: {made.decode}")
+    decode = made.decode
+    click.echo(
+        f"{made.directory}: evidence {decode.evidence}, window {decode.window_px} px, threshold {decode.threshold:g}"
+    )
     for name, value in made.scores.items():
         click.echo(f"  {name:24} {value:.4f}")

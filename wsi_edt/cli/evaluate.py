@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsi_edt.cli.paths import OutFolder
+from wsi_edt.cli.numbers import Finite
+from wsi_edt.cli.paths import OutFile, OutFolder
 from wsi_edt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # The µm per px in which radii are given for Ki-67 sets and slides: BCData's 640 px at 0.25 µm brought to 512 px.
 RADIUS_MPP = 0.3125
+LARGEST_MPP = 1000.0
 SWEPT_FROM = 0.04  # the lowest score that a sweep looks at: below it an EDT map is noise
 
 
@@ -40,7 +42,7 @@ SWEPT_FROM = 0.04  # the lowest score that a sweep looks at: below it an EDT map
 @click.option(
     "--radius",
     "radii_px",
-    type=click.FloatRange(min=0.0),
+    type=Finite(min=0.0),
     multiple=True,
     default=(10.0, 5.0),
     show_default=True,
@@ -48,7 +50,7 @@ SWEPT_FROM = 0.04  # the lowest score that a sweep looks at: below it an EDT map
 )
 @click.option(
     "--mpp",
-    type=click.FloatRange(min=0.0, min_open=True),
+    type=Finite(min=0.0, min_open=True, max=LARGEST_MPP),
     help=f"µm per px of both files' coordinates: the radii are then px of {RADIUS_MPP} µm. With --dataset: of its images.",
 )
 @click.option(
@@ -59,19 +61,17 @@ SWEPT_FROM = 0.04  # the lowest score that a sweep looks at: below it an EDT map
     show_default=True,
     help="Resamples of the images (of the cases, where they are known) for 95 % intervals; 0 for none.",
 )
-@click.option(
-    "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write the scores there too."
-)
+@click.option("--json", "json_path", type=OutFile(), help="Write the scores there too.")
 @click.option(
     "--figure",
     "figure_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutFile(),
     help="Draw the scores, over the threshold too, there: .svg, .png or .pdf.",
 )
 @click.option(
     "--sweep",
     "sweep_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutFile(),
     help="Write the scores at every score threshold there, as CSV.",
 )
 @click.option(
@@ -118,6 +118,8 @@ def evaluate(
         material = _files(predicted, truth, mpp=mpp)
     else:
         raise UsageError("give either PREDICTED and TRUTH (and perhaps --mpp), or --model and --dataset")
+    if not material.pairs:
+        raise UsageError(f"neither {predicted} nor {truth} holds a point; there is nothing to score")
     assessment = assess(
         material.pairs, radii_px=radii_px, mpp=material.mpp, threshold=material.threshold, resamples=resamples
     )

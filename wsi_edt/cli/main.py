@@ -26,6 +26,7 @@ COMMANDS = {
     "train": ("wsi_edt.cli.train", "Train a model."),
     "bundle": ("wsi_edt.cli.bundle", "Make, check and describe models."),
 }
+_STORING = (["run"], ["train"])
 INTERRUPTED = 130  # what shells give for Ctrl-C
 _PIPE_CLOSED = 141  # and for a program whose reader (`| head -1`) has gone
 
@@ -78,7 +79,8 @@ def run_command(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted. What is stored stays: the same command continues from there.", err=True)
+        continues = " What is stored stays: the same command continues from there."
+        click.echo(f"Interrupted.{continues if arguments[:1] in _STORING else ''}", err=True)
         return INTERRUPTED
     except SystemExit:  # how click and rich answer a closed pipe; nothing else here ends so
         return _PIPE_CLOSED

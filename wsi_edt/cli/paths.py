@@ -8,16 +8,30 @@ from pathlib import Path
 import click
 
 
-class OutFolder(click.Path):
-    """A folder to write to, which needn't be there. An empty text, as an unset variable leaves it, is refused."""
-
-    def __init__(self, *, file_okay: bool = False) -> None:
-        super().__init__(file_okay=file_okay, path_type=Path)
+class _Out(click.Path):
+    """Something to write to, which needn't be there. An empty text, as an unset variable leaves it, is refused."""
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
         """The text as a path."""
         if value == "":
-            self.fail("an empty text names no folder; for this folder give .", param, ctx)
+            here = "; for this folder give ." if self.dir_okay else ""
+            self.fail(f"an empty text names no {self.name}{here}", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class OutFolder(_Out):
+    """A folder to write to."""
+
+    def __init__(self, *, file_okay: bool = False) -> None:
+        super().__init__(file_okay=file_okay, path_type=Path)
+        self.name = "folder"
+
+
+class OutFile(_Out):
+    """A file to write."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+        self.name = "file"

@@ -39,7 +39,9 @@ def parse_geojson(content: bytes, path: Path) -> dict[str, Cells]:
     except orjson.JSONDecodeError as error:
         raise AnnotationError(f"{path} is no GeoJSON: {error}") from error
     rows = [
-        row for index, feature in enumerate(_features(document, path)) for row in _cells(feature, index, path)
+        row
+        for index, feature in enumerate(_features(document, path), start=1)
+        for row in _cells(feature, index, path)
     ]
     table = np.array(rows, dtype=np.float64).reshape(-1, 4)
     x, y = (np.ascontiguousarray(table[:, column]) for column in (0, 1))

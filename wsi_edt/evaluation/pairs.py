@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from wsi_edt.cells import Cells
 from wsi_edt.errors import AnnotationError
 from wsi_edt.evaluation.points_io import read_points
 from wsi_edt.evaluation.records import POINTS_SUFFIXES, points_stem, points_suffix
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +57,11 @@ def read_pairs(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
         raise AnnotationError(
             f"{predicted} has no predictions for {missing[0]} ({len(missing)} of {len(truth_files)} files are "
             f"missing); files need equal names but for their suffix"
+        )
+    without = sorted(predicted_files.keys() - truth_files.keys())
+    if without:
+        _log.warning(
+            "%s: %d files have no truth and are left out, the first %s", predicted, len(without), without[0]
         )
     return tuple(
         pair for stem, path in truth_files.items() for pair in _pair_files(predicted_files[stem], path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -59,10 +60,14 @@ def _sync_folder(folder: Path) -> None:
 
 def _refusal(path: Path, error: OSError) -> str:
     reason = error.strerror or type(error).__name__
-    return f"can't write {path}: {reason} ({_free_space(path)}); {_REMEDY}"
+    if error.errno in _FULL:
+        reason += f" ({_free_space(path)}); make room there, or"
+    else:
+        reason += ";"
+    return f"can't write {path}: {reason} write elsewhere, then give the same command again"
 
 
-_REMEDY = "make room there or choose another --out, then give the same command again"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def _free_space(path: Path) -> str:

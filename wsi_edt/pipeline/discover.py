@@ -48,6 +48,8 @@ def find_slides(inputs: Sequence[str | SlidePath], *, out: Path, with_images: bo
     found: dict[SlidePath, SlideRef] = {}
     images_left_out = 0
     for given in inputs:
+        if given == "":
+            raise UsageError("an empty text names no slide (an unset variable?); for this folder give .")
         base = location(given)
         if not is_folder(base):
             ref = _named(base)

@@ -12,6 +12,7 @@ from wsi_edt.errors import UsageError
 from wsi_edt.export.atomic import write_atomically
 from wsi_edt.maps import Evidence
 from wsi_edt.networks import IMAGENET, HRNet, build_network
+from wsi_edt.slides.tissue import UNIT_PX
 from wsi_edt.training.card import draft_card
 from wsi_edt.training.checkpoint import Trained, read_trained
 from wsi_edt.training.config import TrainConfig
@@ -57,10 +58,17 @@ def bundle_checkpoint(
     Raises
     ------
     UsageError
-        where no image was held out, or the folds aren't one whole cross-validation of such models
+        for a halo off the grid, an empty version, no image that was held out, or folds that aren't one whole
+        cross-validation of such models
     ModelError
         for a checkpoint that can't be read
     """
+    if halo_px < 0 or halo_px % UNIT_PX:
+        raise UsageError(
+            f"--halo-px {halo_px} isn't on the tiles' grid; give 0 or a multiple of {UNIT_PX}, for example 64"
+        )
+    if not version.strip():
+        raise UsageError("--version is empty; give for example 2")
     trained = read_trained(checkpoint)
     config = TrainConfig.from_json(trained.provenance.configuration)
     held_out = _from_folds(config, folds, data) if folds else _from_validation(config, checkpoint, data)
@@ -92,7 +100,7 @@ def bundle_checkpoint(
     card, options = out / CARD, "".join(f" --fold FOLD-{number}" for number in range(len(folds)))
     options += f" --evidence {evidence}" if evidence else ""
     options += f" --threshold {threshold:g}" if threshold is not None else ""
-    command = f"wsi-edt bundle RUN/{checkpoint.name} --data DATA --out {chosen.name}{options}"
+    command = f"wsi-edt bundle RUN/{checkpoint.name} --data DATA --out MODEL{options}"
     if overwrite_card or not card.exists():
         write_atomically(card, draft_card(chosen, trained, command).encode())
     return chosen

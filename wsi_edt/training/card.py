@@ -20,7 +20,8 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
         f"{_network(bundle.network)} with the maps {', '.join(decode.maps)}, at {bundle.mpp:g} µm/px. It counts "
         f"{bundle.counts}. For research use only; not for diagnosis.",
         "## Use",
-        f"    wsi-edt run SLIDES --out RESULTS --model {bundle.name}",
+        "    wsi-edt run SLIDES --out RESULTS --model MODEL",
+        "MODEL is this folder.",
         f"Cells are the peaks of {_evidence(bundle)} above {decode.threshold:g} ({decode.window_px}×{decode.window_px} px "
         f"window, the paper's CCLS). Tiles keep {bundle.halo_px} px of halo.",
         "## Scores",

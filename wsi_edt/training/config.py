@@ -14,11 +14,14 @@ from pydantic_core import ErrorDetails
 from wsi_edt.errors import UsageError
 from wsi_edt.maps import DecodeSettings, Evidence
 from wsi_edt.networks import NetworkSpec
+from wsi_edt.slides.metadata import PLAUSIBLE_MPP
 from wsi_edt.training.datasets import FORMATS, SetSpec, TrainingSet
 from wsi_edt.training.datasets.spec import ALL_SPLITS
 from wsi_edt.training.targets import MAPS, Target
 
 LEAST_CONSISTENT_PX = 256  # leaves 32 px around a part of 192 px, of which 64 px lie 64 px from its edge
+
+COARSEST_STRIDE = 32  # of the network's branches
 
 MapName = Literal["positive", "negative", "nucleus"]
 
@@ -210,8 +213,8 @@ class TrainConfig(Section):
     """
 
     init: str = ""
-    seed: int = Field(default=1, ge=0)
-    mpp: float = Field(default=0.3125, gt=0)
+    seed: int = Field(default=1, ge=0, le=2**32 - 1)
+    mpp: float = Field(default=0.3125, ge=PLAUSIBLE_MPP[0], le=PLAUSIBLE_MPP[1])
     network: Network = Network()
     maps: Maps = Maps()
     loss: Loss = Loss()
@@ -232,6 +235,11 @@ class TrainConfig(Section):
         if self.loss.consistency and crop_px < LEAST_CONSISTENT_PX:
             raise UsageError(
                 f"loss.consistency needs schedule.crop_px of at least {LEAST_CONSISTENT_PX}; it is {crop_px}"
+            )
+        if crop_px == COARSEST_STRIDE and self.schedule.batch_size == 1:
+            raise UsageError(
+                f"schedule.crop_px of {crop_px} leaves the network's coarsest maps a single px, of which no batch norm can "
+                "be taken; give schedule.crop_px of at least 64, or schedule.batch_size of at least 2"
             )
         if self.schedule.frozen_norms and not self.init:
             raise UsageError(
@@ -308,6 +316,7 @@ _ALLOWED = {
     "tuple_type": "it should be a list",
     "model_type": "it should be a table",
     "too_short": "it should not be empty",
+    "path_type": "it should be a path in quotes",
 }
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from wsi_edt.bundles import Bundle, find_bundle, load_network
 from wsi_edt.detection import resolve_precision
-from wsi_edt.errors import ModelError, OutputError
+from wsi_edt.errors import ModelError, OutputError, UsageError
 from wsi_edt.networks import HRNet, NetworkSpec, build_network
 from wsi_edt.training.batches import Batch, BatchMaker
 from wsi_edt.training.checkpoint import (
@@ -57,12 +57,14 @@ def train(
     Raises
     ------
     AnnotationError, UsageError
-        for sets that can't be read or don't fit the configuration
+        for sets that can't be read or don't fit the configuration, or a device that isn't here
     ModelError
         where `init` doesn't fit, `out` belongs to another configuration, or the loss is no number
     OutputError
         where `out` can't be written
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("no CUDA device is available to torch here; choose the device cpu")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -27,17 +27,22 @@ def read_bcdata(folder: Path, split: str) -> Iterator[Record]:
     Each .h5 file has one array `coordinates`, (N, 2) integer px indices (x, y).
     """
     for path in sorted((folder / "images" / split).glob("*.png")):
-        positive, negative = (
-            _bcdata_points(folder / "annotations" / split / name / f"{path.stem}.h5")
-            for name in ("positive", "negative")
-        )
+        files = [
+            folder / "annotations" / split / name / f"{path.stem}.h5" for name in ("positive", "negative")
+        ]
+        positive, negative = points = [_bcdata_points(file) for file in files]
         classes = np.repeat([CellClass.POSITIVE, CellClass.NEGATIVE], [len(positive), len(negative)])
         # The splits number their images each from 0.
         case = f"{split}/{path.stem}"
-        yield Record(path, case, np.concatenate([positive, negative]), classes.astype(np.uint8))
+        held = tuple((file, len(own)) for file, own in zip(files, points, strict=True))
+        yield Record(path, case, np.concatenate(points), classes.astype(np.uint8), annotations=held)
 
 
 def _bcdata_points(annotation: Path) -> PointArray:
+    if not annotation.is_file():
+        raise AnnotationError(
+            f"{annotation} is missing; each image has one, without coordinates where it has no such cell"
+        )
     try:
         with h5py.File(annotation) as file:
             return from_indices(file["coordinates"][()])
@@ -52,9 +57,11 @@ def read_shidc(folder: Path, split: str) -> Iterator[Record]:
     """
     subfolder = split_folder(folder, split)
     for path in sorted(subfolder.glob("*.jpg")) if subfolder else ():
-        points, class_id = _shidc_points(path.with_suffix(".json"))
+        annotation = path.with_suffix(".json")
+        points, class_id = _shidc_points(annotation)
         parts = path.stem.split("_")
-        yield Record(path, parts[1] if len(parts) == 3 else path.stem, points, class_id)
+        case = parts[1] if len(parts) == 3 else path.stem
+        yield Record(path, case, points, class_id, annotations=((annotation, len(points)),))
 
 
 def _shidc_points(annotation: Path) -> tuple[PointArray, ClassArray]:

@@ -64,6 +64,7 @@ class Record:
     path, case, points, class_id, region : as in `LabelledImage`
     pixels : (H, W, 3) uint8 RGB; None: `path` is an image file to decode
     mpp : the image's own µm/px; None: that of its set
+    annotations : the files that hold the points, in the points' order, with how many each holds
     """
 
     path: Path
@@ -73,6 +74,16 @@ class Record:
     pixels: ImageArray | None = None
     mpp: float | None = None
     region: Area | None = None
+    annotations: tuple[tuple[Path, int], ...] = ()
+
+    def annotation_of(self, place: int) -> tuple[Path, int]:
+        """The file that holds a point, and the point's number there, from 1."""
+        before = 0
+        for path, count in self.annotations:
+            if place < before + count:
+                return path, place - before + 1
+            before += count
+        return self.path, place + 1
 
 
 def from_indices(indices: npt.ArrayLike) -> PointArray:

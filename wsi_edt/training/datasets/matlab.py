@@ -19,6 +19,8 @@ def read_mat(path: Path, name: str) -> npt.NDArray[np.generic]:
     AnnotationError
         Where the file can't be read or has no such variable; it names both.
     """
+    if not path.is_file():
+        raise AnnotationError(f"{path} is missing")
     try:
         variables = loadmat(path)
     except NotImplementedError as error:

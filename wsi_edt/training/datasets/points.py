@@ -18,8 +18,9 @@ def read_points_set(folder: Path, split: str) -> Iterator[Record]:
     """``images/NAME.*`` and ``points/NAME.csv``; the fields of one TCGA patient are one case."""
     del split  # there is one
     for path in image_files(folder / "images"):
-        points, class_id = points_of_csv(folder / "points" / f"{path.stem}.csv")
-        yield Record(path, case_of(path.stem), points, class_id)
+        annotation = folder / "points" / f"{path.stem}.csv"
+        points, class_id = points_of_csv(annotation)
+        yield Record(path, case_of(path.stem), points, class_id, annotations=((annotation, len(points)),))
 
 
 def read_glioma(folder: Path, split: str) -> Iterator[Record]:

@@ -76,7 +76,7 @@ def slide_records(slide: Slide, annotations: Path, *, case: str) -> Iterator[Rec
         )
     if not counted.all():
         _log.warning(
-            "%s: %d of %d marked nuclei lie outside all regions and don't count",
+            "%s: %d of %d marked nuclei lie outside all regions, or in ignored ones, and don't count",
             annotations,
             np.count_nonzero(~counted),
             len(cells),

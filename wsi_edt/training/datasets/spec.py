@@ -94,8 +94,9 @@ def read_set(spec: SetSpec, data: Path) -> list[LabelledImage]:
     splits = facts.splits if spec.split == ALL_SPLITS else (spec.split,)
     records = [record for split in splits for record in facts.read(folder, split)]
     if not records:
+        which = "" if spec.split == ALL_SPLITS else f"{spec.split} "
         raise AnnotationError(
-            f"{folder} holds no {spec.split} images in the layout that {spec.format} is distributed in"
+            f"{folder} holds no {which}images in the layout of {spec.format}, which workflows/training.md describes"
         )
     classes = spec.classes or (Labelled.NOWHERE if _has_no_class(records) else facts.classes)
     return [_labelled_image(spec, record, classes) for record in records]
@@ -142,9 +143,12 @@ def _refuse_points_outside(record: Record, pixels: ImageArray) -> None:
     points = record.points
     outside = ~((points >= 0) & (points <= (width, height))).all(axis=1)  # NaN is outside too
     if outside.any():
-        number = int(np.argmax(outside))
-        x, y = points[number]
-        raise AnnotationError(
-            f"{record.path.name} ({width}×{height} px) has a point outside it: number {number + 1}, at ({x:g}, {y:g}); "
-            "correct or remove it"
+        place = int(np.argmax(outside))
+        x, y = points[place]
+        file, number = record.annotation_of(place)
+        where = (
+            f"lies at ({x:g}, {y:g}) px from the corner of {record.path.name}, which has {width}×{height} px"
+            if np.isfinite((x, y)).all()
+            else f"lies at ({x:g}, {y:g}), which is no place"
         )
+        raise AnnotationError(f"{file}: point {number} {where}; correct or remove it")

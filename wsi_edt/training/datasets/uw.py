@@ -39,4 +39,4 @@ def read_uw(folder: Path, split: str) -> Iterator[Record]:
             raise AnnotationError(f"{annotation} can't be read as UW points: {error}") from error
         # 1-based px: whole-number coordinates run from 1 to 500, and the nuclei's centres lie up and left of them.
         points = np.maximum(one_based - 0.5, 0)
-        yield Record(path, path.stem, points, of_no_class(points))
+        yield Record(path, path.stem, points, of_no_class(points), annotations=((annotation, len(points)),))
