@@ -20,7 +20,9 @@ from make_slide import Mosaic, read_picture, write_slide
 from wsi_edt.bundles import find_bundle
 from wsi_edt.export.tables import SummaryRow
 from wsi_edt.pipeline import Wishes, score_slides
+from wsi_edt.pipeline.cluster import local_shards_each
 from wsi_edt.pipeline.progress import Silence
+from wsi_edt.pipeline.worker import hardware
 
 SLIDE_MPP = (
     0.25  # of the slide that is made; like most scanners', another than the model's: tiles are resampled
@@ -67,21 +69,22 @@ class Run:
     xy: npt.NDArray[np.float64]
 
 
-def seconds_per_tile(stored_at: list[tuple[float, int]], workers: int) -> float:
-    """Seconds a tile once all workers are at work: from the moment when each may have stored its first shard.
+def seconds_per_tile(stored_at: list[tuple[float, int]], at_once: int) -> float:
+    """Seconds a tile once all workers are at work: from the moment when each may have stored its first shards.
 
     Parameters
     ----------
     stored_at : for each shard the second in which it was stored, and its tiles
-    workers : how many computed them
+    at_once : how many are computed at a time
     """
     ordered = sorted(stored_at)
-    if len(ordered) <= workers:
+    if len(ordered) <= at_once:
         raise click.UsageError(
-            f"the slide has {len(ordered)} shards for {workers} workers, too few to tell a pace; give more --tiles"
+            f"the slide has {len(ordered)} shards, of which {at_once} are computed at a time: too few to tell a pace; give "
+            "more --tiles"
         )
-    begun = ordered[workers - 1][0]
-    return (ordered[-1][0] - begun) / sum(tiles for _, tiles in ordered[workers:])
+    begun = ordered[at_once - 1][0]
+    return (ordered[-1][0] - begun) / sum(tiles for _, tiles in ordered[at_once:])
 
 
 def run(slide: Path, wishes: Wishes, *, workers: int = 1) -> Run:
@@ -95,10 +98,11 @@ def run(slide: Path, wishes: Wishes, *, workers: int = 1) -> Run:
             raise click.ClickException(pace.rows[0].error)
         written = orjson.loads((Path(folder) / slide.name / "cells.geojson").read_bytes())
     places = [feature["geometry"]["coordinates"] for feature in written["features"]]
+    at_once = workers * local_shards_each(hardware(wishes.device, wishes.runtime, wishes.precision), workers)
     return Run(
         sum(tiles for _, tiles in pace.stored_at),
         seconds,
-        seconds_per_tile(pace.stored_at, workers),
+        seconds_per_tile(pace.stored_at, at_once),
         np.array(places, dtype=np.float64).reshape(-1, 2),
     )
 
