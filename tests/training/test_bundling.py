@@ -1,5 +1,6 @@
 """From a configuration by `wsi-edt train` and `wsi-edt bundle` to a model that runs, with its card."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,19 @@ def test_models_with_other_maps(
     assert model.network.maps == len(names)
     assert counts in model.counts
     assert "f1_10px" in model.scores
+
+
+def test_a_labs_own_labels_are_not_called_bcdatas(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data / "bcdata", tmp_path / "data" / "bcdata")
+    (tmp_path / "data" / "ours" / "images").mkdir(parents=True)
+    (tmp_path / "data" / "ours" / "points").mkdir()
+    shutil.copy(data / "bcdata/images/train/0.png", tmp_path / "data/ours/images/a.png")
+    (tmp_path / "data/ours/points/a.csv").write_text("class,x,y\npositive,3.5,4.5\n")
+    ours = {"name": "ours", "format": "points", "weight": 1.0, "mpp": 0.25}
+    path = untrained(changed(sets=[ours]), tmp_path / "data", tmp_path / "best.safetensors")
+    counts = bundle_checkpoint(path, tmp_path / "data", tmp_path / "model").counts
+    assert "BCData" not in counts
+    assert "as its training sets mark them" in counts
 
 
 def test_settings_by_cross_validation(data: Path, tmp_path: Path) -> None:

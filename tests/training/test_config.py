@@ -102,7 +102,10 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
         ("[network]\nwidth = 19", r"network\.width is 19, but it should be 18, 32 or 48"),
         ("network = 3", r"network is 3, but it should be a table"),
         ('[maps]\nnames = "nucleus"', r'maps\.names is "nucleus", but it should be a list'),
-        ('[maps]\nnames = ["positive"]', r"maps\.names: positive and negative maps come together"),
+        (
+            '[maps]\nnames = ["positive"]',
+            r"maps\.names: positive and negative maps come together; got positive$",
+        ),
         ('[maps]\nnames = ["nucleus", "nucleus"]', r"maps\.names: a model's maps must be different"),
         ("[loss]\nconsistency = -1.0", r"loss\.consistency is -1\.0, but it should be greater than or"),
         (

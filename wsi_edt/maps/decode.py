@@ -73,17 +73,18 @@ class DecodeSettings:
     threshold: float
 
     def __post_init__(self) -> None:
+        names = ", ".join(self.maps)
         if not self.maps or len(set(self.maps)) != len(self.maps) or not set(self.maps) <= set(MAP_NAMES):
-            raise UsageError(
-                f"a model's maps must be different ones of {', '.join(MAP_NAMES)}; got {self.maps}"
-            )
+            raise UsageError(f"a model's maps must be different ones of {', '.join(MAP_NAMES)}; got {names}")
         if self.evidence not in ("max", "sum", "nucleus"):
             raise UsageError(f"evidence must be max, sum or nucleus; got {self.evidence!r}")
         if ("positive" in self.maps) != ("negative" in self.maps):
-            raise UsageError(f"positive and negative maps come together; got {self.maps}")
+            raise UsageError(f"positive and negative maps come together; got {names}")
         needed = {"nucleus"} if self.evidence == "nucleus" else {"positive", "negative"}
         if not needed <= set(self.maps):
-            raise UsageError(f"evidence {self.evidence!r} needs the maps {sorted(needed)}; got {self.maps}")
+            raise UsageError(
+                f"evidence {self.evidence!r} needs the maps {', '.join(sorted(needed))}; got {names}"
+            )
         _check_window(self.window_px)
         if not 0.0 <= self.threshold < float("inf"):
             raise UsageError(f"threshold must be 0 or more; got {self.threshold}")

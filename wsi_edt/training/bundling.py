@@ -25,6 +25,7 @@ COUNTS = (
     "nuclei as a BCData-style tumour count would: tumour-cell nuclei, positive and negative; it does not tell tumour from "
     "stroma by region"
 )
+COUNTS_OWN = "positive and negative nuclei as its training sets mark them; it does not tell tumour from stroma by region"
 COUNTS_NUCLEI = "nuclei of any kind, without a class: no Ki-67 index follows from them"
 
 
@@ -82,7 +83,7 @@ def bundle_checkpoint(
         halo_px=halo_px,
         decode=settings_for(config.maps.names),
         sha256="",
-        counts=COUNTS if "positive" in config.maps.names else COUNTS_NUCLEI,
+        counts=_counts(config),
         licence=f"research use only; {trained.provenance.licences}",
         training={
             "configuration": trained.provenance.configuration,
@@ -104,6 +105,12 @@ def bundle_checkpoint(
     if overwrite_card or not card.exists():
         write_atomically(card, draft_card(chosen, trained, command).encode())
     return chosen
+
+
+def _counts(config: TrainConfig) -> str:
+    if "positive" not in config.maps.names:
+        return COUNTS_NUCLEI
+    return COUNTS if any(one.format == "bcdata" for one in config.sets) else COUNTS_OWN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
