@@ -71,11 +71,26 @@ def test_it_is_said_and_the_run_goes_on_with_the_next_worker(slides: Path, tmp_p
     pool = Deserted()
     listener = Listener(pool.worker_comes)
     result = score(slides, tmp_path / "out", pool, listener, StopRequest())
-    assert [note[:36] for note in listener.notes] == ["no Dask worker is left: 1 shard wait"]
+    assert [note.partition(".")[0] for note in listener.notes] == ["no Dask worker is left, and 1 shard in flight"]
     assert len(pool.held) == 1
     assert result.failed == result.unfinished == 0
     score(slides, tmp_path / "whole", Pool(), Silence(), StopRequest())
     assert result_files(tmp_path / "out") == result_files(tmp_path / "whole")
+
+
+def test_it_is_said_again_when_the_next_worker_leaves_too(slides: Path, tmp_path: Path) -> None:
+    pool = Deserted()
+
+    @dataclass
+    class Leaver(Listener):
+        def stored(self, slide: str, *, tiles: int, cells: int) -> None:
+            if len(self.notes) == 1:
+                pool.slots, pool.held = 0, []
+
+    listener = Leaver(pool.worker_comes)
+    result = score(slides, tmp_path / "out", pool, listener, StopRequest())
+    assert len(listener.notes) == 2
+    assert result.failed == result.unfinished == 0
 
 
 def test_it_can_be_stopped_at_once_and_goes_on_later(slides: Path, tmp_path: Path) -> None:

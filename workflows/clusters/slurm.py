@@ -14,6 +14,7 @@ from dask_jobqueue import SLURMCluster
 from distributed import Client
 
 from wsi_edt.cli.main import run_command
+from wsi_edt.pipeline.cluster import shards_beside_gpu
 
 
 @click.command()
@@ -49,7 +50,7 @@ def main(
     """Start the workers as jobs, run on those that SLURM has started, and end them."""
     with SLURMCluster(
         # Dask's threads: the shards that a worker computes at a time, several beside a GPU, which would wait for files
-        cores=max(1, min(4, threads // 2)) if gpu else 1,
+        cores=shards_beside_gpu(threads) if gpu else 1,
         processes=1,
         job_cpu=threads,
         memory=memory,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from wsi_edt.cli.paths import OutFolder
+
 _COLOURS = {"OK": "green", "warning": "yellow", "problem": "red"}
 
 
@@ -16,7 +18,7 @@ _COLOURS = {"OK": "green", "warning": "yellow", "problem": "red"}
 @click.option("--model", metavar="NAME", help="A shipped model, or a model's folder.  [default: as in run]")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OutFolder(file_okay=True),
     default=Path(),
     help="The results folder, whose disk is looked at.  [default: here]",
 )

@@ -180,9 +180,12 @@ def local_shards_each(machine: Hardware, workers: int) -> int:
     On a CPU one: its network takes most of the time, and reads two tiles ahead. A GPU would wait for files: of several
     shards, each with its own reading threads, one has its tiles ready, and where one shard ends another goes on.
     """
-    if machine.device != "cuda":
-        return 1
-    return max(1, min(_MOST_SHARDS_EACH, machine.cores // workers // _CORES_PER_SHARD))
+    return shards_beside_gpu(machine.cores // workers) if machine.device == "cuda" else 1
+
+
+def shards_beside_gpu(cores: int) -> int:
+    """How many shards a GPU's worker with so many cores computes at a time."""
+    return max(1, min(_MOST_SHARDS_EACH, cores // _CORES_PER_SHARD))
 
 
 def _places(

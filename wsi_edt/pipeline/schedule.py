@@ -229,6 +229,7 @@ class Schedule:
         except Exception as error:
             self._on_failed_try(slide, shard, error)
             return
+        self._deserted = False
         self._watcher.stored(slide.ref.name, tiles=len(shard.tiles), cells=len(result.peaks))
         slide.unstored -= 1
         if not slide.unstored:
@@ -257,12 +258,12 @@ class Schedule:
         )
 
     def _on_silence(self) -> None:
-        """Say, once, that all workers are gone; new ones may come, as on a cluster that queues them."""
+        """Say, once until a shard is stored again, that all workers are gone; a cluster may have new ones in its queue."""
         deserted = self._has_no_worker
         if deserted and not self._deserted:
             flying = counted(self._flying, "shard")
             self._watcher.note(
-                f"no Dask worker is left: {flying} wait for one. Start workers, and the run goes on; or stop it with "
+                f"no Dask worker is left, and {flying} in flight. Start workers, and the run goes on; or stop it with "
                 "Ctrl-C, and the same command continues later"
             )
         self._deserted = deserted
