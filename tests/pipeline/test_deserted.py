@@ -71,7 +71,9 @@ def test_it_is_said_and_the_run_goes_on_with_the_next_worker(slides: Path, tmp_p
     pool = Deserted()
     listener = Listener(pool.worker_comes)
     result = score(slides, tmp_path / "out", pool, listener, StopRequest())
-    assert [note.partition(".")[0] for note in listener.notes] == ["no Dask worker is left, and 1 shard in flight"]
+    assert [note.partition(".")[0] for note in listener.notes] == [
+        "no Dask worker is left, and 1 shard in flight"
+    ]
     assert len(pool.held) == 1
     assert result.failed == result.unfinished == 0
     score(slides, tmp_path / "whole", Pool(), Silence(), StopRequest())
