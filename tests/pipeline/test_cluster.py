@@ -22,7 +22,7 @@ from tests.pipeline.stand_ins import MPP, paint, result_files, write_slide
 from wsi_edt.bundles import Bundle
 from wsi_edt.errors import ModelError, SlideError, UsageError
 from wsi_edt.pipeline import Wishes, score_slides
-from wsi_edt.pipeline.cluster import connected_workers, local_shards_each, local_worker_count
+from wsi_edt.pipeline.cluster import connected_workers, local_worker_count, shards_each
 from wsi_edt.pipeline.pool import ClusterLostError, DaskShard
 from wsi_edt.pipeline.progress import Silence
 from wsi_edt.pipeline.worker import DetectorSpec, Hardware, _Busy, prepare_worker
@@ -185,8 +185,11 @@ def test_the_cores_are_shared_out_among_local_workers() -> None:
     laptop, gpu = Hardware("laptop", 8, "cpu", "torch", "fp32"), Hardware("gpu", 16, "cuda", "torch", "bf16")
     assert [local_worker_count(laptop, threads) for threads in (None, 1, 3, 16)] == [4, 8, 2, 1]
     assert local_worker_count(gpu, None) == 1
-    assert local_shards_each(laptop, 4) == 1
-    assert [local_shards_each(gpu, workers) for workers in (1, 4, 16)] == [4, 2, 1]
+
+
+def test_a_worker_computes_two_shards_at_a_time_and_beside_a_gpu_as_many_as_its_cores_read() -> None:
+    assert [shards_each("cpu", cores) for cores in (1, 2, 16)] == [2, 2, 2]
+    assert [shards_each("cuda", cores) for cores in (1, 4, 6, 8, 64)] == [2, 2, 3, 4, 4]
 
 
 def test_the_seconds_of_shards_that_overlap_add_up_to_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,19 @@ def where(picture: npt.NDArray[np.uint8], color: tuple[int, int, int]) -> npt.ND
 def test_small_slides_keep_their_resolution_and_large_ones_fit(
     dimensions: tuple[int, int], slide_mpp: float, expected: float
 ) -> None:
-    assert overview_mpp(dimensions, slide_mpp=slide_mpp) == pytest.approx(expected)
+    assert overview_mpp(dimensions, (1.0,), slide_mpp=slide_mpp) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("downsamples", "expected"),
+    # 81,920 px: a level of 5,120 px is too large, one of 2,560 px is read as it is, one of 1,280 px shows too little.
+    [((1.0, 4.0, 16.0, 32.0), 8.0), ((1.0, 4.0, 16.0, 64.0), 5.0), ((1.0, 20.0), 5.0), ((1.0, 40.0), 10.0)],
+)
+def test_a_level_of_the_right_size_is_drawn_as_it_is(
+    downsamples: tuple[float, ...], expected: float
+) -> None:
+    found = overview_mpp((81_920, 40_000), downsamples, slide_mpp=0.25)
+    assert found == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("class_id", "color"), [(0, BLUE), (1, RED), (2, GREEN)])

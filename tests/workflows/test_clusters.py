@@ -106,7 +106,7 @@ def test_a_slurm_job_is_one_worker() -> None:
     assert directives >= {"-n 1", "--cpus-per-task=8", "--mem=16G", "-p gpu", "-t 01:00:00", "--gres=gpu:1"}
     assert "--nworkers" not in script
     assert "--nthreads 4 " in script, "shards at a time beside a GPU"
-    assert "--nthreads 1 " in job_script("--threads", "8")
+    assert "--nthreads 2 " in job_script("--threads", "8")
 
 
 SBATCH = """#!{python}

@@ -20,7 +20,7 @@ from make_slide import Mosaic, read_picture, write_slide
 from wsi_edt.bundles import find_bundle
 from wsi_edt.export.tables import SummaryRow
 from wsi_edt.pipeline import Wishes, score_slides
-from wsi_edt.pipeline.cluster import local_shards_each
+from wsi_edt.pipeline.cluster import shards_each
 from wsi_edt.pipeline.progress import Silence
 from wsi_edt.pipeline.worker import hardware
 
@@ -98,7 +98,8 @@ def run(slide: Path, wishes: Wishes, *, workers: int = 1) -> Run:
             raise click.ClickException(pace.rows[0].error)
         written = orjson.loads((Path(folder) / slide.name / "cells.geojson").read_bytes())
     places = [feature["geometry"]["coordinates"] for feature in written["features"]]
-    at_once = workers * local_shards_each(hardware(wishes.device, wishes.runtime, wishes.precision), workers)
+    machine = hardware(wishes.device, wishes.runtime, wishes.precision)
+    at_once = workers * shards_each(machine.device, machine.cores // workers)
     return Run(
         sum(tiles for _, tiles in pace.stored_at),
         seconds,

@@ -14,7 +14,7 @@ from dask_jobqueue import SLURMCluster
 from distributed import Client
 
 from wsi_edt.cli.main import run_command
-from wsi_edt.pipeline.cluster import shards_beside_gpu
+from wsi_edt.pipeline.cluster import shards_each
 
 
 @click.command()
@@ -49,8 +49,7 @@ def main(
 ) -> None:
     """Start the workers as jobs, run on those that SLURM has started, and end them."""
     with SLURMCluster(
-        # Dask's threads: the shards that a worker computes at a time, several beside a GPU, which would wait for files
-        cores=shards_beside_gpu(threads) if gpu else 1,
+        cores=shards_each("cuda" if gpu else "cpu", threads),  # Dask's threads, each with a shard
         processes=1,
         job_cpu=threads,
         memory=memory,

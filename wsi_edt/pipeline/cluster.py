@@ -36,6 +36,7 @@ cloudpickle.register_pickle_by_value(versions)
 # sums that are split among another number of threads round differently: cells would change with the machine's cores.
 THREADS = 2
 
+_SHARDS_EACH = 2
 _MOST_SHARDS_EACH = 4  # beside a GPU
 _CORES_PER_SHARD = 2  # its reading threads
 _CONNECT_SECONDS = 5
@@ -102,13 +103,13 @@ class Workers:
 
 
 @contextmanager
-def local_workers(count: int, *, gpus: Sequence[int] = (), shards_each: int = 1) -> Iterator[Workers]:
+def local_workers(count: int, *, gpus: Sequence[int] = (), threads: int = 1) -> Iterator[Workers]:
     """Give that many worker processes on this machine.
 
     Parameters
     ----------
     gpus : numbers of the GPUs that they take in turn, each worker seeing its own alone; none to leave them as they are
-    shards_each : that a worker computes at a time
+    threads : of each, which is how many shards it computes at a time
 
     Raises
     ------
@@ -121,7 +122,7 @@ def local_workers(count: int, *, gpus: Sequence[int] = (), shards_each: int = 1)
     with _quiet_tracker(), dask.config.set(_SETTINGS):
         with _interrupts_held_back():
             cluster = SpecCluster(  # type: ignore[no-untyped-call]
-                workers=_places(count, pinned_environments(gpus, os.environ), shards_each),
+                workers=_places(count, pinned_environments(gpus, os.environ), threads),
                 scheduler={
                     "cls": Scheduler,
                     "options": {
@@ -162,7 +163,7 @@ def connected_workers(address: str) -> Iterator[Workers]:
                 client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
             except TimeoutError as error:
                 raise UsageError(
-                    f"the scheduler at {address} has no workers; start some with `dask worker {address} --nthreads 1`"
+                    f"the scheduler at {address} has no workers; start some with `dask worker {address} --nthreads 2`"
                 ) from error
             workers = Workers(client)
             workers.refuse_other_versions()
@@ -174,18 +175,16 @@ def local_worker_count(machine: Hardware, threads: int | None) -> int:
     return max(1, machine.gpus if machine.device == "cuda" else machine.cores // (threads or THREADS))
 
 
-def local_shards_each(machine: Hardware, workers: int) -> int:
-    """How many shards each of so many workers on this machine computes at a time.
+def shards_each(device: str, cores: int) -> int:
+    """How many shards a worker with so many cores computes at a time.
 
-    On a CPU one: its network takes most of the time, and reads two tiles ahead. A GPU would wait for files: of several
-    shards, each with its own reading threads, one has its tiles ready, and where one shard ends another goes on.
+    Two, so that where one ends the other goes on: alone, a shard of nine tiles leaves one of the network's two threads
+    idle with its last, and both with its first. A GPU would wait for files besides: of more shards, each with its own
+    reading threads, one has its tiles ready.
     """
-    return shards_beside_gpu(machine.cores // workers) if machine.device == "cuda" else 1
-
-
-def shards_beside_gpu(cores: int) -> int:
-    """How many shards a GPU's worker with so many cores computes at a time."""
-    return max(1, min(_MOST_SHARDS_EACH, cores // _CORES_PER_SHARD))
+    if device == "cpu":
+        return _SHARDS_EACH
+    return max(_SHARDS_EACH, min(_MOST_SHARDS_EACH, cores // _CORES_PER_SHARD))
 
 
 def _places(

@@ -17,7 +17,6 @@ import wsi_edt
 from wsi_edt.errors import SlideError, UsageError, WsiEdtError
 from wsi_edt.pipeline.worker import ShardResult, ShardTask, compute_shard
 
-_SHARDS_PER_THREAD = 2  # one computed, one waiting: a worker never waits for the client
 _COUNT_WORKERS_EVERY = 5.0  # seconds
 _KEY = "wsi-edt-shard"
 
@@ -74,12 +73,12 @@ class DaskPool:
 
     @property
     def slots(self) -> int:
-        """Two shards a thread, as many threads as there are now."""
+        """A shard a thread, as many as there are now, and one that waits at each worker, which never waits for the client."""
         now = time.monotonic()
         if now - self._counted >= _COUNT_WORKERS_EVERY:
             self._counted = now
             threads: Mapping[str, int] = self._client.nthreads()  # type: ignore[no-untyped-call]
-            self._slots = _SHARDS_PER_THREAD * sum(threads.values())
+            self._slots = sum(threads.values()) + len(threads)
         return self._slots
 
     def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wsi_edt.errors import UsageError
-from wsi_edt.pipeline.cluster import connected_workers, local_shards_each, local_worker_count, local_workers
+from wsi_edt.pipeline.cluster import connected_workers, local_worker_count, local_workers, shards_each
 from wsi_edt.pipeline.devices import chosen_gpus
 from wsi_edt.pipeline.discover import find_slides
 from wsi_edt.pipeline.lock import refuse_unusable_out
@@ -92,7 +92,8 @@ def score_slides(
                 yield cluster.pool(spec, [slide.path for slide in found.slides])
                 return
             count = len(machines)
-            with local_workers(count, gpus=gpus, shards_each=local_shards_each(machines[0], count)) as local:
+            threads = shards_each(cells.device, machines[0].cores // count)
+            with local_workers(count, gpus=gpus, threads=threads) as local:
                 yield local.pool(spec, [probe])
 
         return run(found.slides, out, config=config, open_pool=open_pool, watcher=watcher, stop=stop)

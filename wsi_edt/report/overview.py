@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -31,13 +31,22 @@ _ROWS_AT_A_TIME = 256
 _BAR_LENGTHS_UM = tuple(factor * 10**power for power in range(5) for factor in (1, 2, 5))
 
 
-def overview_mpp(dimensions: tuple[int, int], *, slide_mpp: float) -> float:
+def overview_mpp(dimensions: tuple[int, int], downsamples: Sequence[float], *, slide_mpp: float) -> float:
     """Return the µm/px at which a slide of (width, height) level-0 px is drawn.
 
     Its own where the longer side then has at most `MAX_SIDE_PX`, so that on small slides and fields the cells
-    are seen on their nuclei; otherwise the one that gives that side.
+    are seen on their nuclei; otherwise that of the level which has at most that side, and at least half of it: it is
+    read as it is, where a finer one has four times the px and more. Without such a level the one that gives that side.
+
+    Parameters
+    ----------
+    downsamples : of the slide's levels against level 0
     """
-    return slide_mpp * max(1.0, max(dimensions) / MAX_SIDE_PX)
+    smallest = max(dimensions) / MAX_SIDE_PX
+    if smallest <= 1:
+        return slide_mpp
+    fitting = [downsample for downsample in downsamples if smallest <= downsample <= 2 * smallest]
+    return slide_mpp * min(fitting, default=smallest)
 
 
 def write_overview(path: Path, slide: Slide, cells: Cells) -> None:
@@ -49,7 +58,7 @@ def write_overview(path: Path, slide: Slide, cells: Cells) -> None:
         Where the file can't be written, or the slide not read.
     """
     slide_mpp = required_mpp(slide)
-    mpp = overview_mpp(slide.dimensions, slide_mpp=slide_mpp)
+    mpp = overview_mpp(slide.dimensions, slide.level_downsamples, slide_mpp=slide_mpp)
     picture = draw_overview(read_overview(slide, mpp=mpp), cells, mpp=mpp, slide_mpp=slide_mpp)
     write_atomically(path, _png(picture))
 
@@ -171,7 +180,8 @@ def _draw_scale_bar(picture: Picture, mpp: float) -> None:
 
 
 def _png(picture: Picture) -> bytes:
-    # Level 3: on a stained slide higher ones take several times as long for a few per cent.
-    done, data = cv2.imencode(".png", picture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    # On a stained slide runs of equal bytes are all that zlib finds: looking for more took longer, and made it larger.
+    strategy = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+    done, data = cv2.imencode(".png", picture[:, :, ::-1], strategy)
     assert done, "OpenCV can't encode a PNG"
     return bytes(data.tobytes())
