@@ -47,9 +47,7 @@ def test_small_slides_keep_their_resolution_and_large_ones_fit(
     # 81,920 px: a level of 5,120 px is too large, one of 2,560 px is read as it is, one of 1,280 px shows too little.
     [((1.0, 4.0, 16.0, 32.0), 8.0), ((1.0, 4.0, 16.0, 64.0), 5.0), ((1.0, 20.0), 5.0), ((1.0, 40.0), 10.0)],
 )
-def test_a_level_of_the_right_size_is_drawn_as_it_is(
-    downsamples: tuple[float, ...], expected: float
-) -> None:
+def test_a_level_of_the_right_size_is_drawn_as_it_is(downsamples: tuple[float, ...], expected: float) -> None:
     found = overview_mpp((81_920, 40_000), downsamples, slide_mpp=0.25)
     assert found == pytest.approx(expected)
 

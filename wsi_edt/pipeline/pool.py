@@ -73,7 +73,7 @@ class DaskPool:
 
     @property
     def slots(self) -> int:
-        """A shard a thread, as many as there are now, and one that waits at each worker, which never waits for the client."""
+        """A shard for each thread that there is now, and one that waits at each worker: none waits for the client."""
         now = time.monotonic()
         if now - self._counted >= _COUNT_WORKERS_EVERY:
             self._counted = now
