@@ -138,7 +138,7 @@ def test_a_shard_that_kills_its_worker_three_times_fails_its_slide_alone(
         "b.png": "failed",
         "c.png": "done",
     }
-    assert "the worker that had shard 1 of b.png died (out of memory?)" in found["b.png"]["error"]
+    assert "the worker that had shard 1 of b.png died (out of memory? killed?)" in found["b.png"]["error"]
     assert ("b.png", 1) in in_process(slides, out).computed
     assert result_files(out) == whole
 

@@ -47,6 +47,8 @@ _SETTINGS = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
     "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS}s",
+}
+_LOCAL_SETTINGS = _SETTINGS | {
     # A worker that died is started again, which takes its time on a busy machine: after Dask's 15 s it would be given up.
     "distributed.deploy.lost-worker-timeout": "1h",
 }
@@ -119,7 +121,7 @@ def local_workers(count: int, *, gpus: Sequence[int] = (), threads: int = 1) -> 
     if count < 1:
         raise UsageError(f"--workers {count} is too small; give at least 1")
     _quieten()
-    with _quiet_tracker(), dask.config.set(_SETTINGS):
+    with _quiet_tracker(), dask.config.set(_LOCAL_SETTINGS):
         with _interrupts_held_back():
             cluster = SpecCluster(  # type: ignore[no-untyped-call]
                 workers=_places(count, pinned_environments(gpus, os.environ), threads),
