@@ -261,6 +261,7 @@ def test_all_ways_of_running_the_network_give_its_maps(scripts: Any, tmp_path: P
         "make_slide",
         "cells_scale",
         "slide_scale",
+        "batch_scale",
         "stages",
         "pipeline_efficiency",
         "against_plain_loop",
