@@ -138,7 +138,8 @@ def main(model: str, tile_px: int, threads: int, device: str) -> None:
         for name, way in ways.items()
     }
     if device == "cpu":
-        precisions: tuple[Precision, ...] = ("fp32", "bf16") if has_bf16 else ("fp32",)
+        own = resolve_precision("auto", device=device, runtime="openvino")
+        precisions: tuple[Precision, ...] = ("fp32",) if own == "fp32" else ("fp32", own)
         for precision in precisions:
             found[f"OpenVINO, {precision}"] = in_fresh_process(
                 in_openvino, model, tile_px, threads=threads, precision=precision

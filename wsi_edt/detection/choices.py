@@ -48,15 +48,33 @@ def resolve_runtime(runtime: str, *, device: str) -> RuntimeName:
     return "openvino"
 
 
-def resolve_precision(precision: str, *, device: str) -> Precision:
-    """The precision that "auto" means on that device, else the one named: bf16 where the hardware multiplies in it."""
+def resolve_precision(precision: str, *, device: str, runtime: RuntimeName = "torch") -> Precision:
+    """The precision that "auto" means there, else the one named: bf16 where the hardware multiplies in it.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such precision, or OpenVINO would take another without a word: torch emulates bfloat16.
+    """
     if precision == "auto":
         if device == "cuda":
             return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
         capabilities = torch.cpu.get_capabilities()
-        return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "fp32"
+        multiplies = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+        return "bf16" if multiplies and (runtime == "torch" or _openvino_has_bf16()) else "fp32"
     if precision == "fp32":
         return "fp32"
     if precision == "bf16":
+        if runtime == "openvino" and not _openvino_has_bf16():
+            raise UsageError(
+                f"OpenVINO doesn't compute in bf16 on the processor of {platform.node()}; pass --precision fp32, or "
+                "--runtime torch, which emulates it slowly"
+            )
         return "bf16"
     raise UsageError(f"no precision is called {precision!r}; choose auto, fp32 or bf16")
+
+
+def _openvino_has_bf16() -> bool:
+    from wsi_edt.detection.openvino_runtime import computes_in_bf16  # half a second, and it needn't be installed
+
+    return computes_in_bf16()

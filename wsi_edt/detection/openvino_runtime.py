@@ -14,11 +14,17 @@ import openvino
 
 from wsi_edt.detection.choices import Precision
 from wsi_edt.detection.runtimes import FloatMaps, Images
+from wsi_edt.errors import ModelError
 from wsi_edt.maps import DecodeSettings, Peaks, decode
 from wsi_edt.networks import HRNet, Normalisation
 from wsi_edt.networks.openvino_graph import body_and_last_layer, whole_model
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+def computes_in_bf16() -> bool:
+    """Whether OpenVINO computes in bfloat16 on this processor."""
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class OpenVino:
@@ -30,11 +36,18 @@ class OpenVino:
     normalisation : of its input
     precision : of its body; its last layer is float32
     threads : tiles that are computed at a time
+
+    Raises
+    ------
+    ModelError
+        Where this processor doesn't compute in that precision: OpenVINO would take float32 without a word.
     """
 
     def __init__(
         self, network: HRNet, normalisation: Normalisation, *, precision: Precision, threads: int
     ) -> None:
+        if precision == "bf16" and not computes_in_bf16():
+            raise ModelError("OpenVINO doesn't compute in bf16 on this processor; choose the precision fp32")
         self._network, self._normalisation = network, normalisation
         self._precision, self._threads = precision, threads
         # One more than there are streams: while one finds peaks in Python, no stream waits.

@@ -169,14 +169,9 @@ def hardware(device: str, runtime: str, precision: str) -> Hardware:
     if chosen == "cuda" and resolve_device("auto") != "cuda":
         raise UsageError(f"no CUDA device is available on {platform.node()}; pass --device cpu")
     gpus = torch.cuda.device_count() if chosen == "cuda" else 0
-    return Hardware(
-        platform.node(),
-        core_count(),
-        chosen,
-        resolve_runtime(runtime, device=chosen),
-        resolve_precision(precision, device=chosen),
-        gpus,
-    )
+    runs_in = resolve_runtime(runtime, device=chosen)
+    resolved = resolve_precision(precision, device=chosen, runtime=runs_in)
+    return Hardware(platform.node(), core_count(), chosen, runs_in, resolved, gpus)
 
 
 def core_count() -> int:
