@@ -75,6 +75,7 @@ def resolve_precision(precision: str, *, device: str, runtime: RuntimeName = "to
 
 
 def _openvino_has_bf16() -> bool:
-    from wsi_edt.detection.openvino_runtime import computes_in_bf16  # half a second, and it needn't be installed
+    # Here, because it takes half a second and needn't be installed.
+    from wsi_edt.detection.openvino_runtime import computes_in_bf16
 
     return computes_in_bf16()
