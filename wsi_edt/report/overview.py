@@ -59,12 +59,13 @@ def write_overview(path: Path, slide: Slide, cells: Cells) -> None:
     """
     slide_mpp = required_mpp(slide)
     mpp = overview_mpp(slide.dimensions, slide.level_downsamples, slide_mpp=slide_mpp)
-    picture = draw_overview(read_overview(slide, mpp=mpp), cells, mpp=mpp, slide_mpp=slide_mpp)
+    picture = read_overview(slide, mpp=mpp)
+    draw_cells(picture, cells, mpp=mpp, slide_mpp=slide_mpp)
     write_atomically(path, _png(picture))
 
 
-def draw_overview(picture: Picture, cells: Cells, *, mpp: float, slide_mpp: float) -> Picture:
-    """Return the picture with the cells on it, in QuPath's colours, and with a scale bar.
+def draw_cells(picture: Picture, cells: Cells, *, mpp: float, slide_mpp: float) -> None:
+    """Draw the cells on the picture, in QuPath's colours, and a scale bar: in place, a copy would be 50 MB.
 
     Parameters
     ----------
@@ -79,11 +80,10 @@ def draw_overview(picture: Picture, cells: Cells, *, mpp: float, slide_mpp: floa
     cells = cells.sorted_by_position()
     radius_px = _NUCLEUS_RADIUS_UM / mpp
     if radius_px >= _SMALLEST_RING_PX:
-        drawn = _rings(picture, cells, px_per_l0=slide_mpp / mpp, radius_px=radius_px)
+        _draw_rings(picture, cells, px_per_l0=slide_mpp / mpp, radius_px=radius_px)
     else:
-        drawn = _dots(picture, cells, px_per_l0=slide_mpp / mpp)
-    _draw_scale_bar(drawn, mpp)
-    return drawn
+        _draw_dots(picture, cells, px_per_l0=slide_mpp / mpp)
+    _draw_scale_bar(picture, mpp)
 
 
 def _centers(cells: Cells, px_per_l0: float) -> FloatArray:
@@ -96,9 +96,8 @@ def _colors(cells: Cells) -> Picture:
     return np.array([CLASS_COLORS[kind] for kind in sorted(CLASS_COLORS)], dtype=np.uint8)[cells.class_id]
 
 
-def _rings(picture: Picture, cells: Cells, *, px_per_l0: float, radius_px: float) -> Picture:
+def _draw_rings(picture: Picture, cells: Cells, *, px_per_l0: float, radius_px: float) -> None:
     """A circle around each cell."""
-    drawn = picture.copy()
     fine = 1 << _SUBPIXEL_BITS
     # On a page a large picture is shown at about a thousand px: a line has to stay visible there, and a nucleus
     # has to stay visible in a small ring.
@@ -107,13 +106,12 @@ def _rings(picture: Picture, cells: Cells, *, px_per_l0: float, radius_px: float
     # OpenCV's coordinate of a pixel is its centre: half a px less than ours.
     fixed_point = np.rint((_centers(cells, px_per_l0) - 0.5) * fine).astype(np.int64)
     for center, color in zip(fixed_point.tolist(), _colors(cells).tolist(), strict=True):
-        cv2.circle(drawn, center, radius, color, width, cv2.LINE_AA, _SUBPIXEL_BITS)
-    return drawn
+        cv2.circle(picture, center, radius, color, width, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def _dots(picture: Picture, cells: Cells, *, px_per_l0: float) -> Picture:
+def _draw_dots(picture: Picture, cells: Cells, *, px_per_l0: float) -> None:
     """A dot on each cell of the faded picture."""
-    drawn = _faded(picture)
+    _fade(picture)
     height, width = picture.shape[:2]
     for dy in range(_DOT_PX):
         for dx in range(_DOT_PX):
@@ -121,8 +119,7 @@ def _dots(picture: Picture, cells: Cells, *, px_per_l0: float) -> Picture:
                 corner = np.floor(_centers(part, px_per_l0) - _DOT_PX / 2 + 0.5).astype(np.int64)
                 column, row = corner.T + np.array([[dx], [dy]])
                 inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-                drawn[row[inside], column[inside]] = _colors(part)[inside]
-    return drawn
+                picture[row[inside], column[inside]] = _colors(part)[inside]
 
 
 def _parts(cells: Cells) -> Iterator[Cells]:
@@ -132,16 +129,14 @@ def _parts(cells: Cells) -> Iterator[Cells]:
         yield Cells(cells.x[part], cells.y[part], cells.score[part], cells.class_id[part])
 
 
-def _faded(picture: Picture) -> Picture:
-    """The picture in paler and greyer colours; some rows at a time, as each step takes as much memory as the picture."""
-    faded = np.empty_like(picture)
+def _fade(picture: Picture) -> None:
+    """Make the colours paler and greyer; some rows at a time, as each step takes as much memory as its rows."""
     for top in range(0, len(picture), _ROWS_AT_A_TIME):
         rows = picture[top : top + _ROWS_AT_A_TIME]
         grey = cv2.cvtColor(cv2.cvtColor(rows, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         muted = cv2.addWeighted(rows, 1 - _PALER, grey, _PALER, 0)
         white = np.full_like(rows, 255)
-        faded[top : top + _ROWS_AT_A_TIME] = cv2.addWeighted(muted, 1 - _PALER, white, _PALER, 0)
-    return faded
+        rows[:] = cv2.addWeighted(muted, 1 - _PALER, white, _PALER, 0)
 
 
 def _draw_scale_bar(picture: Picture, mpp: float) -> None:
@@ -180,8 +175,10 @@ def _draw_scale_bar(picture: Picture, mpp: float) -> None:
 
 
 def _png(picture: Picture) -> bytes:
+    """The picture as a PNG; its channels change their order, in place."""
+    cv2.cvtColor(picture, cv2.COLOR_RGB2BGR, dst=picture)
     # On a stained slide runs of equal bytes are all that zlib finds: looking for more took longer, and made it larger.
     strategy = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
-    done, data = cv2.imencode(".png", picture[:, :, ::-1], strategy)
+    done, data = cv2.imencode(".png", picture, strategy)
     assert done, "OpenCV can't encode a PNG"
     return bytes(data.tobytes())
