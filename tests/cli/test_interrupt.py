@@ -38,4 +38,6 @@ def test_ctrl_c_after_it_ends_the_process_with_a_sentence() -> None:
         "print('not reached')\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "so far\n")
+    first, second = ended.stderr.splitlines()
+    assert first == "Stopping: what the workers have in hand is stored first. Ctrl-C again stops at once."
+    assert (ended.returncode, ended.stdout, second) == (130, "", "so far")

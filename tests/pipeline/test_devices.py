@@ -55,6 +55,14 @@ def test_on_a_cluster_each_worker_has_its_own_gpus(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_cluster_has_workers_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match="--workers is for this machine, and tcp://there:1 has workers of its"
+    ):
+        score_slides([tmp_path], tmp_path / "out", workers=2, scheduler="tcp://there:1")
+    assert not (tmp_path / "out").exists()
+
+
 def test_numbers_are_those_of_nvidia_smi_or_of_what_is_visible() -> None:
     by_bus = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     assert pinned_environments((2, 0), {}) == [

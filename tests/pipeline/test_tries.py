@@ -62,7 +62,7 @@ def test_three_tries(
     assert done.pop(("b.png", 1)) == tries
     assert set(done.values()) == {1}
     if failed:
-        assert result.rows[1].error == "b.png can't be read, try 3"
+        assert result.rows[1].error == "b.png can't be read, try 3 (tried 3 times)"
     else:
         score(slides, tmp_path / "whole", Pool().opener)
         assert result_files(tmp_path / "out") == result_files(tmp_path / "whole")

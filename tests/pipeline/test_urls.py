@@ -200,3 +200,12 @@ def test_of_urls_one_per_bucket_or_server_is_asked_for(slides: Path, memory: UPa
     (words,) = {refusal([look_at(asked)])}
     assert words is not None
     assert "can't read the slides: http" in words
+
+
+def test_a_server_of_whole_files_alone_is_told_of(slides: Path, tmp_path: Path) -> None:
+    with serve(slides, ranges=False) as server:
+        result = score(f"{server.address}/a.tif", tmp_path / "out")
+    assert result.rows[0].error == (
+        "a.tif can't be read (its server gives whole files alone, no ranges of bytes); "
+        "use one that does, or copy the slide here"
+    )

@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import openslide
 import pytest
 import tifffile
 from PIL import Image
@@ -78,6 +79,26 @@ def test_greyscale_is_refused(tmp_path: Path, name: str) -> None:
     Image.fromarray(PIXELS).convert(mode).save(tmp_path / name)
     with pytest.raises(SlideError, match="only 8-bit RGB is read"):
         open_slide(tmp_path / name, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [
+        (PIXELS[..., 0], "greyscale of 8 bits a px"),
+        (PIXELS.astype(np.uint16) * 257, "colour of 16 bits a px"),
+        (PIXELS[..., 0].astype(np.uint16), "greyscale of 16 bits a px"),
+    ],
+)
+def test_a_tiled_tiff_that_openslide_shows_as_8_bit_rgb_is_refused_all_the_same(
+    tmp_path: Path, pixels: np.ndarray, words: str
+) -> None:
+    path = tmp_path / "a.tif"
+    photometric = "rgb" if pixels.ndim == 3 else "minisblack"
+    tifffile.imwrite(path, pixels, tile=(128, 128), photometric=photometric)
+    with openslide.OpenSlide(path) as shown:
+        assert shown.dimensions == (700, 600)
+    with pytest.raises(SlideError, match=f"{words}; only 8-bit RGB is read: export it as 8-bit RGB"):
+        open_slide(path, 0.25)
 
 
 def test_a_strip_tiff_with_a_printers_resolution_takes_the_given_mpp(tmp_path: Path) -> None:

@@ -60,10 +60,20 @@ class _Handler(SimpleHTTPRequestHandler):
         return
 
 
+class _WholeFiles(SimpleHTTPRequestHandler):
+    """As `python -m http.server` answers: never a part of a file."""
+
+    def __init__(self, *arguments: Any, web: Web, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
 @contextmanager
-def serve(folder: Path) -> Iterator[Web]:
+def serve(folder: Path, *, ranges: bool = True) -> Iterator[Web]:
     web = Web()
-    handler = partial(_Handler, directory=str(folder), web=web)
+    handler = partial(_Handler if ranges else _WholeFiles, directory=str(folder), web=web)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         web.address = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

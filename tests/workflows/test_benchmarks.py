@@ -225,8 +225,24 @@ def test_operations_are_multiplications_and_additions(scripts: Any) -> None:
 def test_without_a_gpu_it_is_said(scripts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     result = CliRunner().invoke(scripts("gpu").main, [], catch_exceptions=False)
-    assert result.exit_code == 0
-    assert result.output == "torch sees no GPU here; this benchmark needs one.\n"
+    assert result.exit_code == 1
+    assert result.output == "Error: torch sees no GPU here; this benchmark needs one.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("workers", "--counts"),
+        ("batch_scale", "--slides"),
+        ("slide_scale", "--gigapixels"),
+        ("cells_scale", "--cells"),
+    ],
+)
+@pytest.mark.parametrize("value", ["abc", "0", "1,-2", "1,,2", "", "nan", "inf"])
+def test_what_is_no_list_of_numbers_is_wrong_usage(scripts: Any, name: str, option: str, value: str) -> None:
+    result = CliRunner().invoke(scripts(name).main, [option, value], catch_exceptions=False)
+    assert result.exit_code == 2
+    assert "must be numbers above 0 with commas between them" in result.output
 
 
 def test_tables_line_up(scripts: Any) -> None:

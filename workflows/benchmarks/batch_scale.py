@@ -1,6 +1,6 @@
 """How the client's memory and its time per slide change with the number of slides, without a network's cost.
 
-    python workflows/benchmarks/batch_scale.py [--slides 10,100,1000] [--side 4096]
+    python workflows/benchmarks/batch_scale.py [--slides 10,100,1000] [--side 800]
 
 The slides are one file under many names. Each goes through the whole run, planning to report, with one worker whose
 network is a stub.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 from make_slide import Mosaic, read_picture, write_slide
-from measuring import MIB, in_fresh_process, machine, settings, table
+from measuring import MIB, Numbers, in_fresh_process, machine, settings, table
 from slide_scale import WISHES, score
 
 HEAD = ("slides", "seconds", "ms/slide", "client MiB", "worker MiB", "KiB for each further slide")
@@ -37,18 +37,17 @@ def measured(slide: Path, count: int, folder: Path) -> tuple[float, int, int]:
 
 
 @click.command()
-@click.option("--slides", default="10,100,1000", show_default=True, help="How many.")
-@click.option("--side", type=click.IntRange(64), default=4096, show_default=True, help="Level-0 px.")
+@click.option("--slides", type=Numbers(), default="10,100,1000", show_default=True, help="How many.")
+@click.option("--side", type=click.IntRange(64), default=800, show_default=True, help="Level-0 px.")
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="For temporary files.")
-def main(slides: str, side: int, folder: Path | None) -> None:
+def main(slides: list[int], side: int, folder: Path | None) -> None:
     """Print time and memory by the number of slides."""
-    counts = [int(word) for word in slides.split(",")]
     rows: list[list[str]] = []
     fewest = (0, 0)  # slides, the client's bytes
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         slide = Path(temporary) / "slide.tif"
         in_fresh_process(make, slide, side)
-        for count in counts:
+        for count in slides:
             with tempfile.TemporaryDirectory(dir=temporary) as own:
                 seconds, client, worker = measured(slide, count, Path(own))
             grown = (client - fewest[1]) / (count - fewest[0]) / 1024 if rows else None

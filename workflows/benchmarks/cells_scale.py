@@ -20,6 +20,7 @@ import numpy.typing as npt
 from make_slide import Mosaic, read_picture, write_slide
 from measuring import (
     MIB,
+    Numbers,
     Spent,
     in_fresh_process,
     machine,
@@ -177,13 +178,15 @@ HEAD = ("cells", *STAGES, "all", "µs/cell", "peak MiB", "bytes/cell", "file MB"
 
 
 @click.command()
-@click.option("--cells", default="1,3,10", show_default=True, help="Sizes, in millions.")
+@click.option(
+    "--cells", type=Numbers(fractions=True), default="1,3,10", show_default=True, help="Sizes, in millions."
+)
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="For temporary files: 3 GB.")
-def main(cells: str, folder: Path | None) -> None:
+def main(cells: list[float], folder: Path | None) -> None:
     """Print seconds by the clock (and of the processor), and memory, by number of cells."""
     outcomes = []
-    for millions in cells.split(","):
-        count = round(float(millions) * 1e6)
+    for millions in cells:
+        count = round(millions * 1e6)
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             in_fresh_process(prepare, Path(temporary), count)
             outcomes.append(in_fresh_process(finish, Path(temporary), count))

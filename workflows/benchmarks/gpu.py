@@ -84,8 +84,7 @@ def core_mm2(bundle: Bundle) -> float:
 def main(model: str) -> None:
     """Print the rates, or say that there is no GPU."""
     if not torch.cuda.is_available():
-        print(NO_GPU)
-        return
+        raise click.ClickException(NO_GPU)
     bundle = find_bundle(model)
     peak = matmul_rate()
     area = core_mm2(bundle)

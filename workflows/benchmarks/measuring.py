@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import click
 import psutil
 
 from wsi_edt.pipeline.config import RunConfig
@@ -95,6 +96,27 @@ def planned(path: Path, config: RunConfig) -> SlidePlan:
     """The plan of a slide."""
     slides = find_slides([path], out=path.parent / "results", with_images=config.mpp is not None).slides
     return plan_slide(slides[0], config)[0]
+
+
+class Numbers(click.ParamType):
+    """Numbers above 0 between commas; whole ones, unless fractions are allowed."""
+
+    name = "numbers"
+
+    def __init__(self, *, fractions: bool = False) -> None:
+        self._number = float if fractions else int
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
+        """The text as numbers."""
+        try:
+            numbers = [self._number(word) for word in value.split(",")]
+        except ValueError:
+            numbers = []
+        if not numbers or not all(0 < number < float("inf") for number in numbers):
+            self.fail(
+                f"{value!r} must be numbers above 0 with commas between them, for example 1,3", param, ctx
+            )
+        return numbers
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 import numpy as np
 from make_slide import Mosaic, read_picture, write_slide
-from measuring import MIB, in_fresh_process, machine, peak_memory, planned, settings, spent, table
+from measuring import MIB, Numbers, in_fresh_process, machine, peak_memory, planned, settings, spent, table
 from stub import StubWorkers, stub_workers
 
 from wsi_edt.cells import Cells
@@ -175,17 +175,23 @@ def row(outcome: Outcome, smallest: Outcome) -> list[str]:
 
 
 @click.command()
-@click.option("--gigapixels", default="0.1,1,10", show_default=True, help="Sizes of level 0.")
+@click.option(
+    "--gigapixels",
+    type=Numbers(fractions=True),
+    default="0.1,1,10",
+    show_default=True,
+    help="Sizes of level 0.",
+)
 @click.option(
     "--tissue", type=click.FloatRange(0.01, 1), default=0.3, show_default=True, help="Share of the slide."
 )
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="For temporary files: 5 GB.")
-def main(gigapixels: str, tissue: float, folder: Path | None) -> None:
+def main(gigapixels: list[float], tissue: float, folder: Path | None) -> None:
     """Print memory and rate by the slide's size."""
     outcomes = []
-    for size in gigapixels.split(","):
+    for size in gigapixels:
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            outcomes.append(measured(float(size), tissue, Path(temporary)))
+            outcomes.append(measured(size, tissue, Path(temporary)))
     print(machine())
     print(
         "ms/tile: of the worker's processor; MPix/s: of tissue at level 0, whole run; seconds include starting;"

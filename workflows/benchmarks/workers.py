@@ -11,20 +11,21 @@ from pathlib import Path
 
 import click
 import pace
-from measuring import machine, settings, table
+from measuring import Numbers, machine, settings, table
 
 from wsi_edt.pipeline import Wishes
 
 
 @click.command()
 @pace.options
-@click.option("--counts", default="1,2", show_default=True, help="Of workers, and of threads.")
-def main(slide: Path | None, tiles: int, wishes: Wishes, counts: str) -> None:
+@click.option(
+    "--counts", type=Numbers(), default="1,2", show_default=True, help="Of workers, and of threads."
+)
+def main(slide: Path | None, tiles: int, wishes: Wishes, counts: list[int]) -> None:
     """Print the rate of each combination against one worker with one thread."""
-    numbers = [int(word) for word in counts.split(",")]
     measured = []
     with pace.slide_of(slide, wishes, tiles=tiles) as path:
-        for workers, threads in itertools.product(numbers, numbers):
+        for workers, threads in itertools.product(counts, counts):
             measured.append(
                 (workers, threads, pace.run(path, replace(wishes, threads=threads), workers=workers))
             )

@@ -35,6 +35,9 @@ def stopped_by_signals(stop: StopRequest, *, sentence: Callable[[], str]) -> Ite
     def on_signal(number: int, frame: FrameType | None) -> None:
         if stop.asked and number == signal.SIGINT:
             _end_now(sentence())
+        if not stop.asked:
+            # At once: what the run itself says comes when it has time, which it hasn't while workers start.
+            _say("Stopping: what the workers have in hand is stored first. Ctrl-C again stops at once.")
         stop.ask()
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -45,13 +48,18 @@ def stopped_by_signals(stop: StopRequest, *, sentence: Callable[[], str]) -> Ite
             signal.signal(number, handler)
 
 
+def _say(sentence: str) -> None:
+    """Past Python's streams, which the interrupted thread may be in the middle of."""
+    with suppress(OSError):
+        os.write(2, f"{sentence}\n".encode())
+
+
 def _end_now(sentence: str) -> None:
     for worker in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             worker.kill()
-    # Past Python's streams, which the interrupted thread may be in the middle of.
     with suppress(OSError):
         if sys.stdout.isatty():
             os.write(1, f"{_SHOW_CURSOR}\n".encode())
-        os.write(2, f"{sentence}\n".encode())
+    _say(sentence)
     os._exit(INTERRUPTED)

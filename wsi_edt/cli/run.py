@@ -50,7 +50,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, words: str | No
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 256),
     help="Tiles the network sees at once.  [default: 4]",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -75,7 +75,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, words: str | No
 )
 @click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 256),
     help="Threads of each worker's network, whatever the number of workers: scores depend on it in their last digits."
     "  [default: 2, or as in the results that are there]",
 )
@@ -172,7 +172,8 @@ def run(
             watcher=watcher,
             stop=stop,
         )
-    _print_rows(console, result.rows)
+    if result.rows:  # a run that was stopped may have none
+        _print_rows(console, result.rows)
     failed = f", {result.failed} failed" if result.failed else ""
     console.print(Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {out / 'report.html'}"))
     if result.unfinished:

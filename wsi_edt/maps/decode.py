@@ -87,7 +87,7 @@ class DecodeSettings:
             )
         _check_window(self.window_px)
         if not 0.0 <= self.threshold < float("inf"):
-            raise UsageError(f"threshold must be 0 or more; got {self.threshold}")
+            raise UsageError(f"a threshold of {self.threshold:g} is too low; give 0 or more")
 
 
 def decode(maps: FloatMap, settings: DecodeSettings) -> Peaks:

@@ -32,7 +32,9 @@ def refuse_unusable_out(out: Path) -> None:
     if not there.is_dir():
         raise UsageError(f"--out {out}: {there} is a file, not a folder; choose another --out")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise UsageError(f"can't write to {out}: no permission to write in {there}; choose another --out")
+        raise UsageError(
+            f"can't write to {out}: no permission to write in {there}, or it is read-only; choose another --out"
+        )
 
 
 @contextmanager

@@ -111,7 +111,7 @@ class DaskShard:
         except KilledWorker as error:
             raise SlideError(
                 f"the worker that had shard {self._task.shard.index} of {self._task.path} died "
-                "(out of memory? killed?); if it does so again, give fewer workers or a smaller --tile-px"
+                "(out of memory? killed?); give a smaller --tile-px, or fewer workers"
             ) from error
         except CancelledError as error:
             raise ClusterLostError(

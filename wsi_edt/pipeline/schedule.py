@@ -246,7 +246,7 @@ class Schedule:
             slide.waiting.clear()
             self._last_tries = deque(ready for ready in self._last_tries if ready[0] is not slide)
             self._open.remove(slide)
-            self._fail(slide.ref, error)
+            self._fail(slide.ref, error, tries=slide.failures[shard.index])
             return
         # At once, before its slide's other shards: if they all fail, three tries are enough to know.
         if left == 1:
@@ -254,7 +254,7 @@ class Schedule:
         else:
             slide.waiting.appendleft(shard)
         self._watcher.note(
-            f"{slide.ref.name}: shard {shard.index} is tried again: {_sentence(slide.ref, error)}"
+            f"{slide.ref.name}: shard {shard.index} is tried again: {_sentence(slide.ref, error).partition('; ')[0]}"
         )
 
     def _on_silence(self) -> None:
@@ -272,7 +272,7 @@ class Schedule:
         if self._has_no_worker:
             return
         flying = counted(self._flying, "shard")
-        self._watcher.note(f"stopping once the {flying} in flight are stored; Ctrl-C stops at once")
+        self._watcher.note(f"stopping once the {flying} in flight are stored")
 
     def _finalise(self, slide: _OpenSlide) -> None:
         self._finalising += 1
@@ -291,11 +291,11 @@ class Schedule:
             return
         self._end(row)
 
-    def _fail(self, ref: SlideRef, error: Exception) -> None:
+    def _fail(self, ref: SlideRef, error: Exception, *, tries: int = 1) -> None:
         """Give a slide its row, and its traceback to its log; the others go on."""
         trace = "".join(traceback.format_exception(error))
         write_atomically(self._out / ref.name / ERROR_LOG, trace.encode())
-        told = _sentence(ref, error)
+        told = _sentence(ref, error) + (f" (tried {tries} times)" if tries > 1 else "")
         self._end(SummaryRow.failed(ref.name, told, seconds=None, model=self._config.cells.model))
 
     def _end(self, row: SummaryRow) -> None:

@@ -58,6 +58,10 @@ def score_slides(
         raise UsageError(
             "--devices is for the GPUs of this machine; on a cluster, CUDA_VISIBLE_DEVICES of each worker says it"
         )
+    if scheduler is not None and workers is not None:
+        raise UsageError(
+            f"--workers is for this machine, and {scheduler} has workers of its own; leave one of the two out"
+        )
     refuse_unusable_out(out)
     wishes = wishes or Wishes()
     watcher = watcher or Silence()

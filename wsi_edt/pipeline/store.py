@@ -25,7 +25,7 @@ import zarr
 
 from wsi_edt.detection import TilePeaks
 from wsi_edt.errors import OutputError, SlideError
-from wsi_edt.slides.location import SlidePath, open_binary, what_to_do
+from wsi_edt.slides.location import SlidePath, open_binary, reason_and_remedy
 
 IntArray = npt.NDArray[np.int32]
 
@@ -81,7 +81,7 @@ def fingerprint(path: SlidePath) -> str:
             start = hashlib.sha256(file.read(_FINGERPRINT_BYTES)).hexdigest()
             return f"{file.seek(0, os.SEEK_END)}-{start}"
         except Exception as error:  # OSError for a path; the drivers of URLs raise what they like
-            raise SlideError(f"{path} can't be read ({error}); {what_to_do(path)}") from error
+            raise SlideError(f"{path} can't be read {reason_and_remedy(path, error)}") from error
 
 
 class SlideStore:

@@ -67,8 +67,8 @@ class TileGrid:
         assert min(self.extent) > 0, f"an empty slide: {self.extent}"
         if self.tile_px % UNIT_PX or self.halo_px % UNIT_PX or self.halo_px < 0:
             raise UsageError(
-                f"a tile of {self.tile_px} px with a halo of {self.halo_px} px isn't on the grid; "
-                f"both must be multiples of {UNIT_PX} (for example 512 and 64)"
+                f"a tile of {self.tile_px} px with a halo (what it sees beyond its own part) of {self.halo_px} px isn't on "
+                f"the grid; both must be multiples of {UNIT_PX} (for example 512 and 64)"
             )
         if self.core_px <= 0:
             raise UsageError(

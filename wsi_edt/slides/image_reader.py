@@ -13,7 +13,7 @@ from PIL.Image import Image
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
-from wsi_edt.slides.location import SlidePath, open_binary, what_to_do
+from wsi_edt.slides.location import SlidePath, open_binary, reason_and_remedy
 from wsi_edt.slides.pixels import as_rgb, inside, on_white
 from wsi_edt.slides.protocol import RgbArray
 
@@ -76,7 +76,7 @@ def open_image(path: SlidePath, mpp: float | None) -> ImageSlide:
     except SlideError:
         raise
     except Exception as error:  # decoders raise what they like for damaged files
-        raise SlideError(f"{path} can't be decoded ({error}); {what_to_do(path)}") from error
+        raise SlideError(f"{path} can't be decoded {reason_and_remedy(path, error)}") from error
 
 
 def _decoded(path: SlidePath) -> RgbArray:

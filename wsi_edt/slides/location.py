@@ -141,11 +141,14 @@ def unreadable(path: SlidePath) -> str | None:
     return None
 
 
-def what_to_do(path: SlidePath) -> str:
-    """The end of a sentence that says that a slide's file can't be decoded."""
+def reason_and_remedy(path: SlidePath, error: Exception) -> str:
+    """The end of a sentence that says that a slide's file can't be read or decoded: "(reason); remedy"."""
     if isinstance(path, Path):
-        return "the file is damaged or truncated: copy or export it again"
-    return "the connection failed, or the file is damaged or truncated: try again, else upload or export it again"
+        return f"({error}); the file is damaged or truncated: copy or export it again"
+    if "range requests" in str(error):  # what fsspec says of it is for programmers
+        return "(its server gives whole files alone, no ranges of bytes); use one that does, or copy the slide here"
+    what_to_do = "the connection failed, or the file is damaged or truncated: try again, else upload or export it again"
+    return f"({error}); {what_to_do}"
 
 
 def _is_web(url: UPath) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path, PurePath
 
+import numpy as np
 import openslide
+import tifffile
 
 from wsi_edt.errors import SlideError
 from wsi_edt.slides.image_reader import open_image
@@ -21,6 +23,7 @@ SLIDE_SUFFIXES = frozenset(
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 # What only openslide reads, which takes no URLs. (The .mrxs itself is a JPEG: a small picture of the slide.)
 _LOCAL_SUFFIXES = frozenset({".mrxs", ".vms", ".vmu", ".svslide", ".czi", ".dcm"})
+_GREY = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
 
 
 def open_slide(path: SlidePath, mpp: float | None = None) -> Slide:
@@ -50,6 +53,8 @@ def open_slide(path: SlidePath, mpp: float | None = None) -> Slide:
         try:
             slide = OpenSlideSlide(path, mpp)
             if not _is_ome_as_generic_tiff(slide):
+                if slide.vendor == "generic-tiff":
+                    _refuse_other_pixels(slide)
                 return slide
             slide.close()
         except openslide.OpenSlideUnsupportedFormatError:
@@ -77,3 +82,14 @@ def open_slide(path: SlidePath, mpp: float | None = None) -> Slide:
 def _is_ome_as_generic_tiff(slide: OpenSlideSlide) -> bool:
     """Whether openslide took an OME-TIFF for a plain TIFF: it then sees neither its µm/px nor its levels."""
     return slide.vendor == "generic-tiff" and "<OME" in slide.properties.get("tiff.ImageDescription", "")
+
+
+def _refuse_other_pixels(slide: OpenSlideSlide) -> None:
+    """Close a plain TIFF and raise a SlideError where its px aren't 8-bit colours: openslide shows them as if they were."""
+    with tifffile.TiffFile(slide.path) as tiff:
+        page = tiff.pages.first
+        bits, is_grey = np.max(page.bitspersample), page.photometric in _GREY
+    if bits != 8 or is_grey:
+        slide.close()
+        kind = f"{'greyscale' if is_grey else 'colour'} of {bits} bits"
+        raise SlideError(f"{slide.path} holds {kind} a px; only 8-bit RGB is read: export it as 8-bit RGB")

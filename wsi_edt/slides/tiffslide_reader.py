@@ -16,7 +16,7 @@ from tiffslide import TiffSlide
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
-from wsi_edt.slides.location import SlidePath, file_name, open_binary, what_to_do
+from wsi_edt.slides.location import SlidePath, file_name, open_binary, reason_and_remedy
 from wsi_edt.slides.metadata import ome_mpp, stated_bounds, stated_mpp, stated_number, true_downsamples
 from wsi_edt.slides.pixels import as_rgb, inside
 from wsi_edt.slides.protocol import RgbArray
@@ -88,7 +88,7 @@ class TiffSlideSlide:
             pixels = self._handle.read_region(location, level, (window.width, window.height), as_array=True)
         except Exception as error:  # whatever the decoder of the day raises
             raise SlideError(
-                f"{self.path} can't be read at level {level} ({error}); {what_to_do(self.path)}"
+                f"{self.path} can't be read at level {level} {reason_and_remedy(self.path, error)}"
             ) from error
         return as_rgb(np.asarray(pixels), self.path)
 
