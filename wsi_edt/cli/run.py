@@ -174,8 +174,8 @@ def run(
         )
     if result.rows:  # a run that was stopped may have none
         _print_rows(console, result.rows)
-    failed = f", {result.failed} failed" if result.failed else ""
-    console.print(Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {out / 'report.html'}"))
+        failed = f", {result.failed} failed" if result.failed else ""
+        console.print(Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {out / 'report.html'}"))
     if result.unfinished:
         click.echo(display.stopped(), err=True)
         return INTERRUPTED
