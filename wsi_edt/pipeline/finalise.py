@@ -109,7 +109,10 @@ def slide_cells(store: SlideStore, plan: SlidePlan, config: RunConfig) -> Cells:
     # A slide may have ten million cells. Nothing here holds more than 64 bytes of each at a time: the shards' peaks are
     # let go before the cells are made.
     indices = [shard.index for shard in plan.shards]
-    stitched = stitch(store.read_shards(indices), plan.grid, radius_px=config.cells.decode.window_px // 2)
+    peaks = store.read_shards(indices)
+    trim_memory()  # what the shards took one by one
+    stitched = stitch(peaks, plan.grid, radius_px=config.cells.decode.window_px // 2)
+    del peaks
     x, y = pixel_centers(stitched.x), pixel_centers(stitched.y)
     held = plan.tissue.holds(x, y)
     # Stitched peaks come ordered by y and x, no two on one px, and a change of scale keeps that order.
