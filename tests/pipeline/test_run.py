@@ -274,7 +274,7 @@ def test_a_tile_that_cannot_be_read_fails_its_slide_alone(slides: Path, tmp_path
         pool = Pool(threads=threads, compute=broken)
         result = score(slides, out, pool=pool)
         assert [row.status for row in result.rows] == [Status.DONE, Status.FAILED, Status.DONE]
-        assert result.rows[1].error == "b.png is damaged at (256, 0); copy it again"
+        assert result.rows[1].error == "b.png is damaged at (256, 0); copy it again (tried 3 times)"
         assert not (out / "b.png/cells.geojson").exists()
         repaired = Pool()
         again = score(slides, out, pool=repaired)
@@ -291,7 +291,7 @@ def test_an_unforeseen_error_fails_its_slide_alone(slides: Path, tmp_path: Path)
         return compute(task)
 
     result = score(slides, tmp_path / "out", pool=Pool(compute=broken))
-    assert result.rows[0].error == "unexpected ZeroDivisionError: over zero"
+    assert result.rows[0].error == "unexpected ZeroDivisionError: over zero (tried 3 times)"
     assert result.failed == 1
     assert "ZeroDivisionError" in (tmp_path / "out/a.png/error.log").read_text()
 
