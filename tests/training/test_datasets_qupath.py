@@ -73,13 +73,6 @@ def read(lab: Path, **entries: Any) -> list[LabelledImage]:
     return read_set(SetSpec(name="lab", format="qupath", **entries), lab.parent)
 
 
-def test_a_dark_slide_is_refused_as_fluorescence(lab: Path) -> None:
-    write_pyramid(lab / "a.tif", ruler_pixels() // 5, compression="deflate")
-    write(lab / "a.geojson", region(500, 400, 560, 450), points("Positive", (510.5, 410.25)))
-    with pytest.raises(AnnotationError, match=r"a\.tif is dark around \(500, 400\), as fluorescence is"):
-        read(lab)
-
-
 def test_a_region_becomes_an_image_with_context(lab: Path) -> None:
     write(
         lab / "a.geojson",

@@ -16,7 +16,6 @@ from wsi_edt.evaluation.geojson_points import parse_geojson
 from wsi_edt.geometry import Window
 from wsi_edt.regions import Area, Region, contains, features_of, polygons_of, read_geojson, regions_of
 from wsi_edt.slides import IMAGE_SUFFIXES, SLIDE_SUFFIXES, Slide, open_slide
-from wsi_edt.slides.staining import DARKEST_BRIGHTFIELD
 from wsi_edt.training.datasets.labelled import Record
 
 ANNOTATION_SUFFIXES = (".geojson", ".geojson.gz")
@@ -49,8 +48,8 @@ def slide_records(slide: Slide, annotations: Path, *, case: str) -> Iterator[Rec
     Raises
     ------
     AnnotationError
-        For annotations that can't be read, have no area or one that is too large, lie beside the slide or on what is
-        too dark for brightfield, or mark nuclei without saying where the marking is complete.
+        For annotations that can't be read, have no area or one that is too large, lie beside the slide, or mark nuclei
+        without saying where the marking is complete.
     """
     content = read_geojson(annotations)
     regions = regions_of(features_of(content, annotations), annotations, bounds=slide.bounds)
@@ -146,18 +145,12 @@ def _record(slide: Slide, area: Area, *, cells: Cells, key: Path, case: str) -> 
             f"{window.width * window.height / 1e6:.0f} million; at most {LARGEST_REGION_PX / 1e6:.0f} million can be held: "
             "split it into smaller regions in QuPath"
         )
-    pixels = slide.read_level(0, window)
-    if np.median(pixels) < DARKEST_BRIGHTFIELD:
-        raise AnnotationError(
-            f"{slide.path} is dark around ({box.x}, {box.y}), as fluorescence is; training is for brightfield: leave the "
-            "slide out"
-        )
     return Record(
         path=key,
         case=case,
         points=np.column_stack([cells.x - x, cells.y - y]),
         class_id=cells.class_id,
-        pixels=pixels,
+        pixels=slide.read_level(0, window),
         mpp=slide.mpp,
         region=shapely.affinity.translate(area, -x, -y),
     )
