@@ -65,7 +65,7 @@ def compute(task: ShardTask) -> ShardResult:
 class StubWorkers:
     """A `ShardPool` of one process with a stub for its network."""
 
-    slots = 2  # one computed, one waiting, as Dask's workers have it
+    slots = 2  # one computed, one waiting; a worker of a real run computes two at a time
 
     def __init__(self, executor: ProcessPoolExecutor) -> None:
         self._executor = executor

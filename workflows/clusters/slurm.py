@@ -64,9 +64,8 @@ def main(
         if show_job:
             click.echo(cluster.job_script())
             return
-        cluster.adapt(
-            minimum_jobs=jobs, maximum_jobs=jobs
-        )  # always so many: one that ended is submitted again
+        # Always so many: a job that ended is submitted again.
+        cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)
         click.echo(f"waiting for the first of {jobs} jobs; the scheduler is {cluster.scheduler_address}")
         with Client(cluster) as client:
             client.wait_for_workers(1)

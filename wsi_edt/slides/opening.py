@@ -86,9 +86,12 @@ def _is_ome_as_generic_tiff(slide: OpenSlideSlide) -> bool:
 
 def _refuse_other_pixels(slide: OpenSlideSlide) -> None:
     """Close a plain TIFF and raise a SlideError where its px aren't 8-bit colours: openslide shows them as if they were."""
-    with tifffile.TiffFile(slide.path) as tiff:
-        page = tiff.pages.first
-        bits, is_grey = np.max(page.bitspersample), page.photometric in _GREY
+    try:
+        with tifffile.TiffFile(slide.path) as tiff:
+            page = tiff.pages.first
+            bits, is_grey = np.max(page.bitspersample), page.photometric in _GREY
+    except Exception:  # it raises what it likes; openslide has opened the file
+        return
     if bits != 8 or is_grey:
         slide.close()
         kind = f"{'greyscale' if is_grey else 'colour'} of {bits} bits"
