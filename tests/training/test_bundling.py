@@ -19,7 +19,7 @@ from wsi_edt.training import TrainConfig, read_config
 from wsi_edt.training.bundling import bundle_checkpoint
 from wsi_edt.training.checkpoint import TrainingState, read_trained, save_best
 from wsi_edt.training.material import read_material
-from wsi_edt.training.optimisation import WeightAverage, build_optimizer
+from wsi_edt.training.optimisation import Optimizer, WeightAverage
 from wsi_edt.training.provenance import provenance_of
 
 
@@ -34,7 +34,7 @@ def untrained(config: TrainConfig, data: Path, path: Path) -> Path:
     """A checkpoint of 7 steps that no one trained: only weights, with all that is said of them."""
     torch.manual_seed(config.seed)
     network = build_network(config.spec)
-    state = TrainingState(network, WeightAverage(network), build_optimizer(network, config.schedule))
+    state = TrainingState(network, WeightAverage(network), Optimizer(network, config.schedule))
     images = read_material(config, data).training
     path.parent.mkdir(parents=True, exist_ok=True)
     save_best(path, state, step=7, f1=0.5, provenance=provenance_of(config, images, None))

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from wsi_edt.networks import HRNet
 from wsi_edt.training.config import Loss, Schedule
 from wsi_edt.training.objective import inconsistency, losses
-from wsi_edt.training.optimisation import WeightAverage, learning_rate
+from wsi_edt.training.optimisation import Optimizer, WeightAverage, learning_rate, optimise
 
 
 def test_cosine_by_hand() -> None:
@@ -18,6 +19,19 @@ def test_cosine_by_hand() -> None:
 def test_step_by_hand() -> None:
     schedule = Schedule(steps=30, warmup_steps=0, learning_rate=0.1, decay="step")
     assert [round(learning_rate(schedule, step), 6) for step in (0, 19, 20, 29)] == [0.1, 0.1, 0.01, 0.01]
+
+
+def test_the_last_layer_moves_a_tenth_as_far() -> None:
+    network = HRNet(4, maps=3, mga=True)
+    optimizer = Optimizer(network, Schedule(weight_decay=0.0))
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    optimizer.set_rate(0.01)
+    # Of a sum every weight's gradient is 1, and Adam's first step is as long as its rate.
+    norm = optimise(network, optimizer, sum(p.sum() for p in network.parameters()))
+    assert float(norm) == pytest.approx(sum(p.numel() for p in network.parameters()) ** 0.5, rel=1e-4)
+    for name, value in network.named_parameters():
+        step = 0.001 if name.startswith("to_maps.") else 0.01
+        assert torch.allclose(before[name] - value, torch.tensor(step), rtol=1e-2), name
 
 
 def test_squared_error_by_hand() -> None:

@@ -1,26 +1,73 @@
 """Targets: what is asked where, and that a crop never changes them."""
 
 import math
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import shapely
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.training.sets import labelled_image
-from wsi_edt.geometry import Window
-from wsi_edt.maps import edt_map
+from wsi_edt.maps import density_map, edt_map, fidt_map, idt_map
+from wsi_edt.training.batches import cut
 from wsi_edt.training.datasets import Labelled, LabelledImage
-from wsi_edt.training.targets import NEAR_PX, Target, image_max_distance, window_targets
+from wsi_edt.training.fields import field_of, image_max_distance
+from wsi_edt.training.sampling import Crop
+from wsi_edt.training.targets import MAPS, NEAR_PX, CropPoints, Target, TargetMaker
 
 TARGETS: tuple[Target, ...] = get_args(Target)
+Maps = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Of one crop, (M, H, W) each."""
+
+    maps: Maps
+    weight: Maps
+
+
+def crop_targets(
+    image: LabelledImage,
+    crop: Crop,
+    *,
+    mpp: float = 0.25,
+    max_distance_px: float | None = None,
+    names: tuple[str, ...] = MAPS,
+    target: Target = "edt",
+    beside: int = 0,
+) -> Targets:
+    """The targets of a crop of the image, made in a batch with others in front of it."""
+    field = field_of(image, model_mpp=mpp, largest_px=400)
+    if max_distance_px is not None:
+        field = replace(field, max_distance_px=max_distance_px)
+    lone = field_of(labelled_image("glioma", [(50, 50)], [1]), model_mpp=mpp, largest_px=400)
+    side = crop.side_px
+    maker = TargetMaker([lone, field], crop_px=side, names=names, target=target)
+    crops = [replace(crop, field=0)] * beside + [replace(crop, field=1)]
+    points = CropPoints.of(crops, [lone, field], crop_px=side, reach_px=maker.reach_px)
+    maps, weight = (torch.full((beside + 1, len(names), side, side), np.nan) for _ in range(2))
+    mask = None
+    if field.labelled is not None:
+        everywhere = torch.ones(beside, side, side, dtype=torch.bool)
+        own = cut(field.labelled[:, :, None], crop, margin_px=field.margin_px, crop_px=side) > 127
+        mask = torch.cat([everywhere, own])
+    maker.fill(maps, weight, points=points, fields=np.array([c.field for c in crops]), labelled=mask)
+    return Targets(maps[-1].numpy(), weight[-1].numpy())
+
+
+def square(x: int, y: int, side: int) -> Crop:
+    return Crop(1, x, y, side, 0, False)
 
 
 def test_each_class_has_its_map_and_nucleus_has_all() -> None:
     image = labelled_image("glioma", [(50.5, 60.5), (100.5, 120.5)], [1, 0])
-    targets = window_targets(image, Window(0, 0, 128, 128), mpp=0.25, max_distance_px=100)
+    targets = crop_targets(image, square(0, 0, 128), max_distance_px=100)
     assert [float(targets.maps[c, 60, 50]) for c in range(3)] == [1, 0, 1]
     assert [float(targets.maps[c, 120, 100]) for c in range(3)] == [0, 1, 1]
     assert (targets.weight == 1).all()
@@ -37,7 +84,7 @@ def test_each_class_has_its_map_and_nucleus_has_all() -> None:
 )
 def test_where_the_labels_are_trusted(dataset: str, at_point: list[int], far: list[int]) -> None:
     image = labelled_image(dataset, [(64.5, 64.5)], [2])
-    targets = window_targets(image, Window(0, 0, 128, 128), mpp=0.25, max_distance_px=100)
+    targets = crop_targets(image, square(0, 0, 128), max_distance_px=100)
     assert targets.weight[:, 64, 64].tolist() == at_point
     assert targets.weight[:, 64, 64 + NEAR_PX].tolist() == at_point
     assert targets.weight[:, 64, 64 + NEAR_PX + 1].tolist() == far
@@ -47,9 +94,9 @@ def test_where_the_labels_are_trusted(dataset: str, at_point: list[int], far: li
 
 def test_maps_come_as_they_are_named() -> None:
     image = labelled_image("bcdata", [(50.5, 60.5), (100.5, 120.5)], [1, 0])
-    window = Window(0, 0, 128, 128)
-    whole = window_targets(image, window, mpp=0.25, max_distance_px=100)
-    some = window_targets(image, window, mpp=0.25, max_distance_px=100, names=("nucleus", "positive"))
+    crop = square(0, 0, 128)
+    whole = crop_targets(image, crop, max_distance_px=100)
+    some = crop_targets(image, crop, max_distance_px=100, names=("nucleus", "positive"))
     assert np.array_equal(some.maps, whole.maps[[2, 0]])
     assert np.array_equal(some.weight, whole.weight[[2, 0]])
 
@@ -65,8 +112,7 @@ def test_maps_come_as_they_are_named() -> None:
 )
 def test_kinds_of_maps(target: Target, by_hand: float) -> None:
     image = labelled_image("glioma", [(64.5, 64.5)], [1])
-    window = Window(0, 0, 128, 128)
-    maps = window_targets(image, window, mpp=0.25, max_distance_px=100, target=target).maps
+    maps = crop_targets(image, square(0, 0, 128), max_distance_px=100, target=target).maps
     assert maps.dtype == np.float32
     assert maps[0, 64, 64] == pytest.approx(1, abs=1e-4)
     assert maps[0, 64, 68] == pytest.approx(by_hand, abs=1e-4)
@@ -79,18 +125,49 @@ def test_kinds_of_maps(target: Target, by_hand: float) -> None:
 def test_a_crop_never_changes_its_target(target: Target, max_distance_px: float) -> None:
     rng = np.random.default_rng(0)
     image = labelled_image("shidc", rng.uniform(0, 256, (60, 2)).tolist(), rng.integers(0, 3, 60).tolist())
-    whole = window_targets(
-        image, Window(0, 0, 256, 256), mpp=0.25, max_distance_px=max_distance_px, target=target
-    )
+    whole = crop_targets(image, square(0, 0, 256), max_distance_px=max_distance_px, target=target)
     for x, y in ((0, 0), (37, 91), (128, 128), (200, 3)):
-        crop = window_targets(
-            image, Window(x, y, 56, 48), mpp=0.25, max_distance_px=max_distance_px, target=target
-        )
-        # Density adds up in the order of the points, the others take the largest.
-        assert np.allclose(
-            crop.maps, whole.maps[:, y : y + 48, x : x + 56], atol=1e-6 * (target == "density")
-        )
-        assert np.array_equal(crop.weight, whole.weight[:, y : y + 48, x : x + 56])
+        crop = crop_targets(image, square(x, y, 56), max_distance_px=max_distance_px, target=target, beside=2)
+        # Density adds up in another order, the others take the largest.
+        expected = whole.maps[:, y : y + 56, x : x + 56]
+        assert np.allclose(crop.maps, expected, atol=1e-6 * (target == "density"))
+        assert np.array_equal(crop.weight, whole.weight[:, y : y + 56, x : x + 56])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("distance", [60.0, 150.0, 400.0])
+def test_maps_are_those_of_the_formulas(target: Target, distance: float) -> None:
+    """Against `wsi_edt.maps`, which its own tests hold against the paper's formulas."""
+    rng = np.random.default_rng(3)
+    points = rng.uniform(0, 128, (50, 2))
+    image = labelled_image("glioma", points.tolist(), [1] * 50, side=128)
+    found = crop_targets(image, square(0, 0, 128), max_distance_px=distance, target=target).maps[0]
+    expected = {
+        "edt": lambda: edt_map(points, (128, 128), max_distance_px=distance),
+        "idt": lambda: idt_map(points, (128, 128)),
+        "fidt": lambda: fidt_map(points, (128, 128)),
+        "density": lambda: density_map(points, (128, 128), sigma_px=4.0) * (2 * np.pi * 4.0**2),
+    }[target]()
+    # A density's Gaussians sum to 1 over their px there, and peak at 1 here.
+    assert np.allclose(found, expected, atol=2e-3 if target == "density" else 1e-6)
+
+
+def test_a_turned_crop_has_the_turned_target() -> None:
+    rng = np.random.default_rng(1)
+    # Centres of px: on a px's border a point would fall into another px once it is turned.
+    points = rng.integers(0, 128, (40, 2)) + 0.5
+    image = labelled_image(
+        "shidc", points.tolist(), rng.integers(0, 3, 40).tolist(), region=shapely.box(3, 40, 100, 128)
+    )
+    straight = crop_targets(image, square(10, 20, 96))
+    for quarter_turns in range(4):
+        for flip in (False, True):
+            found = crop_targets(image, Crop(1, 10, 20, 96, quarter_turns, flip))
+            for name in ("maps", "weight"):
+                expected = np.rot90(getattr(straight, name), quarter_turns, axes=(1, 2))
+                if flip:
+                    expected = expected[:, :, ::-1]
+                assert np.array_equal(getattr(found, name), expected), (name, quarter_turns, flip)
 
 
 @settings(max_examples=40)
@@ -112,26 +189,20 @@ def test_nothing_is_asked_outside_a_region(
     classes = rng.integers(0, 3, len(marked)).tolist()
     inside = labelled_image(dataset, marked.tolist(), classes, region=region)
     everywhere = labelled_image(dataset, marked.tolist(), classes)
-    window = Window(left, top, 96, 80)
-
-    def targets(image: LabelledImage, where: Window) -> tuple[np.ndarray, np.ndarray]:
-        found = window_targets(image, where, mpp=mpp, max_distance_px=80)
-        return found.maps, found.weight
-
-    maps, weight = targets(inside, window)
-    free_maps, free_weight = targets(everywhere, window)
-    assert np.array_equal(maps, free_maps)
-    x = (left + np.arange(96) + 0.5) * mpp / 0.25
-    y = (top + np.arange(80) + 0.5) * mpp / 0.25
+    crop = square(left, top, 96)
+    found = crop_targets(inside, crop, mpp=mpp, max_distance_px=80)
+    free = crop_targets(everywhere, crop, mpp=mpp, max_distance_px=80)
+    assert np.array_equal(found.maps, free.maps)
+    x, y = ((first + np.arange(96) + 0.5) * mpp / 0.25 for first in (left, top))
     grid_x, grid_y = np.meshgrid(x, y)
     held = shapely.contains_xy(region, grid_x, grid_y)
     off_the_outline = shapely.distance(region.boundary, shapely.points(grid_x, grid_y)) > 1e-6
-    assert (weight[:, ~held & off_the_outline] == 0).all()
-    assert np.array_equal(weight[:, held & off_the_outline], free_weight[:, held & off_the_outline])
-    # A crop of the window is asked the same.
-    crop_maps, crop_weight = targets(inside, Window(left + 13, top + 7, 40, 32))
-    assert np.array_equal(crop_weight, weight[:, 7:39, 13:53])
-    assert np.array_equal(crop_maps, maps[:, 7:39, 13:53])
+    assert (found.weight[:, ~held & off_the_outline] == 0).all()
+    assert np.array_equal(found.weight[:, held & off_the_outline], free.weight[:, held & off_the_outline])
+    # A crop of the crop is asked the same.
+    inner = crop_targets(inside, square(left + 13, top + 7, 40), mpp=mpp, max_distance_px=80)
+    assert np.array_equal(inner.weight, found.weight[:, 7:47, 13:53])
+    assert np.array_equal(inner.maps, found.maps[:, 7:47, 13:53])
 
 
 def test_max_distance_of_one_field_by_hand() -> None:
@@ -150,7 +221,7 @@ def test_max_distance_without_cells_gives_empty_maps() -> None:
     image = labelled_image("bcdata", [], [])
     for clamp in (True, False):
         distance = image_max_distance(image, model_mpp=0.25, clamp=clamp)
-        targets = window_targets(image, Window(0, 0, 64, 64), mpp=0.25, max_distance_px=distance)
+        targets = crop_targets(image, square(0, 0, 64), max_distance_px=distance)
         assert targets.maps.max() == 0
 
 
@@ -177,9 +248,7 @@ def test_the_papers_target_of_a_whole_field() -> None:
     pixels = np.floor(positions)
     brute = np.min([np.hypot(columns - x, rows - y) for x, y in pixels], axis=0)
     assert distance == pytest.approx(brute.max(), abs=1e-3)
-    found = window_targets(
-        image, Window(0, 0, 512, 512), mpp=0.5, max_distance_px=distance, names=("nucleus",)
-    )
+    found = crop_targets(image, square(0, 0, 512), mpp=0.5, max_distance_px=distance, names=("nucleus",))
     expected = 1 / (brute ** (10 * brute / brute.max() + 0.5) + 1)
     expected[expected < 0.01] = 0
     assert np.allclose(found.maps[0], expected, atol=1e-4)
@@ -200,8 +269,6 @@ def test_the_unified_map_of_the_paper_by_configuration() -> None:
         image.classes,
         Labelled.EVERYWHERE,
     )
-    targets = window_targets(
-        stated, Window(0, 0, 128, 128), mpp=0.25, max_distance_px=100, names=("nucleus",)
-    )
+    targets = crop_targets(stated, square(0, 0, 128), max_distance_px=100, names=("nucleus",))
     assert targets.weight.shape == (1, 128, 128)
     assert (targets.weight == 1).all()

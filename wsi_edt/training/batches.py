@@ -1,54 +1,54 @@
-"""Augmented crops and their targets as tensors, made ahead in threads. The n-th crop depends on the seed and n alone."""
+"""Augmented crops and their targets as tensors on the device that trains. A step's batch depends on seed and step alone."""
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from wsi_edt.networks.normalisation import IMAGENET, normalised
-from wsi_edt.slides import ImageSlide, TileRequest, read_window
-from wsi_edt.slides.location import SlidePath
-from wsi_edt.training.augment import augment
+from wsi_edt.networks.normalisation import IMAGENET
+from wsi_edt.training.augment import Draws, augment, draw
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.datasets import ImageArray, LabelledImage
+from wsi_edt.training.fields import Field, field_of
 from wsi_edt.training.material import Material
-from wsi_edt.training.sampling import WindowSampler
-from wsi_edt.training.targets import WindowTargets, image_max_distance, window_targets
+from wsi_edt.training.sampling import Crop, CropSampler, largest_px
+from wsi_edt.training.targets import CropPoints, TargetMaker
+from wsi_edt.training.transfer import sent
 
-MOST_THREADS = 8  # enough for a GPU's hunger; the interpreter lock lets no more help
-BATCHES_AHEAD = 2
+STEPS_AHEAD = 2  # whose plans are made in a thread meanwhile
+CPU_PART = 4  # crops that a CPU makes at a time: what they need stays in its cache
+_AUGMENTATION = 1  # tells the augmentation's random numbers from the sampling's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Crops of one step.
+    """Crops of one step, on the device that trains, until the next step's take their place.
 
     Attributes
     ----------
-    images : (B, H, W, 3) uint8 RGB
+    pixels : (B, 3, H, W) float32, normalised
     maps : (B, maps, H, W) float32 in [0, 1], what the network should say
     weight : (B, maps, H, W) float32, 1 where that is known, 0 elsewhere
     """
 
-    images: Tensor
+    pixels: Tensor
     maps: Tensor
     weight: Tensor
 
-    def on(self, device: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalised pixels (B, 3, H, W) float32, maps and weight, on the device; a copy to a GPU doesn't wait."""
-        images, maps, weight = (
-            (part.pin_memory() if device == "cuda" else part).to(device, non_blocking=True)
-            for part in (self.images, self.maps, self.weight)
-        )
-        return normalised(images, IMAGENET), maps, weight
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """All that is random about a batch, and where its points fall."""
+
+    crops: Sequence[Crop]
+    points: CropPoints
+    draws: Draws
 
 
 class BatchMaker:
@@ -58,63 +58,133 @@ class BatchMaker:
     ----------
     config : of the training
     material : its images
+    device : that holds them at the model's µm/px and makes the batches
     """
 
-    def __init__(self, config: TrainConfig, material: Material) -> None:
-        self._config = config
-        self._sampler = WindowSampler(
-            material.training,
+    def __init__(self, config: TrainConfig, material: Material, *, device: str = "cpu") -> None:
+        self._config, self._device = config, device
+        crop_px, scale = config.schedule.crop_px, config.augmentation.scale
+        self._fields: list[Field] = [
+            field_of(
+                image,
+                model_mpp=config.mpp,
+                largest_px=largest_px(crop_px, scale),
+                clamp=config.maps.clamp,
+                device=device,
+            )
+            for image in material.training
+        ]
+        self._sampler = CropSampler.of(
+            self._fields,
             material.weights,
-            model_mpp=config.mpp,
-            crop_px=config.schedule.crop_px,
-            scale_jitter=config.augmentation.scale,
+            crop_px=crop_px,
+            scale=scale,
+            turns=config.augmentation.turns,
             seed=config.seed,
         )
-        self._images: dict[SlidePath, LabelledImage] = {image.path: image for image in material.training}
-        self._max_distance: dict[SlidePath, float] = {
-            image.path: image_max_distance(image, model_mpp=config.mpp, clamp=config.maps.clamp)
-            for image in material.training
-        }
-
-    def batches(self, first_step: int) -> Generator[Batch]:
-        """The batches from that step, counted from 0, to the training's last; close the iterator to stop its threads."""
-        schedule = self._config.schedule
-        requests = self._sampler.requests(first_step * schedule.batch_size)
-        pool = ThreadPoolExecutor(_threads(), thread_name_prefix="crops")
-        pending: deque[list[Future[tuple[ImageArray, WindowTargets]]]] = deque()
-        try:
-            for step in range(first_step, schedule.steps):
-                crops = enumerate(islice(requests, schedule.batch_size))
-                pending.append([pool.submit(self._crop, request, step, number) for number, request in crops])
-                if len(pending) > BATCHES_AHEAD:
-                    yield _stacked([crop.result() for crop in pending.popleft()])
-            while pending:
-                yield _stacked([crop.result() for crop in pending.popleft()])
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def _crop(self, request: TileRequest, step: int, number: int) -> tuple[ImageArray, WindowTargets]:
-        image, maps = self._images[request.path], self._config.maps
-        pixels = read_window(ImageSlide(image.path, image.pixels, image.mpp), request.window, mpp=request.mpp)
-        targets = window_targets(
-            image,
-            request.window,
-            mpp=request.mpp,
-            max_distance_px=self._max_distance[request.path],
-            names=maps.names,
-            target=maps.target,
+        self._targets = TargetMaker(
+            self._fields,
+            crop_px=crop_px,
+            names=config.maps.names,
+            target=config.maps.target,
+            device=device,
         )
-        rng = np.random.default_rng((self._config.seed, step, number))
-        return augment(pixels, targets, rng, settings=self._config.augmentation)
+
+    def fillings(self, batch: Batch, first_step: int) -> Generator[None]:
+        """Fill the batch for that step, counted from 0, and for each after it to the training's last.
+
+        Memory that is fresh for each batch would cost a CPU a fifth of the work. Close the iterator to stop its thread.
+        """
+        pending: deque[Future[Plan]] = deque()
+        with ThreadPoolExecutor(1, thread_name_prefix="crops") as thread:
+            for step in range(first_step, self._config.schedule.steps):
+                pending.append(thread.submit(self.plan, step))
+                if len(pending) > STEPS_AHEAD:
+                    yield self.fill(batch, pending.popleft().result())
+            while pending:
+                yield self.fill(batch, pending.popleft().result())
+
+    def empty(self) -> Batch:
+        """Room for a batch."""
+        schedule, maps = self._config.schedule, len(self._config.maps.names)
+        shape = (schedule.batch_size, 3, schedule.crop_px, schedule.crop_px)
+        pixels = torch.empty(shape, device=self._device)
+        known = (shape[0], maps, *shape[2:])
+        return Batch(pixels, torch.empty(known, device=self._device), torch.empty(known, device=self._device))
+
+    def plan(self, step: int) -> Plan:
+        """What the batch of a step holds."""
+        config = self._config
+        count = config.schedule.batch_size
+        crops = self._sampler.crops(step, count)
+        points = CropPoints.of(
+            crops, self._fields, crop_px=config.schedule.crop_px, reach_px=self._targets.reach_px
+        )
+        rng = np.random.default_rng((config.seed, step, _AUGMENTATION))
+        return Plan(crops, points, draw(rng, count, config.augmentation))
+
+    @torch.no_grad()
+    def fill(self, batch: Batch, plan: Plan) -> None:
+        """Make the batch of a plan."""
+        size = CPU_PART if self._device == "cpu" else len(plan.crops)
+        for first in range(0, len(plan.crops), size):
+            part = slice(first, first + size)
+            crops, draws = plan.crops[part], plan.draws.part(part)
+            self._targets.fill(
+                batch.maps[part],
+                batch.weight[part],
+                points=plan.points.part(first, first + size),
+                fields=np.array([crop.field for crop in crops]),
+                labelled=self._labelled(crops),
+            )
+            images = torch.stack([self._cut(crop, self._fields[crop.field].pixels).float() for crop in crops])
+            _normalise(augment(images, draws), into=batch.pixels[part])
+
+    def _labelled(self, crops: Sequence[Crop]) -> Tensor | None:
+        """Where labels hold: (B, H, W) bool; None: everywhere."""
+        masks = [self._fields[crop.field].labelled for crop in crops]
+        if all(mask is None for mask in masks):
+            return None
+        side = self._config.schedule.crop_px
+        everywhere = torch.full((side, side), 255, dtype=torch.uint8, device=self._device)
+        return torch.stack(
+            [
+                everywhere if mask is None else self._cut(crop, mask[:, :, None])[0]
+                for mask, crop in zip(masks, crops, strict=True)
+            ]
+        ) > 127  # fmt: skip
+
+    def _cut(self, crop: Crop, values: Tensor) -> Tensor:
+        """A crop of its field's pixels or mask: (C, H, W)."""
+        margin_px = self._fields[crop.field].margin_px
+        return cut(values, crop, margin_px=margin_px, crop_px=self._config.schedule.crop_px)
 
 
-def _stacked(crops: Sequence[tuple[ImageArray, WindowTargets]]) -> Batch:
-    return Batch(
-        torch.from_numpy(np.stack([pixels for pixels, _ in crops])),
-        torch.from_numpy(np.stack([targets.maps for _, targets in crops])),
-        torch.from_numpy(np.stack([targets.weight for _, targets in crops])),
+def cut(values: Tensor, crop: Crop, *, margin_px: int, crop_px: int) -> Tensor:
+    """A crop of (H, W, C) uint8 values of its field, margin included, brought to size and turned: (C, H, W)."""
+    x, y = crop.x + margin_px, crop.y + margin_px
+    square = values[y : y + crop.side_px, x : x + crop.side_px].permute(2, 0, 1)[None]
+    if crop.side_px != crop_px:
+        # With an anti-aliasing triangle, as slides are resampled; torch has it for 8-bit integers on the CPU alone.
+        if square.device.type != "cpu":
+            square = square.float()
+        square = functional.interpolate(square, (crop_px, crop_px), mode="bilinear", antialias=True)
+    return _turned(square[0], crop)
+
+
+def _turned(square: Tensor, crop: Crop) -> Tensor:
+    """(C, H, W) turned counter-clockwise, then flipped: transposed where the turn is odd, then mirrored, in one copy."""
+    odd = crop.quarter_turns % 2 == 1
+    down = crop.quarter_turns in (1, 2)
+    right = (crop.quarter_turns in (2, 3)) != crop.flip
+    axes = [axis for axis, mirrored in ((1, down), (2, right)) if mirrored]
+    return (square.transpose(1, 2) if odd else square).flip(axes)
+
+
+def _normalise(images: Tensor, *, into: Tensor) -> None:
+    """(B, 3, H, W) RGB in [0, 255], as the network takes it."""
+    mean, std = (
+        sent(np.array(values, np.float32) * 255, images.device)[:, None, None]
+        for values in (IMAGENET.mean, IMAGENET.std)
     )
-
-
-def _threads() -> int:
-    return min(MOST_THREADS, os.cpu_count() or 1)
+    torch.sub(images, mean, out=into).div_(std)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import safe_open
 from safetensors.torch import save
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.export.atomic import write_atomically
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.optimisation import WeightAverage
+from wsi_edt.training.optimisation import Optimizer, WeightAverage
 from wsi_edt.training.provenance import Provenance
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -55,7 +54,7 @@ class TrainingState:
 
     network: nn.Module
     average: WeightAverage
-    optimizer: torch.optim.AdamW
+    optimizer: Optimizer
 
 
 def save_checkpoint(path: Path, state: TrainingState, *, step: int, provenance: Provenance) -> None:

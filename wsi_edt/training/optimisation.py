@@ -18,12 +18,36 @@ HEAD_FACTOR = 0.1
 STEP_DECAY_FROM = 2 / 3  # of the steps: from here on a tenth
 
 
-def build_optimizer(network: HRNet, schedule: Schedule) -> torch.optim.AdamW:
-    """AdamW with two groups, the body and the last layer, each with the `factor` of its rate."""
-    head = list(network.to_maps.parameters())
-    body = [parameter for name, parameter in network.named_parameters() if not name.startswith("to_maps.")]
-    groups = [{"params": body, "factor": 1.0}, {"params": head, "factor": HEAD_FACTOR}]
-    return torch.optim.AdamW(groups, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+class Optimizer(torch.optim.AdamW):
+    """AdamW with two groups, the body and the last layer, each with a `factor` of the rate.
+
+    Parameters
+    ----------
+    network : its parameters are moved
+    schedule : of the configuration
+    """
+
+    def __init__(self, network: HRNet, schedule: Schedule) -> None:
+        head = list(network.to_maps.parameters())
+        body = [
+            parameter for name, parameter in network.named_parameters() if not name.startswith("to_maps.")
+        ]
+        groups = [{"params": body, "factor": 1.0}, {"params": head, "factor": HEAD_FACTOR}]
+        on_gpu = head[0].is_cuda
+        super().__init__(
+            groups, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, capturable=on_gpu
+        )
+        if on_gpu:  # a recorded step reads the rate where it stands, so that it has to be a tensor
+            for group in self.param_groups:
+                group["lr"] = torch.tensor(schedule.learning_rate, device=head[0].device)
+
+    def set_rate(self, rate: float) -> None:
+        """Take this learning rate from now on."""
+        for group in self.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate * group["factor"])
+            else:
+                group["lr"] = rate * group["factor"]
 
 
 def learning_rate(schedule: Schedule, step: int) -> float:
@@ -36,12 +60,8 @@ def learning_rate(schedule: Schedule, step: int) -> float:
     return schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
-def optimise(
-    network: nn.Module, optimizer: torch.optim.AdamW, loss: torch.Tensor, *, rate: float
-) -> torch.Tensor:
+def optimise(network: nn.Module, optimizer: Optimizer, loss: torch.Tensor) -> torch.Tensor:
     """Move the weights one step down the loss; returns the gradient's norm before it was clipped."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["factor"]
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(network.parameters(), CLIP_NORM)
@@ -71,5 +91,5 @@ class WeightAverage:
         decay = min(ema_decay, (1 + step) / (10 + step))
         kept, current = zip(*self._averaged, strict=True)
         torch._foreach_lerp_(kept, current, 1 - decay)  # as torch.optim.swa_utils does
-        for count, now in self._copied:
-            count.copy_(now)
+        counts, now = zip(*self._copied, strict=True)
+        torch._foreach_copy_(counts, now)

@@ -1,109 +1,135 @@
-"""Random windows of labelled images, as requests for the tile loader. The n-th window depends on the seed and n alone."""
+"""Random crops of fields: which, where, how large, how turned. A step's crops depend on the seed and the step alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from wsi_edt.geometry import Window
-from wsi_edt.regions import Area, contains
-from wsi_edt.slides import TileRequest
-from wsi_edt.training.datasets import Labelled, LabelledImage
+from wsi_edt.training.datasets import PointArray
+from wsi_edt.training.fields import OVERHANG, Field, chances
 
-OVERHANG = 0.1  # of the crop: how far a window may reach beyond its image, where it is white
-OFF_CENTRE = 0.4  # of the crop: how far from a window's centre the place may lie that it was drawn for
-TRIES = 64  # at drawing a place in a region's box that lies in the region; one a tenth of its box fails once in 800
+OFF_CENTRE = 0.4  # of the crop: how far from its centre the place may lie that it was taken for
 
 FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class WindowSampler:
-    """Draws windows: first a set by its weight, then one of its images by its labelled area, a µm/px, and a place.
+class Crop:
+    """A square of a field, which is brought to the crops' common side, turned, then flipped.
 
     Attributes
     ----------
-    images : all labelled images
-    weights : how often each set is drawn, relative to the others
-    model_mpp : µm/px that the network is meant for
-    crop_px : side of the windows, px
-    scale_jitter : the windows' µm/px are drawn from model_mpp / (1 + jitter) to model_mpp · (1 + jitter)
+    field : its index
+    x, y : of its corner, px of the field; may lie in the field's margin
+    side_px : px of the field
+    quarter_turns : counter-clockwise, 0 to 3
+    flip : left to right
+    """
+
+    field: int
+    x: int
+    y: int
+    side_px: int
+    quarter_turns: int
+    flip: bool
+
+    def places(self, points: PointArray, crop_px: int) -> PointArray:
+        """Points (N, 2) of the field as px of the crop once it has `crop_px` a side and is turned and flipped."""
+        x, y = ((points - (self.x, self.y)) * (crop_px / self.side_px)).T
+        for _ in range(self.quarter_turns):
+            x, y = y, crop_px - x
+        return np.column_stack([crop_px - x if self.flip else x, y])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropSampler:
+    """Draws crops: first a set by its weight, then one of its fields by its labelled area, a size, a place and a turn.
+
+    Attributes
+    ----------
+    fields : all of them
+    chances : (F,) how likely each is drawn
+    crop_px : side of the crops in model px, before their size is changed
+    scale : their sides are drawn from crop_px / (1 + scale) to crop_px · (1 + scale)
+    turns : the share of crops that get one of the eight flips and right-angle turns
     seed : of all draws
     """
 
-    images: Sequence[LabelledImage]
-    weights: Mapping[str, float]
-    model_mpp: float
+    fields: Sequence[Field]
+    chances: FloatArray
     crop_px: int
-    scale_jitter: float
+    scale: float
+    turns: float
     seed: int
 
-    def requests(self, first: int = 0) -> Iterator[TileRequest]:
-        """The windows from the `first`-th on, without end."""
-        by_set = {name: [image for image in self.images if image.dataset == name] for name in self.weights}
-        areas = {
-            name: np.array([_labelled_um2(image) for image in images]) for name, images in by_set.items()
-        }
-        names = list(by_set)
-        shares = np.array([self.weights[name] for name in names], np.float64)
-        number = first
-        while True:
-            rng = np.random.default_rng((self.seed, number))
-            name = names[int(rng.choice(len(names), p=shares / shares.sum()))]
-            image = by_set[name][int(rng.choice(len(areas[name]), p=areas[name] / areas[name].sum()))]
-            yield self._window(image, rng)
-            number += 1
+    @classmethod
+    def of(
+        cls,
+        fields: Sequence[Field],
+        weights: Mapping[str, float],
+        *,
+        crop_px: int,
+        scale: float,
+        turns: float,
+        seed: int,
+    ) -> Self:
+        """A sampler that draws the sets by these weights."""
+        return cls(fields, chances(fields, weights), crop_px, scale, turns, seed)
 
-    def _window(self, image: LabelledImage, rng: np.random.Generator) -> TileRequest:
-        reach = np.log1p(self.scale_jitter)
-        mpp = self.model_mpp * float(np.exp(rng.uniform(-reach, reach)))
-        factor = image.mpp / mpp
-        if image.classes is Labelled.NEAR_POINTS and len(image.points):
-            # Most of such an image teaches nothing: look where its points are.
-            x, y = self._around(image.points[int(rng.integers(len(image.points)))] * factor, rng)
-        elif image.region is not None:
-            around = self._around(_place_in(image.region, rng) * factor, rng)
-            left, top, right, bottom = (side * factor for side in image.region.bounds)
-            x = self._held(around[0], left, right)
-            y = self._held(around[1], top, bottom)
+    def crops(self, step: int, count: int) -> list[Crop]:
+        """That many crops of a step."""
+        draws = np.random.default_rng((self.seed, step)).random((count, 8))
+        which = np.searchsorted(np.cumsum(self.chances), draws[:, 0], side="right")
+        return [
+            self._crop(min(field, len(self.fields) - 1), draw)
+            for field, draw in zip(which.tolist(), draws[:, 1:].tolist(), strict=True)
+        ]
+
+    def _crop(self, number: int, draw: list[float]) -> Crop:
+        scale, place, right, down, turned, quarter_turns, flip = draw
+        field = self.fields[number]
+        side = max(1, round(self.crop_px * (1 + self.scale) ** (2 * scale - 1)))
+        if len(field.places):
+            around = field.places[int(place * len(field.places))]
+            shifts = ((2 * share - 1) * OFF_CENTRE * side for share in (right, down))
+            corner = [
+                _held(middle - side / 2 + shift, low, high, side)
+                for middle, shift, low, high in zip(
+                    around.tolist(), shifts, field.held[:2], field.held[2:], strict=True
+                )
+            ]
         else:
-            height, width = (side * factor for side in image.pixels.shape[:2])
-            overhang = OVERHANG * self.crop_px
-            x, y = (
-                rng.uniform(-overhang, side - self.crop_px + overhang)
-                if side > self.crop_px
-                else (side - self.crop_px) / 2
-                for side in (width, height)
-            )
-        return TileRequest(image.path, Window(round(x), round(y), self.crop_px, self.crop_px), mpp)
-
-    def _around(self, place: FloatArray, rng: np.random.Generator) -> tuple[float, float]:
-        """The corner (x, y) of a window around a place, which lies somewhere in its inner part."""
-        x, y = place - self.crop_px / 2 + rng.uniform(-OFF_CENTRE, OFF_CENTRE, 2) * self.crop_px
-        return float(x), float(y)
-
-    def _held(self, first: float, low: float, high: float) -> float:
-        """A window's first px on one axis, moved so that it overhangs [low, high) little, or holds most of it."""
-        ends = sorted((low, high - self.crop_px))
-        overhang = OVERHANG * self.crop_px
-        return min(max(first, ends[0] - overhang), ends[1] + overhang)
+            corner = [
+                _anywhere(share, length, side)
+                for share, length in ((right, field.width), (down, field.height))
+            ]
+        x, y = (
+            round(_held(first, 0, length, side))
+            for first, length in zip(corner, (field.width, field.height), strict=True)
+        )
+        turns = turned < self.turns
+        return Crop(number, x, y, side, int(quarter_turns * 4) if turns else 0, turns and flip < 0.5)
 
 
-def _labelled_um2(image: LabelledImage) -> float:
-    """The area in which labels hold."""
-    height, width = image.pixels.shape[:2]
-    return float(width * height if image.region is None else image.region.area) * image.mpp**2
+def largest_px(crop_px: int, scale: float) -> int:
+    """The side of the largest crop that is drawn, px of the field."""
+    return round(crop_px * (1 + scale))
 
 
-def _place_in(region: Area, rng: np.random.Generator) -> FloatArray:
-    """A random (x, y) in a region."""
-    left, top, right, bottom = region.bounds
-    places = rng.uniform((left, top), (right, bottom), (TRIES, 2))
-    inside = contains(region, places[:, 0], places[:, 1])
-    if inside.any():
-        return np.asarray(places[int(np.argmax(inside))], dtype=np.float64)
-    point = region.representative_point()
-    return np.array([point.x, point.y], np.float64)
+def _anywhere(share: float, length: int, side: int) -> float:
+    """A crop's first px on one axis: from one overhanging end to the other, or in the middle where there is no room."""
+    if length <= side:
+        return (length - side) / 2
+    overhang = OVERHANG * side
+    return -overhang + share * (length - side + 2 * overhang)
+
+
+def _held(first: float, low: float, high: float, side: int) -> float:
+    """A crop's first px on one axis, moved so that it overhangs [low, high) little, or holds most of it."""
+    ends = sorted((low, high - side))
+    overhang = OVERHANG * side
+    return min(max(first, ends[0] - overhang), ends[1] + overhang)

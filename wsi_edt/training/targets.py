@@ -1,151 +1,259 @@
-"""What the network should say for a window of a labelled image, and where it is asked."""
+"""What the network should say for a batch of crops, and where it is asked: tensor operations, on any device."""
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
 
 from wsi_edt.cells import CellClass
-from wsi_edt.geometry import Window, pixel_centers
-from wsi_edt.maps import (
-    clamp_max_distance,
-    density_map,
-    distance_to_points,
-    edt_map,
-    fidt_map,
-    field_max_distance,
-    idt_map,
-)
-from wsi_edt.regions import grid_mask
-from wsi_edt.training.datasets import Labelled, LabelledImage, PointArray
+from wsi_edt.maps import edt_map, fidt_map, idt_map
+from wsi_edt.training.datasets import Labelled
+from wsi_edt.training.fields import Field
+from wsi_edt.training.sampling import Crop
+from wsi_edt.training.transfer import sent
 
+BoolArray = npt.NDArray[np.bool_]
 Target = Literal["edt", "idt", "fidt", "density"]
 
 MAPS = ("positive", "negative", "nucleus")
-FIELD_PX = 512  # max(DT) is taken over fields of this side, as the paper's images are
 NEAR_PX = 14  # a partially labelled image is trusted this close to a point: about the radius of a cell's disc in the map
 DENSITY_SIGMA_PX = 4.0  # neighbouring nuclei, 20 px apart, keep peaks of their own
-IDT_REACH_PX = 99.0  # 1 / (99 + 1) is the last value that isn't cut: no kind of map but EDT reaches farther
+DENSITY_REACH_PX = 16  # 4 σ, where a Gaussian has fallen to 0.0003 of its peak
+LARGEST_REACH_PX = 99  # IDT's 1 / (99 + 1) is the last value that isn't cut: no kind of map reaches farther
 
-FloatMaps = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
+_CHANNELS = np.array(
+    [[CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS].index(one) for one in CellClass]
+)
+_CLASS_OF_MAP = {"positive": 0, "negative": 1}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WindowTargets:
-    """Targets of one window.
+class CropPoints:
+    """The points in and around a batch's crops.
 
     Attributes
     ----------
-    maps : (M, H, W) float32, 1 at a cell and falling to 0 around it, in the order of the names that were asked for
-    weight : (M, H, W) float32, 1 where the labels say what the map should be, 0 elsewhere
+    crop : (K,) int64, the crop that a point belongs to, ascending
+    channel : (K,) int64, 0 positive, 1 negative, 2 of neither class
+    column, row : (K,) int64, px of the crop, which may lie outside it
     """
 
-    maps: FloatMaps
-    weight: FloatMaps
+    crop: npt.NDArray[np.int64]
+    channel: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, crops: Sequence[Crop], fields: Sequence[Field], *, crop_px: int, reach_px: int) -> Self:
+        """The points that lie in the crops, or no more than `reach_px` beside them."""
+        parts = []
+        for number, crop in enumerate(crops):
+            field = fields[crop.field]
+            places = np.floor(crop.places(field.points, crop_px)).astype(np.int64)
+            near = np.all((places >= -reach_px) & (places < crop_px + reach_px), axis=1)
+            channel = _CHANNELS[field.class_id[near]]
+            parts.append(np.column_stack([np.full(len(channel), number), channel, places[near]]))
+        return cls(*np.ascontiguousarray(np.concatenate(parts).T))
+
+    def part(self, first: int, last: int) -> Self:
+        """Those of the crops from `first` to before `last`, which count from 0 there."""
+        start, stop = np.searchsorted(self.crop, (first, last))
+        own = self.select(slice(start, stop))
+        return replace(own, crop=own.crop - first)
+
+    def within(self, reach_px: int, crop_px: int) -> Self:
+        """Those that lie in their crop of `crop_px` a side, or no more than `reach_px` beside it."""
+        places = np.stack([self.column, self.row])
+        near: BoolArray = np.all((places >= -reach_px) & (places < crop_px + reach_px), axis=0)
+        return self.select(near)
+
+    def select(self, which: BoolArray | slice) -> Self:
+        """Some of the points, in their order."""
+        return type(self)(self.crop[which], self.channel[which], self.column[which], self.row[which])
 
 
-def image_max_distance(image: LabelledImage, *, model_mpp: float, clamp: bool = True) -> float:
-    """The image's max(DT) in model px: the mean over its fields of about 512×512 that hold cells.
+class TargetMaker:
+    """Makes the targets of crops of some fields.
 
-    `clamp` keeps each field's in 60 to 150 px; without it an image of one field has the paper's own. Only the box
-    around a region counts: beyond it nobody looked for cells.
-    """
-    factor = image.mpp / model_mpp
-    height, width = image.pixels.shape[:2]
-    left, top, right, bottom = (
-        round(side * factor)
-        for side in ((0, 0, width, height) if image.region is None else image.region.bounds)
-    )
-    points = image.points * factor - (left, top)
-    found = []
-    for x, field_width in _sides(max(1, right - left)):
-        for y, field_height in _sides(max(1, bottom - top)):
-            inside = Window(x, y, field_width, field_height).contains(points[:, 0], points[:, 1])
-            if inside.any():
-                distance = field_max_distance(points[inside] - (x, y), (field_height, field_width))
-                found.append(clamp_max_distance(distance) if clamp else max(distance, 1.0))
-    # Without cells the maps are 0, whatever this is.
-    return float(np.mean(found)) if found else clamp_max_distance(np.inf)
-
-
-def _sides(length_px: int) -> list[tuple[int, int]]:
-    """(first px, px) of equal parts of about `FIELD_PX`."""
-    edges = np.linspace(0, length_px, max(1, round(length_px / FIELD_PX)) + 1).round().astype(int).tolist()
-    return [(first, last - first) for first, last in itertools.pairwise(edges)]
-
-
-def window_targets(
-    image: LabelledImage,
-    window: Window,
-    *,
-    mpp: float,
-    max_distance_px: float,
-    names: tuple[str, ...] = MAPS,
-    target: Target = "edt",
-) -> WindowTargets:
-    """Targets of a window in px of `mpp` µm. Points outside the window count: a crop never changes its target.
+    Each kind of distance map falls with the distance to a point, so that the nearest point's disc is the largest: a map
+    is the maximum of discs laid on the points. The discs are cut out of `wsi_edt.maps`' maps of one point.
 
     Parameters
     ----------
-    image : the labelled image
-    window : may reach beyond the image
-    mpp : µm per px of the window
-    max_distance_px : of the image, see `image_max_distance`; for EDT maps
+    fields : that crops are taken of
+    crop_px : side of the crops
     names : the maps, of `MAPS`, in the order wanted; "nucleus" has the nuclei of every class
     target : the kind of map. Density maps are scaled so that a lone cell's peak is 1: of unit mass it would be 0.01, and
         its squared error lost in rounding
+    device : that computes
     """
-    shape = (window.height, window.width)
-    points = image.points * (image.mpp / mpp) - (window.x, window.y)
-    reach_px = max(max_distance_px, IDT_REACH_PX + 1)
-    near = ((points > -reach_px) & (points < np.array(shape[::-1]) + reach_px)).all(axis=1)
-    points, class_id = points[near], image.class_id[near]
-    which = {
-        "positive": class_id == CellClass.POSITIVE,
-        "negative": class_id == CellClass.NEGATIVE,
-        "nucleus": np.ones(len(points), np.bool_),
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        *,
+        crop_px: int,
+        names: tuple[str, ...] = MAPS,
+        target: Target = "edt",
+        device: str = "cpu",
+    ) -> None:
+        self._crop_px, self._names, self._device = crop_px, names, device
+        self._density = target == "density"
+        lines = [_profile(target, field.max_distance_px) for field in fields]
+        # A line is by the distance's square.
+        offsets = _offsets(max(1, *(math.ceil(math.sqrt(len(line) - 1)) for line in lines)))
+        squares = (offsets**2).sum(axis=1)
+        discs = np.zeros((len(lines), len(offsets)), np.float32)
+        for disc, line in zip(discs, lines, strict=True):
+            held = squares < len(line)
+            disc[held] = line[squares[held]]
+        self._offsets, self._reaches = offsets, np.count_nonzero(discs, axis=1)
+        self._discs = torch.from_numpy(discs).to(device)
+        self._near = _offsets(NEAR_PX)
+        self.reach_px = DENSITY_REACH_PX if self._density else max(_reach(offsets), NEAR_PX)
+        extents = [
+            [field.nuclei if name == "nucleus" else field.classes for name in names] for field in fields
+        ]
+        self._everywhere, self._near_points = (
+            np.array([[extent is wanted for extent in row] for row in extents], np.float32).reshape(
+                -1, len(names)
+            )
+            for wanted in (Labelled.EVERYWHERE, Labelled.NEAR_POINTS)
+        )
+
+    def fill(
+        self,
+        maps: Tensor,
+        weight: Tensor,
+        *,
+        points: CropPoints,
+        fields: npt.NDArray[np.int64],
+        labelled: Tensor | None,
+    ) -> None:
+        """Write what the network should say, and where that is known.
+
+        Parameters
+        ----------
+        maps : (B, maps, H, W) float32, becomes the maps in [0, 1]
+        weight : (B, maps, H, W) float32, becomes 1 where the labels say what the map should be, 0 elsewhere
+        points : of the crops
+        fields : (B,) the crops' fields
+        labelled : (B, H, W) bool, where labels hold; None: everywhere
+        """
+        classes = self._density_maps(points, len(fields)) if self._density else self._discs_on(points, fields)
+        for number, name in enumerate(self._names):
+            if name in _CLASS_OF_MAP:
+                maps[:, number] = classes[:, _CLASS_OF_MAP[name]]
+            elif self._density:
+                torch.sum(classes, dim=1, out=maps[:, number])
+            else:
+                torch.amax(classes, dim=1, out=maps[:, number])
+        weight.copy_(self._on_device(self._everywhere[fields])[:, :, None, None])
+        partial = self._near_points[fields]
+        if partial.any():
+            trusted = self._trusted(points, len(fields), np.any(partial > 0, axis=1))
+            weight.addcmul_(self._on_device(partial)[:, :, None, None], trusted[:, None])
+        if labelled is not None:
+            weight.mul_(labelled[:, None])
+
+    def _discs_on(self, points: CropPoints, fields: npt.NDArray[np.int64]) -> Tensor:
+        """The largest of the discs of each class: (B, 3, H, W)."""
+        # Offsets ascend with distance: those that any of these crops' discs reaches are the first.
+        count = int(self._reaches[fields].max(initial=1))
+        canvas, index, stamped = self._canvas(points, len(fields), self._offsets[:count])
+        discs = self._discs[self._on_device(fields), :count]  # (B, D)
+        values = discs[self._on_device(stamped.crop)]  # (K, D)
+        canvas.view(-1).scatter_reduce_(0, index.view(-1), values.view(-1), "amax")
+        return self._uncovered(canvas)
+
+    def _trusted(self, points: CropPoints, crops: int, wanted: BoolArray) -> Tensor:
+        """1 where a point of its crop is near, for the crops wanted, else 0: (B, H, W) float32."""
+        one_class = replace(points, channel=np.zeros_like(points.channel))
+        canvas, index, _ = self._canvas(one_class.select(wanted[points.crop]), crops, self._near, channels=1)
+        canvas.view(-1).index_fill_(0, index.view(-1), 1.0)
+        return self._uncovered(canvas)[:, 0]
+
+    def _density_maps(self, points: CropPoints, crops: int) -> Tensor:
+        """Sums of Gaussians whose peak is 1, of each class: (B, 3, H, W)."""
+        line = np.exp(-0.5 * (np.arange(-DENSITY_REACH_PX, DENSITY_REACH_PX + 1) / DENSITY_SIGMA_PX) ** 2)
+        kernel = self._on_device(line.astype(np.float32)).view(1, 1, 1, -1)
+        corners = np.array([[0, 0], [DENSITY_REACH_PX, 0]])  # the second makes room for the kernel
+        canvas, index, _ = self._canvas(points, crops, corners)
+        places = index[:, 0].contiguous()
+        canvas.view(-1).index_add_(0, places, torch.ones(len(places), device=self._device))
+        counts = canvas.view(crops * 3, 1, *canvas.shape[2:])
+        smooth = functional.conv2d(functional.conv2d(counts, kernel), kernel.transpose(2, 3))
+        cut = slice(DENSITY_REACH_PX, DENSITY_REACH_PX + self._crop_px)
+        return smooth.view(crops, 3, *smooth.shape[2:])[:, :, cut, cut]
+
+    def _canvas(
+        self, points: CropPoints, crops: int, offsets: npt.NDArray[np.int64], *, channels: int = 3
+    ) -> tuple[Tensor, Tensor, CropPoints]:
+        """A canvas of zeros with room for every disc, so that none is clipped, and where the discs lie on it.
+
+        Returns
+        -------
+        canvas : (B, channels, H + 4 · reach, W + 4 · reach)
+        index : (K, D) int64 into the flat canvas, for each px of each disc
+        points : the K points whose discs reach into their crop
+        """
+        reach = _reach(offsets)
+        points = points.within(reach, self._crop_px)
+        side = self._crop_px + 4 * reach
+        rows = (points.crop * channels + points.channel) * side + points.row + 2 * reach
+        places = rows * side + points.column + 2 * reach
+        index = self._on_device(places)[:, None] + self._on_device(offsets[:, 1] * side + offsets[:, 0])
+        return torch.zeros(crops, channels, side, side, device=self._device), index, points
+
+    def _uncovered(self, canvas: Tensor) -> Tensor:
+        """The middle of a canvas, as large as a crop."""
+        first = (canvas.shape[-1] - self._crop_px) // 2
+        inner = slice(first, first + self._crop_px)
+        return canvas[:, :, inner, inner]
+
+    def _on_device(self, values: npt.NDArray[np.generic]) -> Tensor:
+        return sent(values, self._device)
+
+
+def _reach(offsets: npt.NDArray[np.int64]) -> int:
+    """How far offsets reach along an axis."""
+    return int(np.abs(offsets).max(initial=1))
+
+
+def _offsets(reach: int) -> npt.NDArray[np.int64]:
+    """The px (x, y) within a disc of that radius around its centre, the nearest first: (D, 2)."""
+    line = np.arange(-reach, reach + 1)
+    offsets = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    squares = (offsets**2).sum(axis=1)
+    order = np.argsort(squares, kind="stable")
+    ordered: npt.NDArray[np.int64] = offsets[order][squares[order] <= reach**2]
+    return ordered
+
+
+def _profile(target: Target, max_distance_px: float) -> npt.NDArray[np.float32]:
+    """A distance map's value by the distance's square, up to the last that isn't 0: (d²,) float32."""
+    made: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float32]]] = {
+        "edt": lambda point: edt_map(point, _FRAME, max_distance_px=max_distance_px),
+        "idt": lambda point: idt_map(point, _FRAME),
+        "fidt": lambda point: fidt_map(point, _FRAME),
     }
-    extents = {"positive": image.classes, "negative": image.classes, "nucleus": image.nuclei}
-    region = _region_mask(image, window, mpp)
-    weights = {
-        extent: region & _trusted(extent, points, shape) for extent in {extents[name] for name in names}
-    }
-    return WindowTargets(
-        np.stack([_map(points[which[name]], shape, target, max_distance_px) for name in names]),
-        np.stack([weights[extents[name]] for name in names]).astype(np.float32),
-    )
+    if target not in made:
+        return np.ones(1, np.float32)
+    centre = LARGEST_REACH_PX
+    frame = made[target](np.full((1, 2), centre + 0.5))
+    rows, columns = np.nonzero(frame)
+    squares = (rows - centre) ** 2 + (columns - centre) ** 2
+    line = np.zeros(int(squares.max()) + 1, np.float32)
+    line[squares] = frame[rows, columns]
+    return line
 
 
-def _map(points: PointArray, shape: tuple[int, int], target: Target, max_distance_px: float) -> FloatMaps:
-    if target == "edt":
-        return edt_map(points, shape, max_distance_px=max_distance_px, outside="count")
-    if target == "idt":
-        return idt_map(points, shape, outside="count")
-    if target == "fidt":
-        return fidt_map(points, shape, outside="count")
-    density = density_map(points, shape, sigma_px=DENSITY_SIGMA_PX, outside="count")
-    return density * np.float32(2 * np.pi * DENSITY_SIGMA_PX**2)
-
-
-def _trusted(extent: Labelled, points: PointArray, shape: tuple[int, int]) -> BoolArray:
-    """Where a missing point means that nothing is there, as far as points say: (H, W)."""
-    if extent is not Labelled.NEAR_POINTS:
-        return np.full(shape, extent is Labelled.EVERYWHERE)
-    # A hair more than the radius, so that a px at just that distance is near.
-    return distance_to_points(points, shape, limit_px=NEAR_PX + 1, outside="count") <= NEAR_PX + 1e-3
-
-
-def _region_mask(image: LabelledImage, window: Window, mpp: float) -> BoolArray:
-    """The px whose centres lie in the image's region, where it has one: (H, W)."""
-    if image.region is None:
-        return np.ones((window.height, window.width), np.bool_)
-    x, y = (
-        pixel_centers(np.arange(first, last)) * (mpp / image.mpp)
-        for first, last in ((window.x, window.right), (window.y, window.bottom))
-    )
-    return grid_mask(image.region, x, y)
+_FRAME = (2 * LARGEST_REACH_PX + 1, 2 * LARGEST_REACH_PX + 1)  # of a map of one point

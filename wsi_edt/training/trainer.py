@@ -14,7 +14,7 @@ from wsi_edt.bundles import Bundle, find_bundle, load_network
 from wsi_edt.detection import resolve_precision
 from wsi_edt.errors import ModelError, OutputError, UsageError
 from wsi_edt.networks import HRNet, NetworkSpec, build_network
-from wsi_edt.training.batches import Batch, BatchMaker
+from wsi_edt.training.batches import BatchMaker
 from wsi_edt.training.checkpoint import (
     BEST,
     CHECKPOINT,
@@ -27,11 +27,11 @@ from wsi_edt.training.checkpoint import (
 from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.logbook import Logbook
 from wsi_edt.training.material import Material, read_material
-from wsi_edt.training.objective import losses
-from wsi_edt.training.optimisation import WeightAverage, build_optimizer, learning_rate, optimise
+from wsi_edt.training.optimisation import Optimizer, WeightAverage, learning_rate
 from wsi_edt.training.pictures import choose_tiles, draw_predictions
 from wsi_edt.training.progress import LogRow, Silence, Watcher
 from wsi_edt.training.provenance import Provenance, provenance_of
+from wsi_edt.training.stepping import build_step
 from wsi_edt.training.validation import settings_for, validate
 
 LOG_STEPS = 20  # at most, between rows of the log
@@ -43,8 +43,9 @@ def train(
     """Train until the last step, continuing from the checkpoint in `out` if there is one, and return its path.
 
     Everything random comes from the seed and the step: a training that was killed and continued gives the bytes of one that
-    wasn't, on one kind of machine with one number of threads (on a GPU as far as its kernels are deterministic). Mixed
-    precision (bfloat16) is used where the hardware multiplies in it.
+    wasn't, on one kind of CPU with one number of threads. On a GPU the batches are the same, but for rounding, and some
+    kernels' sums have no fixed order: weights differ a little each time. Mixed precision (bfloat16) is used where the
+    hardware multiplies in it.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def train(
     except OSError as error:
         raise OutputError(f"{out} can't be made: {error.strerror}; choose another --out") from error
     material = read_material(config, data)
-    with _deterministic(device):
+    with _fastest_kernels(device):
         training = _Training(config, material, out, device=device, watcher=watcher or Silence())
         training.run()
     return out / CHECKPOINT
@@ -93,17 +94,20 @@ class _Training:
     def run(self) -> None:
         schedule = self._config.schedule
         self._watcher.begun(step=self._step, steps=schedule.steps)
-        maker = BatchMaker(self._config, self._material)
+        maker = BatchMaker(self._config, self._material, device=self._device)
+        batch = maker.empty()
+        step = build_step(self._state, batch, self._config.loss, mixed=self._mixed, note=self._watcher.note)
         with (
             Logbook(self._out, step=self._step) as logbook,
-            closing(maker.batches(self._step)) as batches,
+            closing(maker.fillings(batch, self._step)) as fillings,
         ):
             means = _Means()
             begun = time.monotonic() - logbook.seconds
-            for batch in batches:
+            for _ in fillings:
                 rate = learning_rate(schedule, self._step)
-                means.add(*self._advance(batch, rate=rate))
+                means.add(step(rate=rate))
                 self._step += 1
+                self._state.average.update(ema_decay=schedule.ema_decay, step=self._step)
                 self._watcher.advanced(self._step)
                 epoch_ends = self._step % schedule.epoch_steps == 0 or self._step == schedule.steps
                 if epoch_ends or self._step % LOG_STEPS == 0:
@@ -126,21 +130,11 @@ class _Training:
             network.load_state_dict(_fitting(init, config).state_dict())
         network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.train(not config.schedule.frozen_norms)
-        state = TrainingState(network, WeightAverage(network), build_optimizer(network, config.schedule))
+        state = TrainingState(network, WeightAverage(network), Optimizer(network, config.schedule))
         if resumes:
             resumed = load_checkpoint(self._checkpoint, state, config=config)
             return state, resumed.step, resumed.provenance
         return state, 0, provenance_of(config, self._material.training, init)
-
-    def _advance(self, batch: Batch, *, rate: float) -> tuple[Tensor, Tensor, Tensor]:
-        """One step; returns its squared error, inconsistency and gradient norm."""
-        config, state = self._config, self._state
-        pixels, maps, weight = batch.on(self._device)
-        with torch.autocast(self._device, torch.bfloat16, enabled=self._mixed):
-            found = losses(state.network, pixels, maps, weight, settings=config.loss)
-        norm = optimise(state.network, state.optimizer, found.total, rate=rate)
-        state.average.update(ema_decay=config.schedule.ema_decay, step=self._step + 1)
-        return found.maps, found.inconsistency, norm
 
     def _refuse_no_number(self, row: LogRow) -> None:
         # Both: a gradient that is no number spoils the weights that the next loss is of.
@@ -174,9 +168,9 @@ class _Means:
     def __init__(self) -> None:
         self._steps, self._sums = 0, torch.zeros(())
 
-    def add(self, *values: Tensor) -> None:
-        stacked = torch.stack([value.detach().float() for value in values])
-        self._sums = self._sums + stacked if self._steps else stacked
+    def add(self, values: Tensor) -> None:
+        """Values (3,), which the next step overwrites."""
+        self._sums = self._sums + values if self._steps else values.clone()
         self._steps += 1
 
     def row(self, *, step: int, rate: float, seconds: float) -> LogRow:
@@ -202,18 +196,11 @@ def _in_words(spec: NetworkSpec, maps: tuple[str, ...]) -> str:
 
 
 @contextmanager
-def _deterministic(device: str) -> Iterator[None]:
-    """Within it, a GPU's kernels give the same result each time, where they can. A CPU's do anyway."""
-    if device != "cuda":
-        yield
-        return
-    before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+def _fastest_kernels(device: str) -> Iterator[None]:
+    """Within it, convolutions on a GPU are tried out and the fastest taken: sizes stay the same throughout a training."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = device == "cuda"
     try:
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
-            yield
+        yield
     finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = before
