@@ -1,0 +1,103 @@
+"""Weights as files small enough to come back: safetensors of at most 16 MiB each, in half precision, and back again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save, save_file
+from torch import Tensor
+
+from wsi_edt.errors import ModelError
+
+MOST_BYTES = 16 << 20
+HEAD_BYTES = 256 << 10  # of a file: its tensors' names and the metadata
+PATTERN = "weights-*.safetensors"
+
+
+def halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Floating-point tensors in half precision; ModelError where one doesn't fit it."""
+    found = {
+        name: (value.half() if value.dtype.is_floating_point else value).detach().cpu().contiguous()
+        for name, value in weights.items()
+    }
+    overflowed = [name for name, value in found.items() if not torch.isfinite(value.float()).all()]
+    if overflowed:
+        raise ModelError(f"{overflowed[0]} doesn't fit half precision; train with less extreme weights")
+    return found
+
+
+def write_parts(
+    weights: Mapping[str, Tensor], folder: Path, *, about: Mapping[str, object], most_bytes: int = MOST_BYTES
+) -> list[Path]:
+    """Write weights as numbered files in place of those that are there; each says which it is and of what.
+
+    Parameters
+    ----------
+    weights : any precision
+    folder : of the files
+    about : what all of them say
+    most_bytes : of a file
+    """
+    room = most_bytes - HEAD_BYTES
+    groups: list[dict[str, Tensor]] = [{}]
+    filled = 0
+    for name, value in halved(weights).items():
+        if value.nbytes > room:
+            raise ModelError(f"{name} alone takes {value.nbytes} bytes, of which a file may have {room}")
+        if filled + value.nbytes > room:
+            groups.append({})
+            filled = 0
+        groups[-1][name] = value
+        filled += value.nbytes
+    paths = [
+        folder / f"weights-{number}-of-{len(groups)}.safetensors" for number in range(1, len(groups) + 1)
+    ]
+    halves = [path.with_name(f".{path.name}.half") for path in paths]
+    for number, (group, half) in enumerate(zip(groups, halves, strict=True), start=1):
+        said = {"part": str(number), "parts": str(len(groups)), "about": json.dumps(about, sort_keys=True)}
+        half.write_bytes(save(group, said))
+        assert half.stat().st_size <= most_bytes, f"{half} has {half.stat().st_size} bytes"
+    for half, path in zip(halves, paths, strict=True):  # together, as nearly as can be
+        half.replace(path)
+    for path in folder.glob(PATTERN):
+        if path not in paths:
+            path.unlink()
+    return paths
+
+
+def read_parts(paths: Sequence[Path]) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """The weights of all parts, and what they say; ModelError where one is missing, torn, or of other weights."""
+    weights: dict[str, Tensor] = {}
+    seen: dict[int, Path] = {}
+    about, count = "", 0
+    for path in paths:
+        try:
+            with safe_open(path, framework="pt") as file:
+                said = file.metadata()
+                number, parts, own = int(said["part"]), int(said["parts"]), said["about"]
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except Exception as error:  # safetensors raises its own kinds for a torn or foreign file
+            raise ModelError(f"{path} is no part of weights: {error}") from error
+        if seen and (own, parts) != (about, count):
+            raise ModelError(
+                f"{path} belongs to other weights than {next(iter(seen.values()))}; give parts of one run"
+            )
+        about, count = own, parts
+        seen[number] = path
+        weights |= tensors
+    missing = sorted(set(range(1, count + 1)) - set(seen))
+    if not seen or missing:
+        raise ModelError(
+            f"part {missing[0]} of {count} is missing; give all of them" if missing else "no parts are given"
+        )
+    return weights, json.loads(about)
+
+
+def write_checkpoint(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write weights as the averaged ones of a training's checkpoint."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({f"average.{name}": value for name, value in weights.items()}, path, dict(metadata))
