@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from wsi_edt.training.config import Augmentation
 from wsi_edt.training.jpeg import through_jpeg
+from wsi_edt.training.style import Styles, restyled
 from wsi_edt.training.transfer import sent
 
 STAIN_OFFSET = 0.15  # of the stains' jitter: what is added to each stain, in optical density
@@ -45,6 +46,8 @@ class Draws:
     sigma_px : (B,) of a Gaussian
     amount : (B,) how often the difference to what that Gaussian leaves is added: -1 blurs, 0 does nothing, more sharpens
     quality : (B,) of JPEG, 0 where there is none
+    style_share : (B,) how far colours move towards `styles`, 0 where they don't
+    styles : B of them; None: no crop moves
     """
 
     mixing: FloatArray | None
@@ -53,6 +56,8 @@ class Draws:
     sigma_px: FloatArray
     amount: FloatArray
     quality: FloatArray
+    style_share: FloatArray
+    styles: Styles | None
 
     def part(self, own: slice) -> Self:
         """Those of some of the crops."""
@@ -63,11 +68,15 @@ class Draws:
             self.sigma_px[own],
             self.amount[own],
             self.quality[own],
+            self.style_share[own],
+            None if self.styles is None else self.styles.select(own),
         )
 
 
-def draw(rng: np.random.Generator, count: int, settings: Augmentation) -> Draws:
-    """What happens to that many crops.
+def draw(
+    rng: np.random.Generator, count: int, settings: Augmentation, *, styles: Styles | None = None
+) -> Draws:
+    """What happens to that many crops; `styles` are those that crops may take on.
 
     Haematoxylin, eosin and DAB become stronger or weaker, of another hue, with another contrast, all in optical density.
     Stains and hues are one matrix (Ruifrok & Johnston 2001), as scikit-image separates stains.
@@ -85,9 +94,18 @@ def draw(rng: np.random.Generator, count: int, settings: Augmentation) -> Draws:
     sigma = np.where(blurs, _between(BLUR_SIGMA_PX, blurred), _between(SHARPEN_SIGMA_PX, sharpened))
     compressed = rng.random(count) < settings.jpeg
     quality = np.where(compressed, rng.integers(*JPEG_QUALITY, count), 0)
+    share = np.zeros(count)
+    if settings.style and styles is not None:
+        share = np.where(rng.random(count) < settings.style, rng.random(count), 0)
     return Draws(
-        mixing.astype(np.float32) if changes_colours else None,
-        *(part.astype(np.float32) for part in (offsets @ rgb_from_hed, contrast, sigma, amount, quality)),
+        mixing=mixing.astype(np.float32) if changes_colours or share.any() else None,
+        offsets=(offsets @ rgb_from_hed).astype(np.float32),
+        contrast=contrast.astype(np.float32),
+        sigma_px=sigma.astype(np.float32),
+        amount=amount.astype(np.float32),
+        quality=quality.astype(np.float32),
+        style_share=share.astype(np.float32),
+        styles=None if styles is None else styles.drawn(rng, count),
     )
 
 
@@ -108,7 +126,7 @@ def augment(images: Tensor, draws: Draws) -> Tensor:
     (B, 3, H, W) float32 RGB in [0, 255]
     """
     if draws.mixing is not None:
-        images = _recoloured(images, draws.mixing, draws.offsets, draws.contrast)
+        images = _recoloured(images, draws.mixing, draws)
     filtered = np.flatnonzero(draws.amount)
     if len(filtered):
         which = sent(filtered, images.device)
@@ -122,17 +140,21 @@ def augment(images: Tensor, draws: Draws) -> Tensor:
     return images
 
 
-def _recoloured(images: Tensor, mixing: FloatArray, offsets: FloatArray, contrast: FloatArray) -> Tensor:
+def _recoloured(images: Tensor, mixing: FloatArray, draws: Draws) -> Tensor:
     batch, channels, height, width = images.shape
     density = images.add_(1).log_().neg_().add_(math.log(256)).clamp_(min=LEAST_DENSITY)  # 0 (white) and more
-    raised = density.log_().mul_(sent(contrast, images.device)[:, None, None, None]).exp_()
-    # 256 e^-density - 1 undoes the logarithm.
-    exponents = torch.baddbmm(
-        sent((math.log(256) - offsets).astype(np.float32), images.device)[:, :, None],
-        sent(-np.ascontiguousarray(mixing.transpose(0, 2, 1)), images.device),
+    raised = density.log_().mul_(sent(draws.contrast, images.device)[:, None, None, None]).exp_()
+    mixed = torch.baddbmm(
+        sent(draws.offsets, images.device)[:, :, None],
+        sent(np.ascontiguousarray(mixing.transpose(0, 2, 1)), images.device),
         raised.view(batch, channels, -1),
     )
-    return exponents.exp_().sub_(1).clamp_(0, 255).view(batch, channels, height, width)
+    moved = np.flatnonzero(draws.style_share)
+    if len(moved) and draws.styles is not None:
+        which = sent(moved, images.device)
+        mixed[which] = restyled(mixed[which], draws.styles.select(moved), draws.style_share[moved])
+    # 256 e^-density - 1 undoes the logarithm.
+    return mixed.neg_().exp_().mul_(256).sub_(1).clamp_(0, 255).view(batch, channels, height, width)
 
 
 def _filtered(images: Tensor, sigma_px: FloatArray, amount: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class BatchMaker:
     """
 
     def __init__(self, config: TrainConfig, material: Material, *, device: str = "cpu") -> None:
-        self._config, self._device = config, device
+        self._config, self._device, self._styles = config, device, material.styles
         crop_px, scale = config.schedule.crop_px, config.augmentation.scale
         self._fields: list[Field] = [
             field_of(
@@ -121,7 +121,7 @@ class BatchMaker:
             crops, self._fields, crop_px=config.schedule.crop_px, reach_px=self._targets.reach_px
         )
         rng = np.random.default_rng((config.seed, step, _AUGMENTATION))
-        return Plan(crops, points, draw(rng, count, config.augmentation))
+        return Plan(crops, points, draw(rng, count, config.augmentation, styles=self._styles))
 
     @torch.no_grad()
     def fill(self, batch: Batch, plan: Plan) -> None:

@@ -102,6 +102,8 @@ class Augmentation(Section):
     gamma : optical densities are raised to a power from exp(-gamma) to exp(gamma)
     blur, sharpen, jpeg : the share of crops that get it; blur and sharpen exclude each other
     turns : the share of crops that get one of the eight flips and right-angle turns
+    style : the share of crops that take on some of another picture's colours
+    styles : the pictures that lend them: names of sets, or of folders of images below the data folder
     """
 
     scale: float = Field(default=0.2, ge=0, le=1)
@@ -112,6 +114,8 @@ class Augmentation(Section):
     sharpen: float = Field(default=0.2, ge=0, le=1)
     jpeg: float = Field(default=0.2, ge=0, le=1)
     turns: float = Field(default=1.0, ge=0, le=1)
+    style: float = Field(default=0.0, ge=0, le=1)
+    styles: tuple[str, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
@@ -119,6 +123,11 @@ class Augmentation(Section):
             raise UsageError(
                 f"augmentation.blur and augmentation.sharpen exclude each other, so that they must add up to 1 at most; "
                 f"they are {self.blur:g} and {self.sharpen:g}"
+            )
+        if bool(self.style) != bool(self.styles):
+            raise UsageError(
+                "augmentation.style says how many crops take on other pictures' colours, augmentation.styles names the "
+                'pictures (for example ["bcdata", "unlabelled"]); give both, or neither'
             )
         return self
 

@@ -11,8 +11,17 @@ import numpy as np
 
 from wsi_edt.errors import UsageError
 from wsi_edt.training.config import Folds, TrainConfig
-from wsi_edt.training.datasets import Labelled, LabelledImage, SetSpec, read_set
+from wsi_edt.training.datasets import (
+    ImageArray,
+    Labelled,
+    LabelledImage,
+    SetSpec,
+    decoded,
+    image_files,
+    read_set,
+)
 from wsi_edt.training.datasets.spec import ALL_SPLITS
+from wsi_edt.training.style import Styles
 
 # The deal depends on the cases' names alone, never on a training's seed: a second stage, or another seed, must not validate
 # on what the first was trained on.
@@ -27,11 +36,13 @@ class Material:
     ----------
     training, validation : images; no image is in both
     weights : how often each set is drawn, by its name
+    styles : of the pictures whose colours crops may take on; None where they keep their own
     """
 
     training: Sequence[LabelledImage]
     validation: Sequence[LabelledImage]
     weights: Mapping[str, float]
+    styles: Styles | None = None
 
 
 def read_material(config: TrainConfig, data: Path) -> Material:
@@ -55,11 +66,36 @@ def read_material(config: TrainConfig, data: Path) -> Material:
         else:
             training += read_set(spec, data)
     material = Material(
-        training, validation_images(config, data), {spec.name: spec.weight for spec in config.sets}
+        training,
+        validation_images(config, data),
+        {spec.name: spec.weight for spec in config.sets},
+        _styles(config, training, data),
     )
     _check_apart(material)
     _check_taught(material, config.maps.names)
     return material
+
+
+def _styles(config: TrainConfig, training: Sequence[LabelledImage], data: Path) -> Styles | None:
+    """Of the pictures that the configuration names: sets' training images, or folders of images."""
+    if not config.augmentation.styles:
+        return None
+    sets = {spec.name for spec in config.sets}
+    pictures: list[ImageArray] = []
+    for name in config.augmentation.styles:
+        if name in sets:
+            pictures += [image.pixels for image in training if image.dataset == name]
+            continue
+        files = image_files(data / name)
+        if not files:
+            raise UsageError(
+                f"augmentation.styles names {name!r}, which is neither a set in [[sets]] nor a folder of images in {data}"
+            )
+        pictures += [decoded(file) for file in files]
+    styles = Styles.of(pictures)
+    if not len(styles):
+        raise UsageError("augmentation.styles names no picture with tissue; name others")
+    return styles
 
 
 def validation_images(config: TrainConfig, data: Path) -> list[LabelledImage]:

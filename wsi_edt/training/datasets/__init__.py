@@ -1,8 +1,9 @@
 """Labelled images as their sets distribute them: pixels, µm/px, points, and how far the labels can be trusted."""
 
+from wsi_edt.training.datasets.folders import image_files
 from wsi_edt.training.datasets.formats import FORMATS, Format
 from wsi_edt.training.datasets.labelled import ImageArray, Labelled, LabelledImage, PointArray, Record
-from wsi_edt.training.datasets.spec import SetSpec, TrainingSet, licence_of, read_set
+from wsi_edt.training.datasets.spec import SetSpec, TrainingSet, decoded, licence_of, read_set
 
 __all__ = [
     "FORMATS",
@@ -14,6 +15,8 @@ __all__ = [
     "Record",
     "SetSpec",
     "TrainingSet",
+    "decoded",
+    "image_files",
     "licence_of",
     "read_set",
 ]

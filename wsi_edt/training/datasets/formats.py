@@ -72,6 +72,26 @@ _KI67 = {
         licence="MIT",
         citation="A. Rouland",
     ),
+    # Every nucleus within each field's region, stromal ones too.
+    "immunoratio": Format(
+        read=read_points_set,
+        mpp=0.46,
+        splits=_ONE,
+        classes=Labelled.EVERYWHERE,
+        nuclei=Labelled.EVERYWHERE,
+        licence="none stated, research use",
+        citation="ImmunoRatio sample set, University of Tampere",
+    ),
+    # Tumour nuclei alone. Their classes were guessed from the stain, so that they teach none.
+    "gepnet": Format(
+        read=read_points_set,
+        mpp=0.5,
+        splits=_ONE,
+        classes=Labelled.NOWHERE,
+        nuclei=Labelled.NEAR_POINTS,
+        licence="GPL-3.0",
+        citation="",
+    ),
 }
 _OWN = {
     name: Format(

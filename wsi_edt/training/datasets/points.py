@@ -6,27 +6,69 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
+import shapely
+from PIL import Image
 
 from wsi_edt.errors import AnnotationError
 from wsi_edt.evaluation import read_points
+from wsi_edt.regions import Area, contains
 from wsi_edt.training.datasets.folders import case_of, image_files
 from wsi_edt.training.datasets.labelled import ClassArray, PointArray, Record, as_points
 
 
 def read_points_set(folder: Path, split: str) -> Iterator[Record]:
-    """``images/NAME.*`` and ``points/NAME.csv``; the fields of one TCGA patient are one case."""
+    """``images/NAME.*`` and ``points/NAME.csv``; the fields of one TCGA patient are one case.
+
+    Where there is a ``roi/NAME.png``, labels hold where it is white, and points outside don't count.
+    """
     del split  # there is one
     for path in image_files(folder / "images"):
         annotation = folder / "points" / f"{path.stem}.csv"
         points, class_id = points_of_csv(annotation)
-        yield Record(path, case_of(path.stem), points, class_id, annotations=((annotation, len(points)),))
+        region = _region(folder / "roi" / f"{path.stem}.png", path)
+        if region is None:
+            held = ((annotation, len(points)),)
+            yield Record(path, case_of(path.stem), points, class_id, annotations=held)
+        else:
+            inside = contains(region, points[:, 0], points[:, 1])
+            yield Record(path, case_of(path.stem), points[inside], class_id[inside], region=region)
 
 
 def read_glioma(folder: Path, split: str) -> Iterator[Record]:
     """As `read_points_set`, of fields that are named CASE_NUMBER."""
     for record in read_points_set(folder, split):
         yield replace(record, case=record.path.stem.rpartition("_")[0] or record.path.stem)
+
+
+def _region(mask_file: Path, image_file: Path) -> Area | None:
+    """The white px of an image's mask as an area in px; None where there is no such file.
+
+    Raises
+    ------
+    AnnotationError
+        Where it can't be read, has no white px, or another size than the image.
+    """
+    if not mask_file.exists():
+        return None
+    mask = cv2.imread(str(mask_file), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise AnnotationError(f"{mask_file} can't be read as an image; copy or export it again")
+    with Image.open(image_file) as image:
+        if image.size != mask.shape[::-1]:
+            width, height = image.size
+            raise AnnotationError(
+                f"{mask_file} has {mask.shape[1]}×{mask.shape[0]} px, but {image_file.name} {width}×{height}; make it anew"
+            )
+    white = np.pad(mask > 127, ((0, 0), (1, 1))).astype(np.int8)
+    turns = np.diff(white, axis=1)
+    (rows, starts), (_, ends) = np.nonzero(turns == 1), np.nonzero(turns == -1)
+    if not len(rows):
+        raise AnnotationError(f"{mask_file} has no white px, where labels hold; remove it, or the image")
+    area = shapely.union_all(shapely.box(starts, rows, ends, rows + 1))
+    assert isinstance(area, Area), area
+    return area
 
 
 def points_of_csv(path: Path) -> tuple[PointArray, ClassArray]:

@@ -110,7 +110,7 @@ def _has_no_class(records: Sequence[Record]) -> bool:
 
 def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> LabelledImage:
     facts = FORMATS[spec.format]
-    pixels = _decoded(record.path) if record.pixels is None else record.pixels
+    pixels = decoded(record.path) if record.pixels is None else record.pixels
     mpp = record.mpp or spec.mpp or facts.mpp
     if mpp is None:
         raise AnnotationError(
@@ -131,11 +131,12 @@ def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> Labelle
     )
 
 
-def _decoded(path: Path) -> ImageArray:
-    decoded = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if decoded is None:
+def decoded(path: Path) -> ImageArray:
+    """An image file's px, (H, W, 3) uint8 RGB; AnnotationError where it can't be read."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
         raise AnnotationError(f"{path} can't be read as an image; copy or export it again")
-    return np.ascontiguousarray(decoded[:, :, ::-1], dtype=np.uint8)
+    return np.ascontiguousarray(pixels[:, :, ::-1], dtype=np.uint8)
 
 
 def _refuse_points_outside(record: Record, pixels: ImageArray) -> None:
