@@ -351,6 +351,22 @@ def test_labels_hold_within_a_region_of_interest(tmp_path: Path) -> None:
     assert (image.classes, image.nuclei, image.mpp) == (Labelled.EVERYWHERE, Labelled.EVERYWHERE, 0.46)
 
 
+def test_only_what_lies_around_a_region_is_kept(tmp_path: Path) -> None:
+    """Of 400 px at 0.46 µm, the region's box and 40 µm (87 px) around it."""
+    folder = make_csv(tmp_path / "immunoratio", "class,x,y", "positive,205.5,310.5\n")
+    pixels = np.arange(400 * 400 * 3, dtype=np.uint32).reshape(400, 400, 3).astype(np.uint8)
+    write_rgb(folder / "images" / "a.png", pixels)
+    mask = np.zeros((400, 400), np.uint8)
+    mask[300:390, 200:210] = 255
+    (folder / "roi").mkdir()
+    cv2.imwrite(str(folder / "roi" / "a.png"), mask)
+    (image,) = read_set(SetSpec(name="immunoratio"), tmp_path)
+    assert np.array_equal(image.pixels, pixels[213:400, 113:297])
+    assert image.points.tolist() == [[205.5 - 113, 310.5 - 213]]
+    assert image.region is not None
+    assert image.region.bounds == (200 - 113, 300 - 213, 210 - 113, 390 - 213)
+
+
 @pytest.mark.parametrize(
     ("mask", "says"),
     [

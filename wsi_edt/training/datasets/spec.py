@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from shapely.affinity import translate
 
 from wsi_edt.cells import CellClass
 from wsi_edt.errors import AnnotationError, UsageError
+from wsi_edt.regions import Area
 from wsi_edt.training.datasets.formats import FORMATS
 from wsi_edt.training.datasets.labelled import ImageArray, Labelled, LabelledImage, Record
 
 ALL_SPLITS = "all"
+CONTEXT_UM = 40.0  # around a region: 128 px at 0.3125 µm/px, where a network's tiles have a halo of 64
 
 
 class SetSpec(BaseModel):
@@ -117,7 +122,7 @@ def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> Labelle
             f"{record.path} states no µm/px; give mpp for the set {spec.name!r} (for example mpp = 0.25)"
         )
     _refuse_points_outside(record, pixels)
-    return LabelledImage(
+    image = LabelledImage(
         path=record.path,
         dataset=spec.name,
         case=record.case,
@@ -128,6 +133,26 @@ def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> Labelle
         classes=classes,
         nuclei=spec.nuclei or facts.nuclei,
         region=record.region,
+    )
+    if record.pixels is not None or image.region is None:
+        return image
+    return _around_its_region(image, image.region)
+
+
+def _around_its_region(image: LabelledImage, region: Area) -> LabelledImage:
+    """The image without what lies farther than `CONTEXT_UM` from the region's box: nothing there is ever looked at."""
+    reach = CONTEXT_UM / image.mpp
+    height, width = image.pixels.shape[:2]
+    left, top = (max(0, math.floor(side - reach)) for side in region.bounds[:2])
+    right, bottom = (
+        min(length, math.ceil(side + reach))
+        for side, length in zip(region.bounds[2:], (width, height), strict=True)
+    )
+    return replace(
+        image,
+        pixels=np.ascontiguousarray(image.pixels[top:bottom, left:right]),
+        points=image.points - (left, top),
+        region=translate(region, -left, -top),
     )
 
 
