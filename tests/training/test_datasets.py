@@ -391,3 +391,22 @@ def test_the_immunoratio_and_gepnet_sets(data_dir: Path) -> None:
     gepnet = read_set(SetSpec(name="gepnet"), data_dir)
     assert (len(gepnet), sum(len(image.points) for image in gepnet)) == (4, 1095)
     assert {image.classes for image in gepnet} == {Labelled.NOWHERE}
+
+
+def test_cases_are_taken_and_left_out(tmp_path: Path) -> None:
+    folder = make_csv(tmp_path / "mine")
+    for name in ("b", "c"):
+        write_rgb(folder / "images" / f"{name}.png", np.full((32, 32, 3), 200, np.uint8))
+        (folder / "points" / f"{name}.csv").write_text("x,y\n3.5,4\n")
+
+    def cases(**entries: list[str]) -> list[str]:
+        spec = SetSpec.model_validate({"name": "mine", "format": "points", "mpp": 0.25} | entries)
+        return [image.case for image in read_set(spec, tmp_path)]
+
+    assert cases() == ["a", "b", "c"]
+    assert cases(cases=["c", "a"]) == ["a", "c"]
+    assert cases(without=["b"]) == ["a", "c"]
+    with pytest.raises(AnnotationError, match="has no case 'd'; its cases are a, b, c"):
+        cases(without=["d"])
+    with pytest.raises(AnnotationError, match="is left without cases"):
+        cases(cases=["a"], without=["a"])
