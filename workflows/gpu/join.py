@@ -23,12 +23,14 @@ def unpacked(provenance: Provenance, origin: dict[str, object]) -> Provenance:
     """Where weights come from, with the sets as they were before packing."""
     before = TrainConfig.from_json(str(origin["configuration"]))
     trained = TrainConfig.from_json(provenance.configuration)
-    sets = {"sets": before.sets, "validation": before.validation, "folds": before.folds, "init": before.init}
+    names = ("sets", "validation", "folds", "init", "augmentation")  # the last may name sets
     summaries = origin["sets"]
     assert isinstance(summaries, list)
     return provenance.model_copy(
         update={
-            "configuration": trained.model_copy(update=sets).to_json(),
+            "configuration": trained.model_copy(
+                update={name: getattr(before, name) for name in names}
+            ).to_json(),
             "sets": tuple(SetSummary.model_validate(one) for one in summaries),
         }
     )

@@ -157,7 +157,7 @@ def pack(
     room = parts.most - parts.total
     choice = fit(groups, room)
     for _ in range(2):
-        sizes = write_sets(groups, choice, config, out)
+        sizes = write_sets(groups, choice, config, data, out=out)
         excess = sum(sizes.values()) - room
         if excess <= 0:
             break
@@ -165,7 +165,7 @@ def pack(
         shutil.rmtree(out / "sets")
         choice = fit(groups, min(room - (sum(sizes.values()) - jpegs), jpegs - 1))
     for name, size in sizes.items():
-        count = len(list((out / "sets" / name / "images").iterdir()))
+        count = sum(path.suffix == ".jpg" for path in (out / "sets" / name).rglob("*"))
         parts.add(f"sets/{name}", size, f"{count} images")
     others = bytes_of(out) - sum(size for name, (size, _) in parts.sizes.items() if name not in repository)
     parts.add("configuration", others, f"{choice}")

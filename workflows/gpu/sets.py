@@ -20,6 +20,8 @@ from wsi_edt.cells import CellClass
 from wsi_edt.regions import grid_mask
 from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.datasets import Labelled, LabelledImage
+from wsi_edt.training.datasets.folders import image_files
+from wsi_edt.training.datasets.spec import decoded
 from wsi_edt.training.material import read_material
 from wsi_edt.training.provenance import summary_of
 
@@ -32,6 +34,11 @@ FAR_QUALITY = 40
 BLOCK_PX = 8  # of JPEG: the border between the qualities lies on its grid
 HALVED_COLOUR, FULL_COLOUR = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
 SHARES = tuple(number / 20 for number in range(20, 0, -1))  # of the images that teach no class
+LEAST_IMAGES = 8  # of a set; one with fewer isn't reduced
+STYLE_SIDE_PX, STYLE_QUALITY = (
+    512,
+    95,
+)  # of pictures that lend their colours alone: px are left out, not averaged
 CONFIG, ORIGIN, FOLDER = "train.toml", "origin.json", "sets"
 
 
@@ -58,13 +65,15 @@ class Group:
 
     Attributes
     ----------
-    name : of the set
+    name : of the packed set
+    set_name : of the set that they come from
     validates : whether it is one of [[validation]]
     weight : how often it is drawn
     images : its
     """
 
     name: str
+    set_name: str
     validates: bool
     weight: float
     images: tuple[Packed, ...]
@@ -95,18 +104,18 @@ class Choice:
     share: float = 1.0
 
     def __str__(self) -> str:
-        words = ["all images in full colour"]
+        words = ["full colour"]
         if self.halved:
-            words = [f"halved colour in {'all' if self.all_halved else 'H&E'} images"]
+            words = ["halved colour" if self.all_halved else "halved colour where no class is taught"]
         if self.share < 1:
-            words.append(f"{self.share:.0%} of the H&E images")
+            words.append(f"{self.share:.0%} of the images that teach no class")
         return ", ".join(words)
 
     def of(self, group: Group) -> list[tuple[Packed, bytes]]:
         """The images of a group that travel, and their JPEGs."""
         if group.teaches_classes or group.validates:
             return [(one, one.halved if self.all_halved else one.full) for one in group.images]
-        count = max(1, round(self.share * len(group.images)))
+        count = max(min(LEAST_IMAGES, len(group.images)), round(self.share * len(group.images)))
         places = np.linspace(0, len(group.images) - 1, count).round().astype(int)
         return [
             (group.images[i], group.images[i].halved if self.halved else group.images[i].full) for i in places
@@ -145,8 +154,18 @@ def fit(groups: Sequence[Group], most_bytes: int) -> Choice:
     )
 
 
-def write_sets(groups: Sequence[Group], choice: Choice, config: TrainConfig, out: Path) -> dict[str, int]:
-    """Write the images below `out`, and the configuration that reads them; returns the bytes of each set's folder."""
+def write_sets(
+    groups: Sequence[Group], choice: Choice, config: TrainConfig, data: Path, *, out: Path
+) -> dict[str, int]:
+    """Write the images below `out`, and the configuration that reads them; returns the bytes of each folder.
+
+    Parameters
+    ----------
+    groups, choice : which images, and how
+    config : that they are of
+    data : where the pictures lie that lend their colours
+    out : the pack
+    """
     sizes: dict[str, int] = {}
     for group in groups:
         folder = out / FOLDER / group.folder
@@ -160,6 +179,7 @@ def write_sets(groups: Sequence[Group], choice: Choice, config: TrainConfig, out
                     cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_BILEVEL, 1])[1],
                 )
         sizes[group.folder] = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    sizes |= _write_styles(config, data, out / FOLDER)
     packed = packed_config(groups, config)
     _write(out / CONFIG, packed.to_toml().encode())
     travelling = [
@@ -174,6 +194,11 @@ def write_sets(groups: Sequence[Group], choice: Choice, config: TrainConfig, out
 def packed_config(groups: Sequence[Group], config: TrainConfig) -> TrainConfig:
     """The configuration with the packed sets in place of its own."""
     entries = config.model_dump() | {"sets": [], "validation": [], "folds": None}
+    lenders: list[str] = []
+    for name in config.augmentation.styles:
+        packed = [group.name for group in groups if group.set_name == name and not group.validates]
+        lenders += packed or [_style_folder(name)]
+    entries["augmentation"] |= {"styles": lenders}
     for group in groups:
         image = group.images[0].image
         entry = {
@@ -189,6 +214,24 @@ def packed_config(groups: Sequence[Group], config: TrainConfig) -> TrainConfig:
         else:
             entries["sets"].append(entry | {"weight": group.weight})
     return TrainConfig.model_validate(entries)
+
+
+def _style_folder(name: str) -> str:
+    return f"styles.{re.sub('[^A-Za-z0-9-]+', '-', name)}"
+
+
+def _write_styles(config: TrainConfig, data: Path, out: Path) -> dict[str, int]:
+    """Write the pictures that lend nothing but their colours, those of `augmentation.styles` that are no sets."""
+    sizes: dict[str, int] = {}
+    for name in set(config.augmentation.styles) - {spec.name for spec in config.sets}:
+        folder = _style_folder(name)
+        for place, path in enumerate(image_files(data / name)):
+            pixels = decoded(path)
+            step = max(1, max(pixels.shape) // STYLE_SIDE_PX)
+            jpeg = _jpeg(pixels[::step, ::step], FULL_COLOUR, STYLE_QUALITY)
+            _write(out / folder / f"{place:04d}.jpg", jpeg)
+            sizes[folder] = sizes.get(folder, 0) + len(jpeg)
+    return sizes
 
 
 def at_most(image: LabelledImage, mpp: float) -> LabelledImage:
@@ -222,6 +265,7 @@ def _groups_of(
     return [
         Group(
             name if len(by_kind) == 1 else f"{name}-{number}",
+            name,
             validates,
             weight * area / sum(areas),
             tuple(_packed(image, config.mpp, place) for place, image in enumerate(found)),
