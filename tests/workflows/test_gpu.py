@@ -28,7 +28,11 @@ from wsi_edt.training.provenance import provenance_of
 
 def python(code: str) -> Any:
     """A stage's command that runs this code; `FIGURES` in it is the path of its figures."""
-    return lambda executable, figures: [executable, "-c", code.replace("FIGURES", repr(str(figures)))]
+    return lambda executable, figures, seconds: [
+        executable,
+        "-c",
+        code.replace("FIGURES", repr(str(figures))),
+    ]
 
 
 def runs(process: int) -> bool:
@@ -113,7 +117,8 @@ def test_no_process_is_left(gpu_scripts: Any, tmp_path: Path, own_group: bool, e
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(120)"
     number = tmp_path / "number"
     code = (
-        f"import pathlib, subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', {deaf!r}]); "
+        f"import pathlib, subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', {deaf!r}], "
+        f"start_new_session={ends == 'late'}); "  # out of the command's group
         f"pathlib.Path({str(number)!r}).write_text(str(child.pid)); time.sleep({0 if ends == 'in time' else 120})"
     )
     if ends == "in time" and not own_group:
@@ -140,7 +145,7 @@ sys.path.insert(0, {str(GPU)!r})
 import run
 from supervise import stoppable
 wait = "print('up', flush=True); import time; time.sleep(60)"
-stages = [run.Stage(name, 60, lambda python, figures: [python, "-c", wait]) for name in ("one", "two")]
+stages = [run.Stage(name, 60, lambda python, figures, seconds: [python, "-c", wait]) for name in ("one", "two")]
 with stoppable():
     out = pathlib.Path({str(tmp_path)!r})
     print(run.run_stages(stages, out / "out", work=out, python=sys.executable, total=100).table())

@@ -25,6 +25,7 @@ LAST_SECONDS = 8.0  # of them, to end the last stage and write the table
 LEAST_SECONDS = 3.0  # a stage isn't begun with less
 TRAINING_GRACE = 12.0  # a training that is cut off still writes its weights
 SHOWN_LINES = 15  # of the log of a stage that didn't end well
+Command = Callable[[str, Path, float], Sequence[str]]
 FIGURES, TABLE, LOGS = "figures.json", "table.txt", "logs.tar.gz"
 
 
@@ -36,7 +37,7 @@ class Stage:
     ----------
     name : of the stage, its log and its figures
     seconds : that it may take
-    command : given the Python that has everything, and where its figures go
+    command : given the Python that has everything, where its figures go, and the seconds that it has
     of_log : figures from what it printed, for a command that writes none
     excuse : a failure whose log says so is none: the stage is skipped
     grace : seconds to end in, once its time is over
@@ -44,7 +45,7 @@ class Stage:
 
     name: str
     seconds: float
-    command: Callable[[str, Path], Sequence[str]]
+    command: Command
     of_log: Callable[[str], dict[str, object]] | None = None
     excuse: str | None = None
     grace: float = 5.0
@@ -131,7 +132,7 @@ def run_stages(stages: Sequence[Stage], out: Path, *, work: Path, python: str, t
 def _run_stage(stage: Stage, seconds: float, *, work: Path, python: str) -> Record:
     log, figures = work / f"{stage.name}.log", work / f"{stage.name}.json"
     ended = run_within(
-        stage.command(python, figures),
+        stage.command(python, figures, seconds),
         seconds,
         log=log,
         environment={"PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg", "TERM": "dumb"},
@@ -182,28 +183,26 @@ def stages_of(*, pack: Path, out: Path, work: Path, smoke: bool) -> dict[str, St
     """All stages by their names, in their order; `smoke` makes each small enough for a CPU."""
     device = "cpu" if smoke else "cuda"
     tiny = ["--smoke"] if smoke else []
-    training_seconds = 270.0
 
-    def script(name: str, *options: object) -> Callable[[str, Path], list[str]]:
-        words = [str(option) for option in options]
-        return lambda python, figures: [python, str(HERE / name), "--figures", str(figures), *words, *tiny]
+    def script(name: str, *options: object, timed: bool = False) -> Command:
+        def command(python: str, figures: Path, seconds: float) -> list[str]:
+            time_left = ["--seconds", f"{seconds:.0f}"] if timed else []
+            words = [str(option) for option in options]
+            return [python, str(HERE / name), "--figures", str(figures), *words, *time_left, *tiny]
 
-    def rates(python: str, figures: Path) -> list[str]:
+        return command
+
+    def rates(python: str, figures: Path, seconds: float) -> list[str]:
         return [python, str(ROOT / "workflows" / "benchmarks" / "gpu.py")]
 
     slide = ("--pack", pack, "--work", work / "slide", "--device", device)
-    training = ("--pack", pack, "--work", work / "training", "--device", device)
+    training = ("--pack", pack, "--work", work / "training", "--device", device, "--out", out)
     found = (
         Stage("install", 120.0 if smoke else 30.0, script("install.py", "--pack", pack, "--work", work)),
         Stage("tests", 60.0, script("run_tests.py")),
-        Stage("gpu", 60.0, rates, rates_of_log, "torch sees no GPU here" if smoke else None),
-        Stage("slide", 300.0 if smoke else 120.0, script("slide.py", *slide)),
-        Stage(
-            "train",
-            training_seconds,
-            script("train.py", *training, "--out", out, "--seconds", training_seconds),
-            grace=TRAINING_GRACE,
-        ),
+        Stage("gpu", 70.0, rates, rates_of_log, "torch sees no GPU here" if smoke else None),
+        Stage("slide", 300.0 if smoke else 120.0, script("slide.py", *slide, timed=True)),
+        Stage("train", 270.0, script("train.py", *training, timed=True), grace=TRAINING_GRACE),
     )
     return {stage.name: stage for stage in found}
 

@@ -32,7 +32,7 @@ MADE_MPP = 0.25
 NETWORK_SECONDS = 8.0  # of the made slide: what starting takes should not be all that is measured
 MOST_SIDE_PX = 30_000
 COUNTS = (1, 2, 4)
-BUDGET_SECONDS = 115.0  # of the stage's, a little less
+LAST_SECONDS = 5.0  # of the stage's
 CORE_PX, MODEL_MPP = 896, 0.3125  # what a tile of 1024 px accounts for, to choose a size alone
 
 
@@ -264,11 +264,11 @@ def main() -> int:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--figures", type=Path, required=True)
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--smoke", action="store_true")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    seconds = 10 * BUDGET_SECONDS if options.smoke else BUDGET_SECONDS
-    parts = Parts(options.work, options.figures, time.monotonic() + seconds)
+    parts = Parts(options.work, options.figures, time.monotonic() + options.seconds - LAST_SECONDS)
     try:
         with stoppable():
             well = measure(parts, options.pack, options.device, smoke=options.smoke)

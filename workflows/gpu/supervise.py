@@ -106,15 +106,15 @@ def run_within(
 
 
 def _end(process: subprocess.Popen[bytes], *, own_group: bool, grace: float) -> None:
-    """End a command, if it still runs, and what is left of those that it started."""
-    started = [] if own_group else _descendants(process.pid)
+    """End a command, if it still runs, and what is left of those that it started, whatever group they are in."""
+    started = _descendants(process.pid)
     if process.poll() is None:
         process.terminate()  # it alone: it knows best how to end what it started
         try:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(grace)
         finally:
-            started += [] if own_group else _descendants(process.pid)
+            started += _descendants(process.pid)
             process.kill()
     if own_group:
         with suppress(ProcessLookupError, PermissionError):
