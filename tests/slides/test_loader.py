@@ -62,6 +62,17 @@ def test_batches_come_in_order_and_the_last_has_what_is_left() -> None:
             assert np.array_equal(image, read_window(slide, wanted.window, mpp=MPP))
 
 
+def test_windows_are_read_into_their_batch_whole_at_the_edge_too() -> None:
+    slide = ImageSlide(Path("a.png"), PIXELS, MPP)
+    windows = [Window(x, y, 64, 64) for y in (-32, 100, 180, 400) for x in (-40, 100, 270)]
+    requests = [TileRequest(slide.path, window, 0.3125) for window in windows]
+    with TileLoader(requests, batch_size=12, opener=lambda _: slide) as loader:
+        (batch,) = loader
+    assert batch.images.flags.c_contiguous
+    for image, window in zip(batch.images, windows, strict=True):
+        assert np.array_equal(image, read_window(slide, window, mpp=0.3125))
+
+
 def test_no_requests_are_no_batches() -> None:
     with TileLoader([], batch_size=4, opener=Opener()) as loader:
         assert list(loader) == []

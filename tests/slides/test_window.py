@@ -132,6 +132,16 @@ def test_the_best_level_is_the_coarsest_that_is_fine_enough(
         assert best_level(slide, mpp) == level
 
 
+@pytest.mark.parametrize("window", [Window(3, 5, 40, 30), Window(-9, 50, 40, 30), Window(500, 500, 40, 30)])
+@pytest.mark.parametrize("mpp", [MPP, 0.3125])
+def test_a_window_is_read_into_the_array_that_is_given(window: Window, mpp: float) -> None:
+    slide = noise_slide()
+    place = np.full((3, 30, 40, 3), 7, np.uint8)
+    assert read_window(slide, window, mpp=mpp, out=place[1]).base is place
+    assert np.array_equal(place[1], read_window(slide, window, mpp=mpp))
+    assert (place[[0, 2]] == 7).all()
+
+
 def test_an_overview_is_one_window_read_in_blocks() -> None:
     slide = Levels(np.random.default_rng(0).integers(0, 256, (5000, 4200, 3), dtype=np.uint8))
     overview = read_overview(slide, mpp=5.0)  # type: ignore[arg-type]

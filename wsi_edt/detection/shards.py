@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.stitching import MARGIN_PX
 from wsi_edt.maps import Peaks
-from wsi_edt.slides import Shard, Slide, Tile, TileLoader, TileRequest
+from wsi_edt.slides import Opener, Shard, Tile, TileLoader, TileRequest
 from wsi_edt.slides.location import SlidePath
 
 # Batches in the detector at a time: while the peaks of one are found, the network has the next.
@@ -36,7 +35,7 @@ def detect_shard(
     mpp: float,
     batch_size: int,
     readers: int,
-    opener: Callable[[SlidePath], Slide],
+    opener: Opener,
 ) -> TilePeaks:
     """The peaks of a shard's tiles, each tile's in its core and a few px around it, in the tiles' order.
 

@@ -181,6 +181,7 @@ class Schedule:
         assert self._pool is not None
         task = ShardTask(
             path=slide.ref.path,
+            fingerprint=slide.prepared.plan.header.fingerprint,
             mpp=self._config.mpp,
             shard=shard,
             model_mpp=self._config.cells.model_mpp,

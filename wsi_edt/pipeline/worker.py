@@ -6,7 +6,6 @@ import platform
 import threading
 import time
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -29,10 +28,12 @@ from wsi_edt.maps import DecodeSettings
 from wsi_edt.pipeline.config import RunConfig
 from wsi_edt.pipeline.versions import Versions, difference, installed_versions
 from wsi_edt.slides.grid import Shard
+from wsi_edt.slides.kept import KeptSlides, SlideKey
 from wsi_edt.slides.location import SlidePath
 from wsi_edt.slides.opening import open_slide
 
 _READERS = 2  # threads; one reads faster than a CPU's network takes, the second hides a slow window
+_KEPT_SLIDES = 8  # as many as read for four shards; each may hold 32 MiB of decoded tiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,13 @@ class ShardTask:
 
     Attributes
     ----------
+    fingerprint : of the slide's file, see `store.fingerprint`
     mpp : µm per level-0 px for a slide that states none
     model_mpp : µm per model px, the frame of the shard's windows
     """
 
     path: SlidePath
+    fingerprint: str
     mpp: float | None
     shard: Shard
     model_mpp: float
@@ -106,19 +109,28 @@ def compute_shard(task: ShardTask) -> ShardResult:
     SlideError
         Where the slide can't be read.
     ModelError
-        Where this worker can't do what the client resolved.
+        Where this worker can't do what the client resolved, or its GPU's memory is full.
     """
     begun = time.perf_counter()
-    peaks = detect_shard(
-        task.shard,
-        detector_for(task.detector),
-        path=task.path,
-        mpp=task.model_mpp,
-        batch_size=task.batch_size,
-        readers=_READERS,
-        opener=partial(open_slide, mpp=task.mpp),
-    )
+    try:
+        peaks = detect_shard(
+            task.shard,
+            detector_for(task.detector),
+            path=task.path,
+            mpp=task.model_mpp,
+            batch_size=task.batch_size,
+            readers=_READERS,
+            opener=lambda path: _slides.lent(SlideKey(path, task.mpp, task.fingerprint)),
+        )
+    except torch.cuda.OutOfMemoryError as error:
+        raise ModelError(
+            f"the memory of the GPU of {platform.node()} is too small for its workers; give fewer --workers, or a smaller "
+            "--batch-size or --tile-px"
+        ) from error
     return ShardResult(peaks, _busy.since(begun))
+
+
+_slides = KeptSlides(lambda key: open_slide(key.path, key.mpp), most=_KEPT_SLIDES)
 
 
 class _Busy:
@@ -147,6 +159,7 @@ class Hardware:
     Attributes
     ----------
     gpus : that torch sees; 0 where the device is the CPU
+    gpu_bytes : memory of the smallest of them
     """
 
     host: str
@@ -155,6 +168,7 @@ class Hardware:
     runtime: RuntimeName
     precision: Precision
     gpus: int = 0
+    gpu_bytes: int = 0
 
 
 def hardware(device: str, runtime: str, precision: str) -> Hardware:
@@ -171,7 +185,8 @@ def hardware(device: str, runtime: str, precision: str) -> Hardware:
     gpus = torch.cuda.device_count() if chosen == "cuda" else 0
     runs_in = resolve_runtime(runtime, device=chosen)
     resolved = resolve_precision(precision, device=chosen, runtime=runs_in)
-    return Hardware(platform.node(), core_count(), chosen, runs_in, resolved, gpus)
+    memory = min((torch.cuda.get_device_properties(gpu).total_memory for gpu in range(gpus)), default=0)
+    return Hardware(platform.node(), core_count(), chosen, runs_in, resolved, gpus, memory)
 
 
 def core_count() -> int:

@@ -2,7 +2,8 @@
 
 from wsi_edt.slides.grid import Shard, Tile, TileGrid, shards
 from wsi_edt.slides.image_reader import ImageSlide
-from wsi_edt.slides.loader import TileBatch, TileLoader, TileRequest
+from wsi_edt.slides.kept import KeptSlides, SlideKey
+from wsi_edt.slides.loader import Opener, TileBatch, TileLoader, TileRequest
 from wsi_edt.slides.opening import IMAGE_SUFFIXES, SLIDE_SUFFIXES, open_slide
 from wsi_edt.slides.protocol import Slide, required_mpp
 from wsi_edt.slides.staining import Staining, classify_staining
@@ -14,8 +15,11 @@ __all__ = [
     "SLIDE_SUFFIXES",
     "UNIT_PX",
     "ImageSlide",
+    "KeptSlides",
+    "Opener",
     "Shard",
     "Slide",
+    "SlideKey",
     "Staining",
     "Tile",
     "TileBatch",

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
@@ -20,6 +21,9 @@ from wsi_edt.slides.protocol import RgbArray, Slide
 from wsi_edt.slides.window import read_window
 
 HANDLES_PER_THREAD = 4
+
+# Gives a slide that is open until the context ends, which an error in it tells: a `Slide` is its own.
+Opener = Callable[[SlidePath], AbstractContextManager[Slide]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,9 @@ class TileBatch:
 class TileLoader:
     """Iterates over batches of windows in the requests' order, reading some batches ahead in threads.
 
-    Each thread has its own handles, a few of the slides it read last. All windows of a batch have one size. A
-    window that can't be read raises a SlideError naming it when its batch is due. Use it as a context manager:
-    leaving it stops the threads and closes the handles.
+    Each window is read into its place in the batch. Each thread has its own handles, a few of the slides it read last.
+    All windows of a batch have one size. A window that can't be read raises a SlideError naming it when its batch is
+    due. Use it as a context manager: leaving it stops the threads and closes the handles.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ class TileLoader:
         batch_size: int,
         threads: int = 2,
         batches_ahead: int = 2,
-        opener: Callable[[SlidePath], Slide],
+        opener: Opener,
     ) -> None:
         if min(batch_size, threads, batches_ahead) < 1:
             raise UsageError(
@@ -80,10 +84,10 @@ class TileLoader:
             )
         self._requests = iter(requests)
         self._batch_size = batch_size
-        self._ahead = batch_size * (batches_ahead + 1)
+        self._ahead = batches_ahead + 1
         self._handles = _Handles(opener)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tile-loader")
-        self._pending: deque[tuple[TileRequest, Future[RgbArray]]] = deque()
+        self._pending: deque[tuple[TileBatch, list[Future[None]]]] = deque()
 
     def __iter__(self) -> Iterator[TileBatch]:
         return self
@@ -92,12 +96,11 @@ class TileLoader:
         self._submit()
         if not self._pending:
             raise StopIteration
-        due = [self._pending.popleft() for _ in range(min(self._batch_size, len(self._pending)))]
-        first = due[0][0].window
-        assert {(r.window.width, r.window.height) for r, _ in due} == {(first.width, first.height)}, due
-        images = np.stack([pixels.result() for _, pixels in due])
+        batch, reads = self._pending.popleft()
+        for read in reads:
+            read.result()
         self._submit()
-        return TileBatch(images, tuple(request for request, _ in due))
+        return batch
 
     def __enter__(self) -> Self:
         return self
@@ -114,15 +117,28 @@ class TileLoader:
         self._handles.close()
 
     def _submit(self) -> None:
-        for request in islice(self._requests, self._ahead - len(self._pending)):
-            self._pending.append((request, self._pool.submit(self._read, request)))
+        while len(self._pending) < self._ahead:
+            requests = tuple(islice(self._requests, self._batch_size))
+            if not requests:
+                return
+            first = requests[0].window
+            assert {(r.window.width, r.window.height) for r in requests} == {(first.width, first.height)}, (
+                requests
+            )
+            images = np.empty((len(requests), first.height, first.width, 3), np.uint8)
+            reads = [
+                self._pool.submit(self._read, request, image)
+                for request, image in zip(requests, images, strict=True)
+            ]
+            self._pending.append((TileBatch(images, requests), reads))
 
-    def _read(self, request: TileRequest) -> RgbArray:
+    def _read(self, request: TileRequest, image: RgbArray) -> None:
+        """Read a window into its place in the batch."""
         try:
-            return read_window(self._handles.get(request.path), request.window, mpp=request.mpp)
+            read_window(self._handles.get(request.path), request.window, mpp=request.mpp, out=image)
         except SlideError as error:
             # openslide's handle stays useless after an error: the next window gets a fresh one.
-            self._handles.discard(request.path)
+            self._handles.discard(request.path, error)
             window = request.window
             raise type(error)(
                 f"{error} (window of {window.width} x {window.height} px at ({window.x}, {window.y}), "
@@ -133,43 +149,57 @@ class TileLoader:
 class _Handles:
     """Open slides, a few per thread: the ones used last."""
 
-    def __init__(self, opener: Callable[[SlidePath], Slide]) -> None:
+    def __init__(self, opener: Opener) -> None:
         self._opener = opener
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._open: list[Slide] = []  # of all threads, for closing
+        self._open: list[_Handle] = []  # of all threads, for closing
 
     def get(self, path: SlidePath) -> Slide:
-        slides = self._of_this_thread()
-        slide = slides.get(path)
-        if slide is None:
-            slide = self._opener(path)
-            slides[path] = slide
+        handles = self._of_this_thread()
+        handle = handles.get(path)
+        if handle is None:
+            context = self._opener(path)
+            handle = handles[path] = _Handle(context, context.__enter__())
             with self._lock:
-                self._open.append(slide)
-            if len(slides) > HANDLES_PER_THREAD:
-                self._close(slides.popitem(last=False)[1])
-        slides.move_to_end(path)
-        return slide
+                self._open.append(handle)
+            if len(handles) > HANDLES_PER_THREAD:
+                self._close(handles.popitem(last=False)[1])
+        handles.move_to_end(path)
+        return handle.slide
 
-    def discard(self, path: SlidePath) -> None:
-        slide = self._of_this_thread().pop(path, None)
-        if slide is not None:
-            self._close(slide)
+    def discard(self, path: SlidePath, error: SlideError) -> None:
+        handle = self._of_this_thread().pop(path, None)
+        if handle is not None:
+            self._close(handle, error)
 
     def close(self) -> None:
         with self._lock:
-            for slide in self._open:
-                slide.close()
+            for handle in self._open:
+                handle.close()
             self._open.clear()
 
-    def _of_this_thread(self) -> OrderedDict[SlidePath, Slide]:
-        if not hasattr(self._own, "slides"):
-            self._own.slides = OrderedDict()
-        slides: OrderedDict[SlidePath, Slide] = self._own.slides
-        return slides
+    def _of_this_thread(self) -> OrderedDict[SlidePath, _Handle]:
+        if not hasattr(self._own, "handles"):
+            self._own.handles = OrderedDict()
+        handles: OrderedDict[SlidePath, _Handle] = self._own.handles
+        return handles
 
-    def _close(self, slide: Slide) -> None:
+    def _close(self, handle: _Handle, error: SlideError | None = None) -> None:
         with self._lock:
-            self._open = [other for other in self._open if other is not slide]
-        slide.close()
+            self._open.remove(handle)
+        handle.close(error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Handle:
+    """An open slide, and the context that it is open in."""
+
+    context: AbstractContextManager[Slide]
+    slide: Slide
+
+    def close(self, error: SlideError | None = None) -> None:
+        if error is None:
+            self.context.__exit__(None, None, None)
+        else:
+            self.context.__exit__(type(error), error, error.__traceback__)

@@ -31,12 +31,16 @@ def best_level(slide: Slide, mpp: float) -> int:
     return max(fine_enough, key=lambda level: slide.level_downsamples[level], default=0)
 
 
-def read_window(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
+def read_window(slide: Slide, window: Window, *, mpp: float, out: RgbArray | None = None) -> RgbArray:
     """Pixels (height, width, 3) uint8 RGB of a window in px of `mpp` µm; white outside the slide.
 
     The same place gets the same colour in every window (but for rounding: two grey levels). A px that the slide's
     edge cuts takes its colour from the slide alone. Memory is that of the window at the best level:
     `read_overview` goes in blocks instead.
+
+    Parameters
+    ----------
+    out : takes the pixels and is returned, for example a place in a batch; by default a new array
 
     Raises
     ------
@@ -46,20 +50,19 @@ def read_window(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
         Where the file is damaged or truncated.
     """
     extent = Scale(required_mpp(slide), mpp).model_extent(*slide.dimensions)
+    pixels = np.empty((window.height, window.width, 3), np.uint8) if out is None else out
     shown = intersection(window, extent)
-    if shown is None:
-        return _white(window)
-    pixels = _resampled(slide, shown, mpp=mpp)
-    if shown == window:
-        return pixels
-    framed = _white(window)
-    rows = slice(shown.y - window.y, shown.bottom - window.y)
-    framed[rows, shown.x - window.x : shown.right - window.x] = pixels
-    return framed
+    if shown != window:
+        pixels.fill(WHITE)
+    if shown is not None:
+        rows = slice(shown.y - window.y, shown.bottom - window.y)
+        columns = slice(shown.x - window.x, shown.right - window.x)
+        pixels[rows, columns] = _resampled(slide, shown, mpp=mpp)
+    return pixels
 
 
 def _resampled(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
-    """A window in px of `mpp` µm, each of which covers some of the slide."""
+    """A window in px of `mpp` µm, each of which covers some of the slide; not to be written to."""
     level = best_level(slide, mpp)
     level_size = slide.level_dimensions[level]
     step = mpp / (required_mpp(slide) * slide.level_downsamples[level])  # px of the level per wanted px
@@ -79,7 +82,7 @@ def _resampled(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
         Image.Resampling.BILINEAR,
         box=(left - source_x, top - source_y, right - source_x, bottom - source_y),
     )
-    return np.array(resized, dtype=np.uint8)
+    return np.asarray(resized)
 
 
 def _read_mirrored(slide: Slide, level: int, window: Window) -> RgbArray:
@@ -119,11 +122,6 @@ def read_in_blocks(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
                 min(block_px, window.width - column),
                 min(block_px, window.height - row),
             )
-            pixels[row : row + block.height, column : column + block.width] = read_window(
-                slide, block, mpp=mpp
-            )
+            place = pixels[row : row + block.height, column : column + block.width]
+            read_window(slide, block, mpp=mpp, out=place)
     return pixels
-
-
-def _white(window: Window) -> RgbArray:
-    return np.full((window.height, window.width, 3), WHITE, dtype=np.uint8)
