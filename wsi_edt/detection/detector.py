@@ -82,8 +82,10 @@ def _runtime(
         from wsi_edt.detection.openvino_runtime import OpenVino
 
         return OpenVino(network, bundle.normalisation, precision=precision, threads=threads)
-    from wsi_edt.detection.torch_runtime import TorchCpu, TorchCuda
-
     if device == "cuda":
+        from wsi_edt.detection.cuda_runtime import TorchCuda
+
         return TorchCuda(network, bundle.normalisation, precision=precision)
+    from wsi_edt.detection.torch_runtime import TorchCpu
+
     return TorchCpu(network, bundle.normalisation, precision=precision, threads=threads)

@@ -1,6 +1,11 @@
-"""CCLS on the device that holds the maps, so that points and not maps come back: the peaks of `wsi_edt.maps.decode`."""
+"""CCLS on the device that holds the maps, so that points and not maps come back: the peaks of `wsi_edt.maps.decode`.
+
+`candidates` has fixed shapes and waits for nothing, as a CUDA graph must; `peaks_of` then brings the few points back.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,26 +17,53 @@ from wsi_edt.maps import DecodeSettings, Peaks, decode
 from wsi_edt.maps.decode import EMPTY_BELOW
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Where a batch's cells may be, all on one device.
+
+    Attributes
+    ----------
+    maps : (B, C, H, W) float32
+    evidence : (B, H, W) float32
+    is_peak : (B, H, W) bool, the px that are their window's maximum and exceed the threshold
+    """
+
+    maps: Tensor
+    evidence: Tensor
+    is_peak: Tensor
+
+
 def device_peaks(maps: Tensor, settings: DecodeSettings) -> list[Peaks]:
     """The peaks of each of (B, C, H, W) float32 maps, in px of its tile; see `wsi_edt.maps.decode`."""
+    return peaks_of(candidates(maps, settings), settings)
+
+
+def candidates(maps: Tensor, settings: DecodeSettings) -> Candidates:
+    """The candidates of (B, C, H, W) float32 maps."""
     evidence = _evidence(maps, settings)  # (B, H, W)
     is_peak = (_window_maximum(evidence, settings.window_px) == evidence) & (evidence > settings.threshold)
     is_peak &= (evidence.amax(dim=(1, 2)) > EMPTY_BELOW)[:, None, None]
-    tile, row, column = torch.nonzero(is_peak, as_tuple=True)
-    score = evidence[tile, row, column]
-    columns = torch.stack([tile, row, column]).cpu().numpy()
-    scores = score.cpu().numpy()
-    classes = _classes(maps, settings, tile, row, column).cpu().numpy()
-    found = []
-    for number in range(len(maps)):
-        own = columns[0] == number
+    return Candidates(maps, evidence, is_peak)
+
+
+def peaks_of(found: Candidates, settings: DecodeSettings) -> list[Peaks]:
+    """The peaks of each tile, in px of its tile."""
+    tile, row, column = torch.nonzero(found.is_peak, as_tuple=True)
+    score = found.evidence[tile, row, column]
+    class_id = _classes(found.maps, settings, tile, row, column)
+    # One copy brings all: float32 and int32 are as wide.
+    columns = [tile.int(), row.int(), column.int(), class_id.int(), score.view(torch.int32)]
+    tiles, y, x, classes, bits = torch.stack(columns).cpu().numpy()
+    scores = bits.view(np.float32)
+    peaks = []
+    for number in range(len(found.maps)):
+        own = tiles == number
         if len(np.unique(scores[own])) < own.sum():
             # Equal peaks may be one plateau, which only the map tells; in float32 that is rare.
-            found.append(decode(maps[number].cpu().numpy(), settings))
+            peaks.append(decode(found.maps[number].cpu().numpy(), settings))
         else:
-            y, x = columns[1:, own].astype(np.int32)
-            found.append(Peaks(x, y, scores[own], classes[own]))
-    return found
+            peaks.append(Peaks(x[own], y[own], scores[own], classes[own].astype(np.uint8)))
+    return peaks
 
 
 def _evidence(maps: Tensor, settings: DecodeSettings) -> Tensor:
