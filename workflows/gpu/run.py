@@ -198,7 +198,8 @@ def stages_of(*, pack: Path, out: Path, work: Path, smoke: bool) -> dict[str, St
     slide = ("--pack", pack, "--work", work / "slide", "--device", device)
     training = ("--pack", pack, "--work", work / "training", "--device", device, "--out", out)
     found = (
-        Stage("install", 120.0 if smoke else 30.0, script("install.py", "--pack", pack, "--work", work)),
+        # 20 s where it was tried. Without it nothing else runs: on a slow disk it may take from the training's time.
+        Stage("install", 120.0 if smoke else 75.0, script("install.py", "--pack", pack, "--work", work)),
         Stage("tests", 60.0, script("run_tests.py")),
         Stage("gpu", 70.0, rates, rates_of_log, "torch sees no GPU here" if smoke else None),
         Stage("slide", 300.0 if smoke else 120.0, script("slide.py", *slide, timed=True)),
