@@ -35,10 +35,8 @@ BLOCK_PX = 8  # of JPEG: the border between the qualities lies on its grid
 HALVED_COLOUR, FULL_COLOUR = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
 SHARES = tuple(number / 20 for number in range(20, 0, -1))  # of the images that teach no class
 LEAST_IMAGES = 8  # of a set; one with fewer isn't reduced
-STYLE_SIDE_PX, STYLE_QUALITY = (
-    512,
-    95,
-)  # of pictures that lend their colours alone: px are left out, not averaged
+# Of pictures that lend their colours alone, of which a mean and a spread are taken: px are left out, not averaged.
+STYLE_SIDE_PX, STYLE_QUALITY = 256, 92
 CONFIG, ORIGIN, FOLDER = "train.toml", "origin.json", "sets"
 
 
