@@ -187,6 +187,27 @@ def test_the_cores_are_shared_out_among_local_workers() -> None:
     assert local_worker_count(gpu, None) == 1
 
 
+@pytest.mark.parametrize(
+    ("cores", "gpus", "gib", "expected"),
+    [
+        (16, 1, 79, 4),  # a quarter of the cores each
+        (64, 1, 79, 4),  # and no more than four
+        (8, 1, 79, 2),
+        (2, 1, 79, 1),
+        (64, 8, 79, 16),
+        (32, 4, 79, 8),
+        (8, 4, 79, 4),
+        (16, 1, 24, 2),  # 10 GiB each
+        (16, 1, 8, 1),
+    ],
+)
+def test_a_gpu_has_as_many_workers_as_its_share_of_cores_and_its_memory_serve(
+    cores: int, gpus: int, gib: int, expected: int
+) -> None:
+    machine = Hardware("gpu", cores, "cuda", "torch", "bf16", gpus=gpus, gpu_bytes=gib << 30)
+    assert local_worker_count(machine, None) == local_worker_count(machine, 8) == expected
+
+
 def test_a_worker_computes_two_shards_at_a_time_and_beside_a_gpu_as_many_as_its_cores_read() -> None:
     assert [shards_each("cpu", cores) for cores in (1, 2, 16)] == [2, 2, 2]
     assert [shards_each("cuda", cores) for cores in (1, 4, 6, 8, 64)] == [2, 2, 3, 4, 4]

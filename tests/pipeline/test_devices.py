@@ -88,6 +88,16 @@ def test_one_worker_per_gpu_and_no_trace_of_it_in_what_changes_cells(tmp_path: P
     assert len(hashes) == 1
 
 
+def memory_settings() -> list[str]:
+    return [name for name in os.environ if name.startswith("MALLOC_")]
+
+
+def test_a_worker_keeps_freed_memory_for_its_next_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    with local_workers(1) as workers:
+        assert list(workers._client.run(memory_settings).values()) == [[]]
+
+
 def visible() -> tuple[int, str | None]:
     return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
 

@@ -36,6 +36,14 @@ cloudpickle.register_pickle_by_value(versions)
 # sums that are split among another number of threads round differently: cells would change with the machine's cores.
 THREADS = 2
 
+# Beside a GPU a process reads with as many threads as it has cores, here four, and a tile of 1024 px takes 80 to 100 ms of a
+# core and a tenth of that with Python's lock. So four cores give some 40 tiles a second and take less than half of their
+# process' lock, while sixteen would be too many for one: each GPU has as many processes as its share of the cores has fours
+# (workflows/benchmarks/feeding.py). None needs more than 7 GiB of it: that is M_HRNet-w48 with batches of four such tiles.
+_CORES_PER_GPU_PROCESS = 4
+_MOST_PER_GPU = 4
+_GPU_BYTES_PER_PROCESS = 10 << 30
+
 _SHARDS_EACH = 2
 _MOST_SHARDS_EACH = 4  # beside a GPU
 _CORES_PER_SHARD = 2  # its reading threads
@@ -48,7 +56,15 @@ _SETTINGS = {
     "distributed.worker.memory.terminate": False,
     "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS}s",
 }
+_SPAWNED_WITH = "distributed.nanny.pre-spawn-environ"
 _LOCAL_SETTINGS = _SETTINGS | {
+    # Dask has the C library give each freed array's memory back at once: of the 128 ms that a tile took to read, 30 went
+    # into getting it again (13,000 page faults a tile, 1,900 without).
+    _SPAWNED_WITH: {
+        name: value
+        for name, value in dask.config.get(_SPAWNED_WITH).items()
+        if name != "MALLOC_TRIM_THRESHOLD_"
+    },
     # A worker that died is started again, which takes its time on a busy machine: after Dask's 15 s it would be given up.
     "distributed.deploy.lost-worker-timeout": "1h",
 }
@@ -173,8 +189,17 @@ def connected_workers(address: str) -> Iterator[Workers]:
 
 
 def local_worker_count(machine: Hardware, threads: int | None) -> int:
-    """How many worker processes this machine's cores are shared out to; one per GPU, where GPUs do the work."""
-    return max(1, machine.gpus if machine.device == "cuda" else machine.cores // (threads or THREADS))
+    """How many worker processes this machine is shared out to.
+
+    On a CPU its cores by the threads of each one's network; where GPUs do the work as many to each of them as its memory
+    and its share of the cores have room for, at most four.
+    """
+    if machine.device != "cuda":
+        return max(1, machine.cores // (threads or THREADS))
+    gpus = max(1, machine.gpus)
+    by_cores = machine.cores // (gpus * _CORES_PER_GPU_PROCESS)
+    by_memory = machine.gpu_bytes // _GPU_BYTES_PER_PROCESS
+    return gpus * max(1, min(_MOST_PER_GPU, by_cores, by_memory))
 
 
 def shards_each(device: str, cores: int) -> int:

@@ -41,7 +41,7 @@ def score_slides(
     inputs : slides, and folders that are searched for slides: paths, or URLs such as s3://bucket/slides
     out : the results folder; made where missing
     wishes : the settings; by default everything is chosen for this machine
-    workers : processes on this machine; by default one per GPU, or as many as its cores serve
+    workers : processes on this machine; by default as many as its cores serve, up to four per GPU
     devices : numbers of this machine's GPUs to use; by default all of them
     scheduler : the address of a Dask scheduler, whose workers compute instead
     watcher : is told of the steps
