@@ -65,7 +65,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, words: str | No
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Worker processes on this machine; the cells don't depend on it.  [default: cores / threads; one per GPU]",
+    help="Worker processes on this machine; the cells don't depend on it.  [default: cores / threads; up to four per GPU]",
 )
 @click.option(
     "--devices",
