@@ -1,8 +1,10 @@
 """The benchmarks' own arithmetic, and the slides that they are run on; no timings."""
 
 import importlib
+import json
 import math
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -219,7 +221,7 @@ def test_agreement_is_of_the_larger_count(scripts: Any) -> None:
 
 
 def test_operations_are_multiplications_and_additions(scripts: Any) -> None:
-    assert scripts("gpu").operations(torch.nn.Conv2d(3, 5, 3, padding=1)) == 2 * 3 * 5 * 9 * 512 * 512
+    assert scripts("gpu").operations(torch.nn.Conv2d(3, 5, 3, padding=1)) == 2 * 3 * 5 * 9 * 1024 * 1024
 
 
 def test_without_a_gpu_it_is_said(scripts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,10 +231,84 @@ def test_without_a_gpu_it_is_said(scripts: Any, monkeypatch: pytest.MonkeyPatch)
     assert result.output == "Error: torch sees no GPU here; this benchmark needs one.\n"
 
 
+def test_a_row_that_fails_or_comes_too_late_leaves_the_others(
+    scripts: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> tuple[float, int]:
+        raise RuntimeError("CUDA error:\n an illegal memory access")
+
+    clock = iter([5.0, 9.0, 11.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    path = tmp_path / "gpu.json"
+    report = scripts("gpu").Report("a GPU", peak=1e12, tile_mm2=0.08, ends=10.0, path=path)
+    report.measure("first", 4, broken)
+    report.measure("second", 1, lambda: (125.0, 10**9))
+    report.measure("third", 1, lambda: (1.0, 1))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("| RuntimeError: CUDA error: an illegal memory access")
+    assert [cell.strip() for cell in lines[1].split("|")[1:-1]] == [
+        "second",
+        "1",
+        "125",
+        "10.0",
+        "0.1000",
+        "12.5%",
+    ]
+    assert lines[2].endswith("| left out: the time is up")
+    told = json.loads(path.read_text())
+    assert told["device"] == "a GPU"
+    assert [row["tiles_per_second"] for row in told["rows"]] == [None, 125.0, None]
+    assert [row["error"] is None for row in told["rows"]] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("program", "seconds", "out", "refusal"),
+    [
+        ("print('a'); print('b')", 120.0, "a\nb\n", ""),
+        ("import sys; sys.exit('no compiler here')", 120.0, "", "no compiler here"),
+        ("import os; os._exit(3)", 120.0, "", "ended with 3"),
+        ("import time; time.sleep(300)", 2.0, "", "not ready after 2 s"),
+    ],
+)
+def test_a_process_has_its_time(scripts: Any, program: str, seconds: float, out: str, refusal: str) -> None:
+    assert scripts("gpu").ended_in_time([sys.executable, "-c", program], seconds) == (out, refusal)
+
+
+def test_a_machine_gives_what_its_cores_or_its_locks_allow(scripts: Any) -> None:
+    machine = scripts("feeding").Machine.of
+    assert machine(16, cpu=0.08, lock=0.005).processes == 4
+    assert machine(16, cpu=0.08, lock=0.005).tiles_per_second == pytest.approx(16 / 0.08)
+    assert machine(16, cpu=0.08, lock=0.05).tiles_per_second == pytest.approx(4 / 0.05)
+    assert machine(2, cpu=0.08, lock=0.05).tiles_per_second == pytest.approx(1 / 0.05)
+
+
+def test_who_holds_pythons_lock_is_noticed(scripts: Any) -> None:
+    lock = scripts("lock")
+    lock.start()
+    began = time.thread_time()
+    while time.thread_time() - began < 0.3:
+        pass
+    assert lock.stop() > 0.03  # nearly 0.3, but for what else the machine does
+    watch = lock.LockWatch()
+    assert watch.lost() >= 0
+
+
+def test_feeding_tells_what_cores_and_lock_allow(scripts: Any, tmp_path: Path) -> None:
+    model = str(tiny_bundle(tmp_path / "tiny", mpp=0.3125).directory)
+    options = ["--tile-px", "128,256", "--processes", "1", "--tiles", "81", "--model", model]
+    result = CliRunner().invoke(scripts("feeding").main, options, catch_exceptions=False)
+    tables = [line.split("|")[1:-1] for line in result.output.splitlines() if line.startswith("|")]
+    assert [row[0].strip() for row in tables] == ["tiles of", "--------", "128 px", "256 px"] * 2
+    for row in tables[2:4] + tables[6:]:
+        assert all(float(cell.strip().rstrip("%")) > 0 for cell in row[1:])
+    assert "16 cores and a GPU: 4 processes" in result.output
+
+
 @pytest.mark.parametrize(
     ("name", "option"),
     [
         ("workers", "--counts"),
+        ("feeding", "--processes"),
         ("batch_scale", "--slides"),
         ("slide_scale", "--gigapixels"),
         ("cells_scale", "--cells"),
@@ -283,6 +359,7 @@ def test_all_ways_of_running_the_network_give_its_maps(scripts: Any, tmp_path: P
         "against_plain_loop",
         "runtimes",
         "workers",
+        "feeding",
         "gpu",
     ],
 )

@@ -36,10 +36,10 @@ cloudpickle.register_pickle_by_value(versions)
 # sums that are split among another number of threads round differently: cells would change with the machine's cores.
 THREADS = 2
 
-# Beside a GPU a process reads with as many threads as it has cores, here four, and a tile of 1024 px takes 80 to 100 ms of a
-# core and a tenth of that with Python's lock. So four cores give some 40 tiles a second and take less than half of their
-# process' lock, while sixteen would be too many for one: each GPU has as many processes as its share of the cores has fours
-# (workflows/benchmarks/feeding.py). None needs more than 7 GiB of it: that is M_HRNet-w48 with batches of four such tiles.
+# Beside a GPU a process reads with as many threads as it has cores, here four, and a tile of 1024 px takes 80 to 100 ms of
+# a core and a tenth of that with Python's lock. So four cores give some 40 tiles a second and take less than half of their
+# process' lock, while sixteen would be too many for one: each GPU has as many processes as its share of the cores has
+# fours (workflows/benchmarks/feeding.py). None should need more than 7 GiB of it, M_HRNet-w48's with the usual batches.
 _CORES_PER_GPU_PROCESS = 4
 _MOST_PER_GPU = 4
 _GPU_BYTES_PER_PROCESS = 10 << 30
