@@ -351,6 +351,14 @@ def test_labels_hold_within_a_region_of_interest(tmp_path: Path) -> None:
     assert (image.classes, image.nuclei, image.mpp) == (Labelled.EVERYWHERE, Labelled.EVERYWHERE, 0.46)
 
 
+def test_points_that_all_lie_outside_the_region_are_an_error(tmp_path: Path) -> None:
+    mask = np.zeros((64, 64), np.uint8)
+    mask[30:40, 30:40] = 255
+    make_roi(tmp_path / "immunoratio", mask)
+    with pytest.raises(AnnotationError, match=r"a\.csv: none of its 3 points lies where roi/a\.png is white"):
+        read_set(SetSpec(name="immunoratio"), tmp_path)
+
+
 def test_only_what_lies_around_a_region_is_kept(tmp_path: Path) -> None:
     """Of 400 px at 0.46 µm, the region's box and 40 µm (87 px) around it."""
     folder = make_csv(tmp_path / "immunoratio", "class,x,y", "positive,205.5,310.5\n")
@@ -371,7 +379,7 @@ def test_only_what_lies_around_a_region_is_kept(tmp_path: Path) -> None:
     ("mask", "says"),
     [
         (np.zeros((64, 64), np.uint8), "has no white px"),
-        (np.full((64, 63), 255, np.uint8), "has 63×64 px, but .* 64×64; make it anew"),
+        (np.full((64, 63), 255, np.uint8), "has 63×64 px, but a.png has 64×64; make it again at that size"),
     ],
 )
 def test_a_region_of_interest_that_cannot_be_is_named(
@@ -410,3 +418,5 @@ def test_cases_are_taken_and_left_out(tmp_path: Path) -> None:
         cases(without=["d"])
     with pytest.raises(AnnotationError, match="is left without cases"):
         cases(cases=["a"], without=["a"])
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        cases(cases=[])

@@ -232,6 +232,45 @@ def test_parts_of_different_weights_are_refused(gpu_scripts: Any, tmp_path: Path
         parts.read_parts([first[0], second[1]])
 
 
+def test_a_part_that_was_damaged_on_its_way_is_refused(gpu_scripts: Any, tmp_path: Path) -> None:
+    parts = gpu_scripts("parts")
+    (path,) = parts.write_parts({"a": torch.arange(1000.0)}, tmp_path, about={})
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100] + bytes(100))  # in the last tensor's values
+    with pytest.raises(ModelError, match=r"weights-1-of-1\.safetensors was damaged"):
+        parts.read_parts([path])
+    path.write_bytes(whole[:-100])
+    with pytest.raises(ModelError, match="is cut off; copy it again"):
+        parts.read_parts([path])
+    with pytest.raises(ModelError, match=r"there are no weights-\*"):
+        parts.read_parts([])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["{file}"], "can't be made: File exists"),
+        (["{out}", "--stages", ""], "no stage is called ''"),
+        (["{out}", "--seconds", "-5"], "must be above 0"),
+        (["{out}", "--stages", "slide"], "holds no finished pack"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_runs_nothing(tmp_path: Path, words: list[str], says: str) -> None:
+    (tmp_path / "file").write_text("")
+    filled = [word.format(file=tmp_path / "file", out=tmp_path / "out") for word in words]
+    script = Path(__file__).parents[2] / "workflows" / "gpu" / "run.py"
+    ended = subprocess.run(
+        [sys.executable, str(script), *filled, "--pack", str(tmp_path / "none")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.glob("out/*"))
+
+
 def test_a_training_that_is_cut_off_leaves_its_best_weights(
     gpu_scripts: Any, tmp_path: Path, gpu_config: TrainConfig, gpu_data: Path
 ) -> None:

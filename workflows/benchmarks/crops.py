@@ -99,11 +99,22 @@ def step_seconds(config: TrainConfig, batch: Batch, device: str) -> float:
 
 
 @click.command()
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--config", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
-@click.option("--crop-px", type=int, default=256, show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the sets.  [default: a set is made]",
+)
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Of the training.  [default: the shipped model's]",
+)
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="That trains."
+)
+@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Crops of a step.")
+@click.option("--crop-px", type=click.IntRange(32), default=256, show_default=True, help="Their side.")
 def main(data: Path | None, path: Path | None, device: str, batch_size: int, crop_px: int) -> None:
     """Print crops a second, and the share of a step that making its batch takes."""
     with tempfile.TemporaryDirectory() as folder:

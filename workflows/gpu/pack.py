@@ -16,7 +16,7 @@ from wheels import pack_wheels, read_present
 
 from wsi_edt.bundles import Bundle, find_bundle, load_network, read_bundle, write_bundle
 from wsi_edt.bundles.bundle import CARD
-from wsi_edt.errors import WsiEdtError
+from wsi_edt.errors import OutputError, WsiEdtError
 from wsi_edt.training.config import TrainConfig, read_config
 
 HERE = Path(__file__).resolve().parent
@@ -139,20 +139,23 @@ def pack(
     wheels : writes them as the file that it is given; returns what is to be said of them
     repository : bytes that travel beside the pack
     """
+    groups = read_groups(config, data)
     shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    try:
+        out.mkdir(parents=True)
+    except OSError as error:
+        raise OutputError(f"{out} can't be made anew: {error.strerror}; choose another --out") from error
     parts = Parts(most_bytes - SPARE_BYTES)
     for name, size in repository.items():
         parts.add(name, size)
-    remark = wheels(out / WHEELS)
-    parts.add(WHEELS, (out / WHEELS).stat().st_size, remark)
     if config.init and not travels_anyway(config.init):
         pack_init(config.init, out / INIT)
         parts.add(INIT, bytes_of(out / INIT), f"{config.init}, half precision")
     remark = pack_slide(slide, config.init, out / SLIDE)
     parts.add(SLIDE, bytes_of(out / SLIDE), remark)
+    remark = wheels(out / WHEELS)
+    parts.add(WHEELS, (out / WHEELS).stat().st_size, remark)
     parts.refuse_too_much()
-    groups = read_groups(config, data)
     # Points, masks and the configuration come on top of the JPEGs.
     room = parts.most - parts.total
     choice = fit(groups, room)
@@ -175,7 +178,10 @@ def pack(
 
 @click.command()
 @click.option(
-    "--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=HERE / "train.toml"
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=HERE / "train.toml",
+    help="What is trained, on which sets.  [default: workflows/gpu/train.toml]",
 )
 @click.option(
     "--data",
@@ -186,7 +192,7 @@ def pack(
 @click.option(
     "--slide",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A small one.  [default: made]",
+    help="A small slide.  [default: one is made]",
 )
 @click.option("--init", help="A model's name or folder to start from, instead of the configuration's.")
 @click.option(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save, save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from wsi_edt.errors import ModelError
+from wsi_edt.errors import ModelError, OutputError
+from wsi_edt.export.atomic import write_atomically
 
 MOST_BYTES = 16 << 20
 HEAD_BYTES = 256 << 10  # of a file: its tensors' names and the metadata
@@ -59,6 +61,7 @@ def write_parts(
     halves = [path.with_name(f".{path.name}.half") for path in paths]
     for number, (group, half) in enumerate(zip(groups, halves, strict=True), start=1):
         said = {"part": str(number), "parts": str(len(groups)), "about": json.dumps(about, sort_keys=True)}
+        said["sha256"] = sha256_of(group)
         half.write_bytes(save(group, said))
         assert half.stat().st_size <= most_bytes, f"{half} has {half.stat().st_size} bytes"
     for half, path in zip(halves, paths, strict=True):  # together, as nearly as can be
@@ -80,8 +83,11 @@ def read_parts(paths: Sequence[Path]) -> tuple[dict[str, Tensor], dict[str, obje
                 said = file.metadata()
                 number, parts, own = int(said["part"]), int(said["parts"]), said["about"]
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                whole = sha256_of(tensors) == said["sha256"]
         except Exception as error:  # safetensors raises its own kinds for a torn or foreign file
-            raise ModelError(f"{path} is no part of weights: {error}") from error
+            raise ModelError(f"{path} isn't a part of weights, or is cut off; copy it again") from error
+        if not whole:
+            raise ModelError(f"{path} was damaged on its way; copy it again")
         if seen and (own, parts) != (about, count):
             raise ModelError(
                 f"{path} belongs to other weights than {next(iter(seen.values()))}; give parts of one run"
@@ -92,12 +98,27 @@ def read_parts(paths: Sequence[Path]) -> tuple[dict[str, Tensor], dict[str, obje
     missing = sorted(set(range(1, count + 1)) - set(seen))
     if not seen or missing:
         raise ModelError(
-            f"part {missing[0]} of {count} is missing; give all of them" if missing else "no parts are given"
+            f"part {missing[0]} of {count} is missing; give all of them"
+            if missing
+            else f"there are no {PATTERN}; give the folder that run.sh filled"
         )
     return weights, json.loads(about)
 
 
+def sha256_of(tensors: Mapping[str, Tensor]) -> str:
+    """The sha256 of tensors' names and bytes."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
 def write_checkpoint(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write weights as the averaged ones of a training's checkpoint."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({f"average.{name}": value for name, value in weights.items()}, path, dict(metadata))
+    """Write weights as the averaged ones of a training's checkpoint; OutputError where that can't be done."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path.parent} can't be made: {error.strerror}; choose another --out") from error
+    averaged = {f"average.{name}": value for name, value in weights.items()}
+    write_atomically(path, save(averaged, dict(metadata)))

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from supervise import Status, Stopped, markdown_tables, read_figures, run_within, stoppable, write_figures
@@ -26,6 +27,7 @@ LEAST_SECONDS = 3.0  # a stage isn't begun with less
 TRAINING_GRACE = 12.0  # a training that is cut off still writes its weights
 SHOWN_LINES = 15  # of the log of a stage that didn't end well
 Command = Callable[[str, Path, float], Sequence[str]]
+PACKED = frozenset({"install", "slide", "train"})  # stages that need the pack
 FIGURES, TABLE, LOGS = "figures.json", "table.txt", "logs.tar.gz"
 
 
@@ -225,15 +227,29 @@ def main() -> int:
     options = parser.parse_args()
     if not options.out:
         parser.error("no results folder: name one, or set $OUT")
-    out = Path(options.out).resolve()
+    if options.seconds is not None and not options.seconds > 0:
+        parser.error(f"--seconds must be above 0, not {options.seconds:g}")
+    if find_spec("torch") is None:
+        parser.error(
+            f"{sys.executable} has no torch; name a Python that has: PYTHON=.venv/bin/python workflows/gpu/run.sh …"
+        )
+    out, pack = Path(options.out).resolve(), options.pack.resolve()
     total = options.seconds or (float("inf") if options.smoke else TOTAL_SECONDS)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"the results folder {out} can't be made: {error.strerror}; name another")
     work = Path(tempfile.mkdtemp(prefix="wsi-edt-gpu-"))
     try:
-        known = stages_of(pack=options.pack.resolve(), out=out, work=work, smoke=options.smoke)
-        names = options.stages.split(",") if options.stages else list(known)
+        known = stages_of(pack=pack, out=out, work=work, smoke=options.smoke)
+        names = list(known) if options.stages is None else options.stages.split(",")
         unknown = [name for name in names if name not in known]
         if unknown:
             parser.error(f"no stage is called {unknown[0]!r}; known are {', '.join(known)}")
+        if PACKED.intersection(names) and not (pack / "train.toml").is_file():
+            parser.error(
+                f"{pack} holds no finished pack; make one with workflows/gpu/pack.sh, or give --pack"
+            )
         with stoppable():
             stages = [known[name] for name in names]
             results = run_stages(stages, out, work=work, python=sys.executable, total=total)

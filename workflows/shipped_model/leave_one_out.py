@@ -20,6 +20,7 @@ import numpy as np
 from torch import nn
 
 from wsi_edt.bundles import Bundle, find_bundle, load_network
+from wsi_edt.errors import WsiEdtError
 from wsi_edt.evaluation import ImageScores
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import build_network
@@ -124,18 +125,27 @@ def _score_only(model: str, laboratories: Sequence[str], data: Path) -> None:
 @click.option(
     "--only", multiple=True, type=click.Choice(list(LABORATORIES)), help="Can be given several times."
 )
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings of each.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How often each is trained, from other random numbers.",
+)
 @click.option("--score", "model", help="A model to score instead of training.")
 @click.option("--device", default="cpu", show_default=True)
 def main(
     config: Path, data: Path, out: Path, only: tuple[str, ...], seeds: int, model: str | None, device: str
 ) -> None:
-    """Print a row for each laboratory and seed."""
+    """Train without each laboratory in turn, and print how well its nuclei are found: a row for each and seed."""
     laboratories = only or tuple(LABORATORIES)
     click.echo(f"| {' | '.join(HEAD)} |")
     click.echo("|---" * len(HEAD) + "|")
     if model is not None:
-        _score_only(model, laboratories, data)
+        try:
+            _score_only(model, laboratories, data)
+        except WsiEdtError as error:
+            raise click.ClickException(str(error)) from error
         return
     recipe = read_config(config)
     for seed in range(1, seeds + 1):

@@ -33,6 +33,11 @@ def read_points_set(folder: Path, split: str) -> Iterator[Record]:
             yield Record(path, case_of(path.stem), points, class_id, annotations=held)
         else:
             inside = contains(region, points[:, 0], points[:, 1])
+            if len(points) and not inside.any():
+                raise AnnotationError(
+                    f"{annotation}: none of its {len(points)} points lies where roi/{path.stem}.png is white; "
+                    "correct one of the two"
+                )
             yield Record(path, case_of(path.stem), points[inside], class_id[inside], region=region)
 
 
@@ -59,7 +64,8 @@ def _region(mask_file: Path, image_file: Path) -> Area | None:
         if image.size != mask.shape[::-1]:
             width, height = image.size
             raise AnnotationError(
-                f"{mask_file} has {mask.shape[1]}×{mask.shape[0]} px, but {image_file.name} {width}×{height}; make it anew"
+                f"{mask_file} has {mask.shape[1]}×{mask.shape[0]} px, but {image_file.name} has {width}×{height}; "
+                "make it again at that size"
             )
     white = np.pad(mask > 127, ((0, 0), (1, 1))).astype(np.int8)
     turns = np.diff(white, axis=1)

@@ -33,7 +33,7 @@ class SetSpec(BaseModel):
     folder : below the data folder, or absolute; the name where not given
     split : one of the format's, or "all"
     mpp : µm/px; overrides what the format assumes, not what an image states of itself
-    cases : of these cases alone; all where not given
+    cases : of these cases alone; None: of all
     without : of all cases but these
     classes, nuclei : see `LabelledImage`; override the format's. Where no point of the set has a class, `classes` is
         "nowhere" unless it is given
@@ -46,7 +46,7 @@ class SetSpec(BaseModel):
     folder: Path = Path()
     split: str = "train"
     mpp: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    cases: tuple[str, ...] = ()
+    cases: tuple[str, ...] | None = Field(default=None, min_length=1)
     without: tuple[str, ...] = ()
     classes: Labelled | None = None
     nuclei: Labelled | None = None
@@ -115,12 +115,13 @@ def read_set(spec: SetSpec, data: Path) -> list[LabelledImage]:
 def _of_cases(spec: SetSpec, records: list[Record]) -> list[Record]:
     """The records of the cases that are wanted; AnnotationError for a case that isn't there, or where none is left."""
     there = {record.case for record in records}
-    missing = sorted({*spec.cases, *spec.without} - there)
+    named = set(spec.cases or ())
+    missing = sorted((named | set(spec.without)) - there)
     if missing:
         raise AnnotationError(
             f"the set {spec.name!r} has no case {missing[0]!r}; its cases are {', '.join(sorted(there))}"
         )
-    wanted = (set(spec.cases) or there) - set(spec.without)
+    wanted = (named or there) - set(spec.without)
     if not wanted:
         raise AnnotationError(f"the set {spec.name!r} is left without cases; shorten `without`")
     return [record for record in records if record.case in wanted]
