@@ -283,7 +283,7 @@ def test_a_machine_gives_what_its_cores_or_its_locks_allow(scripts: Any) -> None
 
 
 def test_who_holds_pythons_lock_is_noticed(scripts: Any) -> None:
-    lock = scripts("lock")
+    lock = scripts("lock_watch")
     lock.start()
     began = time.thread_time()
     while time.thread_time() - began < 0.3:
@@ -298,9 +298,11 @@ def test_feeding_tells_what_cores_and_lock_allow(scripts: Any, tmp_path: Path) -
     options = ["--tile-px", "128,256", "--processes", "1", "--tiles", "81", "--model", model]
     result = CliRunner().invoke(scripts("feeding").main, options, catch_exceptions=False)
     tables = [line.split("|")[1:-1] for line in result.output.splitlines() if line.startswith("|")]
-    assert [row[0].strip() for row in tables] == ["tiles of", "--------", "128 px", "256 px"] * 2
-    for row in tables[2:4] + tables[6:]:
-        assert all(float(cell.strip().rstrip("%")) > 0 for cell in row[1:])
+    ways = [(row[0].strip(), row[1].strip()) for row in tables[2:6]]
+    alone, run = "reading alone, before and after", "1 process, a core each"
+    assert ways == [("128 px", alone), ("128 px", run), ("256 px", alone), ("256 px", run)]
+    for row in (tables[3][2:], tables[5][2:], tables[8][1:], tables[9][1:]):
+        assert all(float(cell.strip().rstrip("%")) > 0 for cell in row)
     assert "16 cores and a GPU: 4 processes" in result.output
 
 

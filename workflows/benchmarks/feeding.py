@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import lock
+import lock_watch
 import numpy as np
 import numpy.typing as npt
 import pace
-from measuring import Numbers, machine, settings, table
+from measuring import Numbers, in_fresh_process, machine, planned, settings, spent, table
 
 from wsi_edt.maps import Peaks
 from wsi_edt.pipeline import Wishes
@@ -35,6 +35,7 @@ from wsi_edt.pipeline.discover import find_slides
 from wsi_edt.pipeline.pool import ShardPool
 from wsi_edt.pipeline.run import run
 from wsi_edt.pipeline.worker import DetectorSpec, Hardware
+from wsi_edt.slides import open_slide, read_window
 from wsi_edt.slides.location import SlidePath
 
 SMALL_TILE_PX = 512  # what rates are compared in
@@ -42,7 +43,8 @@ THREADS = shards_each(
     "cuda", 4
 )  # of a process that has four cores, as on the machines that are extrapolated to
 GPU_BYTES = 80 << 30
-HEAD = ("tiles of", "processes, a core each", "tiles/s", "of 512 px/s", "× first", "CPU ms/tile")
+READ_ALONE_PX = 40 << 20
+HEAD = ("tiles of", "", "tiles/s", "of 512 px/s", "× first", "CPU ms/tile", "× reading alone")
 EXTRAPOLATED_HEAD = (
     "tiles of",
     "CPU ms/tile",
@@ -167,12 +169,12 @@ def fed(slide: Path, config: RunConfig, *, processes: int, watched: bool = False
         slides = find_slides([slide], out=Path(folder), with_images=False).slides
         if watched:
             client.run(read_in_one_thread)
-            client.run(lock.start, max(cores(), default=None))
+            client.run(lock_watch.start, max(cores(), default=None))
         before = client.run(time.process_time)
         result = run(slides, Path(folder), config=config, open_pool=open_pool, watcher=watcher)
         after = client.run(time.process_time)
         if watched:
-            lost = list(client.run(lock.stop).values())
+            lost = list(client.run(lock_watch.stop).values())
     if result.failed:
         raise click.ClickException(str(result.rows[0].error))
     tiles = [tiles for _, tiles in watcher.stored_at]
@@ -180,6 +182,18 @@ def fed(slide: Path, config: RunConfig, *, processes: int, watched: bool = False
     workers_cpu = sum(after[address] - before[address] for address in before) / sum(tiles)
     seconds = (watcher.stored_at[-1][0] - watcher.begins) / sum(tiles)
     return Fed(seconds, client_cpu + workers_cpu, sum(lost) / sum(tiles))
+
+
+def reading_alone(slide: Path, config: RunConfig) -> float:
+    """Processor seconds a tile of one thread that reads the slide's first tiles, on one core."""
+    if cores():
+        pin(cores()[0])
+    tiles = [tile for shard in planned(slide, config).shards for tile in shard.tiles]
+    tiles = tiles[: READ_ALONE_PX // config.cells.tile_px**2 + 1]
+    with open_slide(slide) as opened, spent() as taken:
+        for tile in tiles:
+            read_window(opened, tile.window, mpp=config.cells.model_mpp)
+    return taken.cpu_seconds / len(tiles)
 
 
 @click.command()
@@ -201,12 +215,21 @@ def main(tile_px: list[int], processes: list[int], tiles: int, wanted: int, mode
         for side in tile_px:
             config = settings(replace(wishes, tile_px=side))
             share = (side / SMALL_TILE_PX) ** 2
+            alone = [in_fresh_process(reading_alone, slide, config)]
             runs = [(count, fed(slide, config, processes=count)) for count in processes]
+            alone.append(in_fresh_process(reading_alone, slide, config))
+            read = sum(alone) / 2
+            rows.append(
+                [f"{side} px", "reading alone, before and after", *[""] * 3, f"{1000 * read:.1f}", "1.00"]
+            )
             for count, one in runs:
                 rate = share / one.seconds
                 first = first or rate
                 numbers = (1 / one.seconds, rate, rate / first, 1000 * one.cpu)
-                rows.append([f"{side} px", str(count), *(f"{number:.1f}" for number in numbers)])
+                name = f"{count} process{'es' * (count > 1)}, a core each"
+                rows.append(
+                    [f"{side} px", name, *(f"{number:.1f}" for number in numbers), f"{one.cpu / read:.2f}"]
+                )
             cpu = max(one.cpu for _, one in runs)
             locked = fed(slide, config, processes=1, watched=True).lock
             there = Machine.of(wanted, cpu=cpu, lock=locked)
