@@ -15,9 +15,9 @@ from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata, make_shidc
 from wsi_edt.bundles import load_network, write_description
 from wsi_edt.cli.evaluate import evaluate
+from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.errors import AnnotationError, OutputError, UsageError
 from wsi_edt.evaluation.failures import Fate, Fates, failure_picture
-from wsi_edt.training.datasets import SetSpec, read_set
 from wsi_edt.training.selection import select
 from wsi_edt.training.validation import predict
 

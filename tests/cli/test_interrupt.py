@@ -1,4 +1,4 @@
-"""What signals mean to a run. What a second Ctrl-C ends is tested with real processes: tests/pipeline/test_accidents.py."""
+"""What signals mean to a run. What a second Ctrl-C ends is tested in tests/scenarios/test_accidents.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from wsi_edt.cli.interrupt import stopped_by_signals
-from wsi_edt.pipeline.stop import StopRequest
+from wsi_edt.run.stop import StopRequest
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -31,7 +31,7 @@ def test_ctrl_c_after_it_ends_the_process_with_a_sentence() -> None:
     code = (
         "import os, signal\n"
         "from wsi_edt.cli.interrupt import stopped_by_signals\n"
-        "from wsi_edt.pipeline.stop import StopRequest\n"
+        "from wsi_edt.run.stop import StopRequest\n"
         "with stopped_by_signals(StopRequest(), sentence=lambda: 'so far'):\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 
 from tests.bundles.tiny import tiny_bundle
-from tests.export.qupath_contract import check_geojson
-from tests.pipeline.stand_ins import paint, write_slide
-from wsi_edt import pipeline
+from tests.qupath.qupath_contract import check_geojson
+from tests.stand_ins import paint, write_slide
+from wsi_edt import run as running
 from wsi_edt.bundles import DEFAULT_MODEL
 from wsi_edt.cli import run as cli_run
 from wsi_edt.cli.main import run_command
 from wsi_edt.errors import OutputError
-from wsi_edt.pipeline.lock import results_lock
-from wsi_edt.pipeline.progress import LineProgress
-from wsi_edt.pipeline.resolve import Wishes
-from wsi_edt.pipeline.run import RunResult
+from wsi_edt.results.lock import results_lock
+from wsi_edt.run.batch import RunResult
+from wsi_edt.run.progress import LineProgress
+from wsi_edt.run.resolve import Wishes
 
 
 def test_a_folder_with_a_bad_slide_from_end_to_end(
@@ -67,7 +67,7 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         given.update(options, inputs=inputs, out=out)
         return RunResult(())
 
-    monkeypatch.setattr(pipeline, "score_slides", score_slides)
+    monkeypatch.setattr(running, "score_slides", score_slides)
     monkeypatch.chdir(tmp_path)
     for name in ("a", "b"):
         write_slide(tmp_path / f"{name}.png", paint(0)).rename(name)
@@ -147,7 +147,7 @@ def test_a_full_disk_is_one_sentence(
     def full(*arguments: Any, **options: Any) -> RunResult:
         raise OutputError("can't write x: No space left on device (0 bytes free); make room there")
 
-    monkeypatch.setattr(pipeline, "score_slides", full)
+    monkeypatch.setattr(running, "score_slides", full)
     slide = str(write_slide(tmp_path / "a.png", paint(0)))
     assert run_command(["run", slide, "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
@@ -169,7 +169,7 @@ def test_a_terminal_without_cursor_codes_gets_lines(
         shown.append(watcher)
         return RunResult(())
 
-    monkeypatch.setattr(pipeline, "score_slides", score_slides)
+    monkeypatch.setattr(running, "score_slides", score_slides)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     for name in ("TERM", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):

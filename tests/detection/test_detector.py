@@ -11,16 +11,12 @@ import torch
 
 from tests.bundles.tiny import tiny_bundle
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle, load_network
-from wsi_edt.detection import (
-    Detector,
-    TilePeaks,
-    detect_shard,
-    resolve_device,
-    resolve_precision,
-    resolve_runtime,
-    stitch,
-)
-from wsi_edt.detection.openvino_runtime import computes_in_bf16
+from wsi_edt.detection.compute import resolve_device, resolve_precision, resolve_runtime
+from wsi_edt.detection.detector import Detector
+from wsi_edt.detection.peaks import TilePeaks
+from wsi_edt.detection.runtimes.openvino_cpu import computes_in_bf16
+from wsi_edt.detection.shards import detect_shard
+from wsi_edt.detection.stitching import stitch
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.evaluation import match_points
 from wsi_edt.geometry import Window
@@ -117,7 +113,7 @@ def test_threshold_of_the_caller_counts(bundle: Bundle, images: npt.NDArray[np.u
 def test_openvino_refuses_bf16_where_it_would_compute_in_float32(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsi_edt.detection.openvino_runtime.computes_in_bf16", lambda: False)
+    monkeypatch.setattr("wsi_edt.detection.runtimes.openvino_cpu.computes_in_bf16", lambda: False)
     with pytest.raises(UsageError, match="pass --precision fp32, or --runtime torch"):
         resolve_precision("bf16", device="cpu", runtime="openvino")
     assert resolve_precision("auto", device="cpu", runtime="openvino") == "fp32"
@@ -155,7 +151,7 @@ def test_auto_takes_openvino_where_it_suits(
     monkeypatch: pytest.MonkeyPatch, machine: str, installed: bool, expected: str
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
-    monkeypatch.setattr("wsi_edt.detection.choices.find_spec", lambda name: object() if installed else None)
+    monkeypatch.setattr("wsi_edt.detection.compute.find_spec", lambda name: object() if installed else None)
     assert resolve_runtime("auto", device="cpu") == expected
     if not installed:
         with pytest.raises(UsageError, match="pip install openvino"):

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsi_edt.detection import TilePeaks, detect_shard, stitch
+from wsi_edt.detection.peaks import TilePeaks
+from wsi_edt.detection.shards import detect_shard
+from wsi_edt.detection.stitching import stitch
 from wsi_edt.geometry import Window
 from wsi_edt.maps import DecodeSettings, Peaks, decode
 from wsi_edt.slides import ImageSlide, TileGrid, read_window, shards

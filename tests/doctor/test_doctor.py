@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.bundles.tiny import tiny_bundle
-from tests.pipeline.dask_processes import dask_scheduler, dask_workers
+from tests.cluster.dask_processes import dask_scheduler, dask_workers
 from wsi_edt.cli.main import run_command
 from wsi_edt.doctor import Finding, Level, examine, formats, installation
 from wsi_edt.doctor.formats import SAMPLES, Pixels, Sample, tried

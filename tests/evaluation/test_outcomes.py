@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.evaluation.test_metrics import cells
 from wsi_edt.cells import CellClass, Cells
+from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.evaluation import DetectionScore, ImagePair, Outcomes, match_points, score_outcomes
 from wsi_edt.evaluation.outcomes import ClassOutcomes, points_of
-from wsi_edt.training.datasets import SetSpec, read_set
 
 POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS
 

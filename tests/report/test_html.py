@@ -9,10 +9,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from wsi_edt.export.tables import SummaryRow, write_summary
 from wsi_edt.ki67.index import NO_CELLS, NO_DAB, Ki67Score
 from wsi_edt.ki67.result import RESEARCH_USE, WHAT_IS_COUNTED, SlideResult
 from wsi_edt.report.html import area, count, percent, write_batch_report, write_slide_report
+from wsi_edt.report.rows import SummaryRow, write_summary
 
 
 class Page(HTMLParser):

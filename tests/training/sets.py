@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.io import savemat
 
-from wsi_edt.regions import Area
-from wsi_edt.training.datasets import FORMATS, LabelledImage
+from wsi_edt.datasets import FORMATS, LabelledImage
+from wsi_edt.qupath.regions import Area
 
 
 def spots(

@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from tests.training.sets import labelled_image
-from wsi_edt.training.datasets import Labelled, LabelledImage
+from wsi_edt.datasets import Labelled, LabelledImage
 from wsi_edt.training.fields import OVERHANG, Field, field_of
 from wsi_edt.training.sampling import Crop, CropSampler, largest_px
 

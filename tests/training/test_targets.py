@@ -13,9 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.training.sets import labelled_image
+from wsi_edt.datasets import Labelled, LabelledImage
 from wsi_edt.maps import density_map, edt_map, fidt_map, idt_map
 from wsi_edt.training.batches import cut
-from wsi_edt.training.datasets import Labelled, LabelledImage
 from wsi_edt.training.fields import field_of, image_max_distance
 from wsi_edt.training.sampling import Crop
 from wsi_edt.training.targets import MAPS, NEAR_PX, CropPoints, Target, TargetMaker

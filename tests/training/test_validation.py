@@ -8,8 +8,8 @@ import torch
 from shapely.geometry import box
 
 from wsi_edt.cells import CellClass, Cells
+from wsi_edt.datasets import Labelled, LabelledImage
 from wsi_edt.maps import DecodeSettings
-from wsi_edt.training.datasets import Labelled, LabelledImage
 from wsi_edt.training.pictures import SIDE_PX, choose_tiles, draw_predictions
 from wsi_edt.training.validation import PredictedImage, predict, score, settings_for, validate
 

@@ -23,7 +23,8 @@ from scipy.spatial import cKDTree
 
 from tests.bundles.tiny import tiny_bundle
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.detection import TilePeaks, stitch
+from wsi_edt.detection.peaks import TilePeaks
+from wsi_edt.detection.stitching import stitch
 from wsi_edt.slides import TileGrid, open_slide
 
 BENCHMARKS = Path(__file__).parents[2] / "workflows" / "benchmarks"

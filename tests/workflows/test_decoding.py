@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata
 from wsi_edt.cells import CellClass
-from wsi_edt.detection import Detector
+from wsi_edt.detection.detector import Detector
 from wsi_edt.maps import Peaks
 
 SCRIPTS = Path(__file__).parents[2] / "workflows" / "shipped_model"

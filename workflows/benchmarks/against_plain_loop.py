@@ -26,11 +26,11 @@ from PIL import Image
 from torch import nn
 
 from wsi_edt.bundles import find_bundle, load_network
-from wsi_edt.detection import resolve_precision
+from wsi_edt.detection.compute import resolve_precision
 from wsi_edt.evaluation import match_points
 from wsi_edt.maps import decode
 from wsi_edt.networks import normalised
-from wsi_edt.pipeline import Wishes
+from wsi_edt.run import Wishes
 
 RADIUS_MODEL_PX = 2.0
 LOOP_TILE_PX = 512

@@ -31,16 +31,17 @@ from measuring import (
     table,
 )
 
-from wsi_edt.detection import MARGIN_PX, TilePeaks
-from wsi_edt.export.ki67_json import write_ki67
-from wsi_edt.export.qupath import write_geojson
-from wsi_edt.export.tables import SummaryRow, write_summary
+from wsi_edt.detection.peaks import TilePeaks
+from wsi_edt.detection.stitching import MARGIN_PX
 from wsi_edt.ki67.index import score_cells
 from wsi_edt.ki67.result import SlideResult
-from wsi_edt.pipeline.finalise import slide_cells
-from wsi_edt.pipeline.resolve import Wishes
-from wsi_edt.pipeline.store import SlideStore
+from wsi_edt.qupath.cells_out import write_geojson
 from wsi_edt.report.overview import write_overview
+from wsi_edt.report.rows import SummaryRow, write_summary
+from wsi_edt.results.ki67_json import write_ki67
+from wsi_edt.results.store import SlideStore
+from wsi_edt.run.finalise import slide_cells
+from wsi_edt.run.resolve import Wishes
 from wsi_edt.slides import Shard, Tile, open_slide
 
 PITCH_PX = 25  # of the lattice, odd so that seams cut it everywhere; nuclei stay 15 px apart, beyond a decoder's radius

@@ -21,7 +21,7 @@ import skimage.data
 import torch
 from measuring import machine, table
 
-from wsi_edt.detection import resolve_precision
+from wsi_edt.detection.compute import resolve_precision
 from wsi_edt.networks import build_network
 from wsi_edt.training import TrainConfig, read_config
 from wsi_edt.training.batches import Batch, BatchMaker

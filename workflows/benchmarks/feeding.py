@@ -26,15 +26,15 @@ import numpy.typing as npt
 import pace
 from measuring import Numbers, in_fresh_process, machine, planned, settings, spent, table
 
+from wsi_edt.cluster import worker as worker_module
+from wsi_edt.cluster.pool import ShardPool
+from wsi_edt.cluster.worker import DetectorSpec, Hardware
+from wsi_edt.cluster.workers import Workers, local_worker_count, local_workers, shards_each
 from wsi_edt.maps import Peaks
-from wsi_edt.pipeline import Wishes
-from wsi_edt.pipeline import worker as worker_module
-from wsi_edt.pipeline.cluster import Workers, local_worker_count, local_workers, shards_each
-from wsi_edt.pipeline.config import RunConfig
-from wsi_edt.pipeline.discover import find_slides
-from wsi_edt.pipeline.pool import ShardPool
-from wsi_edt.pipeline.run import run
-from wsi_edt.pipeline.worker import DetectorSpec, Hardware
+from wsi_edt.run import Wishes
+from wsi_edt.run.batch import run
+from wsi_edt.run.discover import find_slides
+from wsi_edt.run.settings import RunConfig
 from wsi_edt.slides import open_slide, read_window
 from wsi_edt.slides.location import SlidePath
 

@@ -33,9 +33,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
-from wsi_edt.detection import Detector
-from wsi_edt.detection.cuda_runtime import BatchGraph
-from wsi_edt.detection.prepared import PreparedNetwork
+from wsi_edt.detection.detector import Detector
+from wsi_edt.detection.runtimes.prepared import PreparedNetwork
+from wsi_edt.detection.runtimes.torch_cuda import BatchGraph
 from wsi_edt.networks import HRNet, build_network, folded
 
 TILE_PX = 1024

@@ -18,11 +18,11 @@ from typing import ParamSpec, TypeVar
 import click
 import psutil
 
-from wsi_edt.pipeline.config import RunConfig
-from wsi_edt.pipeline.discover import find_slides
-from wsi_edt.pipeline.plan import SlidePlan, plan_slide
-from wsi_edt.pipeline.resolve import Wishes, resolve
-from wsi_edt.pipeline.worker import hardware
+from wsi_edt.cluster.worker import hardware
+from wsi_edt.run.discover import find_slides
+from wsi_edt.run.plan import SlidePlan, plan_slide
+from wsi_edt.run.resolve import Wishes, resolve
+from wsi_edt.run.settings import RunConfig
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -18,11 +18,11 @@ import orjson
 from make_slide import Mosaic, read_picture, write_slide
 
 from wsi_edt.bundles import find_bundle
-from wsi_edt.export.tables import SummaryRow
-from wsi_edt.pipeline import Wishes, score_slides
-from wsi_edt.pipeline.cluster import shards_each
-from wsi_edt.pipeline.progress import Silence
-from wsi_edt.pipeline.worker import hardware
+from wsi_edt.cluster.worker import hardware
+from wsi_edt.cluster.workers import shards_each
+from wsi_edt.report.rows import SummaryRow
+from wsi_edt.run import Wishes, score_slides
+from wsi_edt.run.progress import Silence
 
 SLIDE_MPP = (
     0.25  # of the slide that is made; like most scanners', another than the model's: tiles are resampled

@@ -19,8 +19,8 @@ from measuring import in_fresh_process, machine, planned, settings, table
 from stages import read
 
 from wsi_edt.bundles import find_bundle
-from wsi_edt.detection import Detector
-from wsi_edt.pipeline import Wishes
+from wsi_edt.detection.detector import Detector
+from wsi_edt.run import Wishes
 
 BATCHES = 5
 WARM_UP = 1

@@ -22,8 +22,8 @@ from measuring import in_fresh_process, machine, table
 from torch import nn
 
 from wsi_edt.bundles import DEFAULT_MODEL, find_bundle, load_network
-from wsi_edt.detection import Detector, resolve_precision
-from wsi_edt.detection.choices import Precision
+from wsi_edt.detection.compute import Precision, resolve_precision
+from wsi_edt.detection.detector import Detector
 from wsi_edt.networks import folded, normalised
 
 BATCH = 4

@@ -24,12 +24,12 @@ from measuring import MIB, Numbers, in_fresh_process, machine, peak_memory, plan
 from stub import StubWorkers, stub_workers
 
 from wsi_edt.cells import Cells
-from wsi_edt.pipeline.discover import find_slides
-from wsi_edt.pipeline.finalise import slide_cells
-from wsi_edt.pipeline.progress import Silence
-from wsi_edt.pipeline.resolve import Wishes
-from wsi_edt.pipeline.run import run
-from wsi_edt.pipeline.store import STORE_NAME, SlideStore
+from wsi_edt.results.store import STORE_NAME, SlideStore
+from wsi_edt.run.batch import run
+from wsi_edt.run.discover import find_slides
+from wsi_edt.run.finalise import slide_cells
+from wsi_edt.run.progress import Silence
+from wsi_edt.run.resolve import Wishes
 
 BYTES_PER_CELL = 64
 WISHES = Wishes(device="cpu", runtime="torch", precision="fp32", threads=1)

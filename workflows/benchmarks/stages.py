@@ -22,15 +22,18 @@ import torch
 from measuring import Spent, machine, planned, settings, spent, table
 
 from wsi_edt.bundles import find_bundle
-from wsi_edt.detection import Detector, TilePeaks, detect_shard, stitch
-from wsi_edt.export.qupath import write_geojson
+from wsi_edt.detection.detector import Detector
+from wsi_edt.detection.peaks import TilePeaks
+from wsi_edt.detection.shards import detect_shard
+from wsi_edt.detection.stitching import stitch
 from wsi_edt.maps import Peaks, decode
 from wsi_edt.networks import normalised
-from wsi_edt.pipeline import Wishes
-from wsi_edt.pipeline.config import RunConfig
-from wsi_edt.pipeline.finalise import slide_cells
-from wsi_edt.pipeline.plan import SlidePlan
-from wsi_edt.pipeline.store import SlideStore
+from wsi_edt.qupath.cells_out import write_geojson
+from wsi_edt.results.store import SlideStore
+from wsi_edt.run import Wishes
+from wsi_edt.run.finalise import slide_cells
+from wsi_edt.run.plan import SlidePlan
+from wsi_edt.run.settings import RunConfig
 from wsi_edt.slides import TileLoader, TileRequest, open_slide
 
 Images = npt.NDArray[np.uint8]

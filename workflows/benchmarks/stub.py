@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wsi_edt.detection import detect_shard
+from wsi_edt.cluster.worker import ShardResult, ShardTask
+from wsi_edt.detection.shards import detect_shard
 from wsi_edt.maps import DecodeSettings, Peaks, decode
-from wsi_edt.pipeline.worker import ShardResult, ShardTask
 from wsi_edt.slides import open_slide
 
 T = TypeVar("T")

@@ -19,16 +19,11 @@ import numpy as np
 import torch
 
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
-from wsi_edt.detection import (
-    Detector,
-    Precision,
-    RuntimeName,
-    TilePeaks,
-    detect_shard,
-    resolve_precision,
-    resolve_runtime,
-    stitch,
-)
+from wsi_edt.detection.compute import Precision, RuntimeName, resolve_precision, resolve_runtime
+from wsi_edt.detection.detector import Detector
+from wsi_edt.detection.peaks import TilePeaks
+from wsi_edt.detection.shards import detect_shard
+from wsi_edt.detection.stitching import stitch
 from wsi_edt.evaluation import match_points
 from wsi_edt.geometry import Scale
 from wsi_edt.maps import Peaks

@@ -13,7 +13,7 @@ import click
 import pace
 from measuring import Numbers, machine, settings, table
 
-from wsi_edt.pipeline import Wishes
+from wsi_edt.run import Wishes
 
 
 @click.command()

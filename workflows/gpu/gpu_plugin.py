@@ -35,7 +35,7 @@ def pytest_configure() -> None:
         sys.modules[name] = _Anything(name)
     sys.modules["openvino"].opset13 = sys.modules["openvino.opset13"]  # type: ignore[attr-defined]
     try:
-        import wsi_edt.detection.openvino_runtime  # noqa: F401 - for what it leaves in sys.modules
+        import wsi_edt.detection.runtimes.openvino_cpu  # noqa: F401 - for what it leaves in sys.modules
     finally:
         for name in stand_ins:
             del sys.modules[name]

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from wsi_edt.errors import ModelError, OutputError
-from wsi_edt.export.atomic import write_atomically
+from wsi_edt.files import write_atomically
 
 MOST_BYTES = 16 << 20
 HEAD_BYTES = 256 << 10  # of a file: its tensors' names and the metadata

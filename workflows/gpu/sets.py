@@ -17,11 +17,11 @@ import numpy.typing as npt
 from shapely.affinity import scale
 
 from wsi_edt.cells import CellClass
-from wsi_edt.regions import grid_mask
+from wsi_edt.datasets import Labelled, LabelledImage
+from wsi_edt.datasets.folders import image_files
+from wsi_edt.datasets.spec import decoded
+from wsi_edt.qupath.regions import grid_mask
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.datasets import Labelled, LabelledImage
-from wsi_edt.training.datasets.folders import image_files
-from wsi_edt.training.datasets.spec import decoded
 from wsi_edt.training.material import read_material
 from wsi_edt.training.provenance import summary_of
 

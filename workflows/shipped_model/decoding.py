@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from wsi_edt.bundles import DEFAULT_MODEL, find_bundle, load_network
 from wsi_edt.cells import Cells
+from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.evaluation import CLASSES
 from wsi_edt.maps import DecodeSettings
-from wsi_edt.training.datasets import SetSpec, read_set
 from wsi_edt.training.selection import (
     THRESHOLDS,
     WINDOWS_PX,

@@ -22,9 +22,12 @@ import numpy.typing as npt
 
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
 from wsi_edt.cells import CellClass
-from wsi_edt.detection import Detector, TilePeaks, detect_shard, stitch
+from wsi_edt.detection.detector import Detector
+from wsi_edt.detection.peaks import TilePeaks
+from wsi_edt.detection.shards import detect_shard
+from wsi_edt.detection.stitching import stitch
 from wsi_edt.evaluation.figure import write_panels
-from wsi_edt.export.atomic import write_atomically
+from wsi_edt.files import write_atomically
 from wsi_edt.geometry import pixel_centers
 from wsi_edt.maps import Evidence, Peaks
 from wsi_edt.slides import TileGrid, open_slide, shards, slide_tissue

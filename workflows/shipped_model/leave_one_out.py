@@ -20,6 +20,7 @@ import numpy as np
 from torch import nn
 
 from wsi_edt.bundles import Bundle, find_bundle, load_network
+from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.errors import WsiEdtError
 from wsi_edt.evaluation import ImageScores
 from wsi_edt.maps import DecodeSettings
@@ -27,7 +28,6 @@ from wsi_edt.networks import build_network
 from wsi_edt.training import read_config, train
 from wsi_edt.training.checkpoint import read_trained
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.datasets import SetSpec, read_set
 from wsi_edt.training.selection import select
 from wsi_edt.training.validation import PredictedImage, predict, score
 

@@ -16,8 +16,8 @@ from wsi_edt.errors import UsageError
 
 if TYPE_CHECKING:
     from wsi_edt.cells import Cells
+    from wsi_edt.datasets import LabelledImage
     from wsi_edt.evaluation import Assessment, ImagePair
-    from wsi_edt.training.datasets import LabelledImage
 
 # The µm per px in which radii are given for Ki-67 sets and slides: BCData's 640 px at 0.25 µm brought to 512 px.
 RADIUS_MPP = 0.3125
@@ -158,8 +158,8 @@ def _model_on_dataset(
 ) -> _Material:
     """What a model finds on a data set's images, from low scores on, for the sweep."""
     from wsi_edt.bundles import find_bundle, load_network
+    from wsi_edt.datasets import FORMATS, SetSpec, read_set
     from wsi_edt.evaluation import ImagePair
-    from wsi_edt.training.datasets import FORMATS, SetSpec, read_set
     from wsi_edt.training.validation import predict
 
     bundle = find_bundle(model)
@@ -184,7 +184,7 @@ def _model_on_dataset(
 
 
 def _note_on_labels(images: Sequence[LabelledImage], *, has_classes: bool) -> str:
-    from wsi_edt.training.datasets import Labelled
+    from wsi_edt.datasets import Labelled
 
     partial = sum(
         (image.nuclei if image.classes is Labelled.NOWHERE or not has_classes else image.classes)
@@ -253,7 +253,7 @@ def _write_files(
     """Write what was asked for."""
     from wsi_edt.evaluation import sweep_csv
     from wsi_edt.evaluation.figure import write_figure
-    from wsi_edt.export.atomic import write_atomically
+    from wsi_edt.files import write_atomically
 
     if json_path is not None:
         facts = {**material.facts, "note": material.note or None, **assessment.to_json()}

@@ -12,7 +12,7 @@ from types import FrameType
 import psutil
 
 from wsi_edt.cli.main import INTERRUPTED
-from wsi_edt.pipeline.stop import StopRequest
+from wsi_edt.run.stop import StopRequest
 
 _SHOW_CURSOR = "\x1b[?25h"
 

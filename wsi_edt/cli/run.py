@@ -16,7 +16,7 @@ from rich.text import Text
 from wsi_edt.cli.paths import OutFolder
 
 if TYPE_CHECKING:
-    from wsi_edt.export.tables import SummaryRow
+    from wsi_edt.report.rows import SummaryRow
 
 DEFAULT_MODEL = "ki67-m-hrnet-w18"  # bundles.DEFAULT_MODEL, whose import would take torch with it
 _MOST_ROWS = 20  # of the closing table; summary.csv has them all
@@ -130,17 +130,17 @@ def run(
     with the reason, the others go on, and the exit code is 1.
     """
     # Here and not above: torch and Dask take seconds to import. --help needs neither, and wrong paths are known before.
-    from wsi_edt.pipeline.discover import find_slides
-    from wsi_edt.pipeline.lock import refuse_unusable_out
+    from wsi_edt.results.lock import refuse_unusable_out
+    from wsi_edt.run.discover import find_slides
 
     refuse_unusable_out(out)
     find_slides(inputs, out=out, with_images=mpp is not None)
 
     from wsi_edt.cli.interrupt import stopped_by_signals
     from wsi_edt.cli.main import INTERRUPTED
-    from wsi_edt.pipeline import Wishes, score_slides
-    from wsi_edt.pipeline.progress import LineProgress, TerminalProgress, counted
-    from wsi_edt.pipeline.stop import StopRequest
+    from wsi_edt.run import Wishes, score_slides
+    from wsi_edt.run.progress import LineProgress, TerminalProgress, counted
+    from wsi_edt.run.stop import StopRequest
 
     wishes = Wishes(
         model=model,

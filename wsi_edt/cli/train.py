@@ -76,7 +76,7 @@ def train(config: Path, data: Path, out: Path, init: str | None, device: str) ->
       predictions/              pictures of annotated cells, found cells and
                                 the evidence for them
     """  # noqa: D301 - click's own mark for lines that stay as they are
-    from wsi_edt.detection import resolve_device
+    from wsi_edt.detection.compute import resolve_device
     from wsi_edt.training import read_config
     from wsi_edt.training import train as run_training
     from wsi_edt.training.progress import progress_on

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 
 from wsi_edt.bundles import Bundle, load_network
-from wsi_edt.detection.choices import Precision, RuntimeName
-from wsi_edt.detection.runtimes import Runtime
+from wsi_edt.detection.compute import Compute
+from wsi_edt.detection.runtimes.runtime import Runtime
 from wsi_edt.errors import ModelError
 from wsi_edt.maps import DecodeSettings, Peaks
 from wsi_edt.networks import HRNet, folded
@@ -35,10 +35,7 @@ class Detector:
         bundle: Bundle,
         *,
         settings: DecodeSettings,
-        device: str,
-        precision: Precision,
-        threads: int,
-        runtime: RuntimeName = "torch",
+        compute: Compute,
     ) -> Detector:
         """The bundle's verified network, ready to run.
 
@@ -46,24 +43,18 @@ class Detector:
         ----------
         bundle : the model
         settings : how its maps become peaks; the bundle's own, or with another threshold
-        device : "cpu" or "cuda"
-        precision : of the network's body; its last layer is float32
-        threads : of the network on a CPU. How torch splits a sum among threads changes its last bits; OpenVINO splits none
-        runtime : what runs it
+        compute : what computes it
 
         Raises
         ------
         ModelError
             Where the weights aren't the model's, or no such device is here.
         """
-        if device == "cuda" and not torch.cuda.is_available():
-            raise ModelError("no CUDA device is available to torch here; choose the device cpu")
+        if compute.device == "cuda" and not torch.cuda.is_available():
+            raise ModelError("no CUDA device is available to torch here", remedy="choose the device cpu")
         network = folded(load_network(bundle))
         assert isinstance(network, HRNet)
-        return cls(
-            _runtime(network, bundle, device=device, precision=precision, threads=threads, runtime=runtime),
-            settings,
-        )
+        return cls(_runtime(network, bundle, compute), settings)
 
     def maps(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(B, H, W, 3) uint8 RGB at the model's µm/px, H and W multiples of 32 → (B, C, H, W) float32 maps."""
@@ -74,18 +65,16 @@ class Detector:
         return self.runtime.peaks(images, self.settings)
 
 
-def _runtime(
-    network: HRNet, bundle: Bundle, *, device: str, precision: Precision, threads: int, runtime: RuntimeName
-) -> Runtime:
+def _runtime(network: HRNet, bundle: Bundle, compute: Compute) -> Runtime:
     # Each is imported where it is wanted: OpenVINO takes half a second, and needn't be installed.
-    if runtime == "openvino":
-        from wsi_edt.detection.openvino_runtime import OpenVino
+    if compute.runtime == "openvino":
+        from wsi_edt.detection.runtimes.openvino_cpu import OpenVino
 
-        return OpenVino(network, bundle.normalisation, precision=precision, threads=threads)
-    if device == "cuda":
-        from wsi_edt.detection.cuda_runtime import TorchCuda
+        return OpenVino(network, bundle.normalisation, precision=compute.precision, threads=compute.threads)
+    if compute.device == "cuda":
+        from wsi_edt.detection.runtimes.torch_cuda import TorchCuda
 
-        return TorchCuda(network, bundle.normalisation, precision=precision)
-    from wsi_edt.detection.torch_runtime import TorchCpu
+        return TorchCuda(network, bundle.normalisation, precision=compute.precision)
+    from wsi_edt.detection.runtimes.torch_cpu import TorchCpu
 
-    return TorchCpu(network, bundle.normalisation, precision=precision, threads=threads)
+    return TorchCpu(network, bundle.normalisation, precision=compute.precision, threads=compute.threads)

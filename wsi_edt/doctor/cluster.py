@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from wsi_edt.cluster.versions import installed_versions
+from wsi_edt.cluster.workers import connected_workers
 from wsi_edt.doctor.findings import Finding, Level
 from wsi_edt.doctor.model import words
-from wsi_edt.pipeline.cluster import connected_workers
-from wsi_edt.pipeline.versions import installed_versions
 
 
 def cluster(address: str) -> Iterator[Finding]:

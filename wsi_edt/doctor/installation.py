@@ -9,8 +9,8 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 import wsi_edt
+from wsi_edt.cluster.versions import OPTIONAL
 from wsi_edt.doctor.findings import Finding, Level
-from wsi_edt.pipeline.versions import OPTIONAL
 
 _SHOWN = ("torch", "openvino", "numpy", "dask", "zarr", "tifffile", "imagecodecs")
 

@@ -31,8 +31,8 @@ class Gpu:
 
 def processor() -> Iterator[Finding]:
     """The cores that this process may use, and the memory."""
-    from wsi_edt.pipeline.cluster import local_worker_count
-    from wsi_edt.pipeline.worker import hardware
+    from wsi_edt.cluster.worker import hardware
+    from wsi_edt.cluster.workers import local_worker_count
 
     machine = hardware("auto", "auto", "auto")
     workers = local_worker_count(machine, None)
@@ -118,7 +118,7 @@ def disk(out: Path) -> Iterator[Finding]:
     UsageError
         Where nothing can be written there.
     """
-    from wsi_edt.pipeline.lock import refuse_unusable_out
+    from wsi_edt.results.lock import refuse_unusable_out
 
     refuse_unusable_out(out)
     there = next(path for path in (out, *out.absolute().parents) if path.exists())

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from wsi_edt.bundles import DEFAULT_MODEL, find_bundle
-from wsi_edt.detection import Detector
+from wsi_edt.cluster.worker import Hardware, hardware
+from wsi_edt.cluster.workers import THREADS, local_worker_count
+from wsi_edt.detection.detector import Detector
 from wsi_edt.doctor.findings import Finding, Level
-from wsi_edt.pipeline.cluster import THREADS, local_worker_count
-from wsi_edt.pipeline.worker import Hardware, hardware
 
 _TILE_PX = 256
 

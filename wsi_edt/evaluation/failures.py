@@ -17,7 +17,7 @@ from wsi_edt.evaluation.matching import match_points
 from wsi_edt.evaluation.metrics import DetectionScore
 from wsi_edt.evaluation.outcomes import FALSE, MATCHED, MISSED, points_of
 from wsi_edt.evaluation.statistics import image_indices
-from wsi_edt.export.atomic import write_atomically
+from wsi_edt.files import write_atomically
 from wsi_edt.geometry import FloatArray, Window
 
 Picture = npt.NDArray[np.uint8]

@@ -17,7 +17,7 @@ from wsi_edt.evaluation.metrics import ImageScores
 from wsi_edt.evaluation.outcomes import CLASSES, FALSE, MATCHED, MISSED
 from wsi_edt.evaluation.statistics import image_indices
 from wsi_edt.evaluation.sweep import Sweep
-from wsi_edt.export.atomic import write_atomically
+from wsi_edt.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

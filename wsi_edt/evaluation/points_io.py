@@ -9,9 +9,9 @@ from pathlib import Path
 from wsi_edt.cells import Cells
 from wsi_edt.errors import AnnotationError
 from wsi_edt.evaluation.csv_points import parse_csv
-from wsi_edt.evaluation.geojson_points import parse_geojson
 from wsi_edt.evaluation.records import POINTS_SUFFIXES, points_suffix
 from wsi_edt.evaluation.text_points import parse_text
+from wsi_edt.qupath.cells_in import parse_geojson
 
 _PARSERS: dict[str, Callable[[bytes, Path], dict[str, Cells]]] = {
     ".geojson.gz": parse_geojson,

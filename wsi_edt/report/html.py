@@ -10,11 +10,11 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wsi_edt.cells import CellClass
-from wsi_edt.export.atomic import write_atomically
-from wsi_edt.export.qupath import CLASS_COLORS
-from wsi_edt.export.tables import Status, SummaryRow
+from wsi_edt.files import write_atomically
 from wsi_edt.ki67.index import FEW_CELLS, Ki67Score
 from wsi_edt.ki67.result import RESEARCH_USE, WHAT_IS_COUNTED, SlideResult
+from wsi_edt.qupath.cells_out import CLASS_COLORS
+from wsi_edt.report.rows import Status, SummaryRow
 
 _NONE = "–"
 

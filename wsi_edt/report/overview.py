@@ -11,9 +11,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from wsi_edt.cells import Cells
-from wsi_edt.export.atomic import write_atomically
-from wsi_edt.export.qupath import CLASS_COLORS
+from wsi_edt.files import write_atomically
 from wsi_edt.geometry import FloatArray
+from wsi_edt.qupath.cells_out import CLASS_COLORS
 from wsi_edt.slides.protocol import Slide, required_mpp
 from wsi_edt.slides.window import read_overview
 

@@ -6,6 +6,7 @@ from wsi_edt.slides.kept import KeptSlides, SlideKey
 from wsi_edt.slides.loader import Opener, TileBatch, TileLoader, TileRequest
 from wsi_edt.slides.opening import IMAGE_SUFFIXES, SLIDE_SUFFIXES, open_slide
 from wsi_edt.slides.protocol import Slide, required_mpp
+from wsi_edt.slides.source import SlideSource
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import UNIT_PX, TissueMask, find_tissue, save_tissue_picture, slide_tissue
 from wsi_edt.slides.window import best_level, read_overview, read_window
@@ -20,6 +21,7 @@ __all__ = [
     "Shard",
     "Slide",
     "SlideKey",
+    "SlideSource",
     "Staining",
     "Tile",
     "TileBatch",

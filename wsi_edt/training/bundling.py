@@ -8,15 +8,15 @@ from pathlib import Path
 
 from wsi_edt.bundles import Bundle, load_network, write_bundle, write_description
 from wsi_edt.bundles.bundle import CARD
+from wsi_edt.datasets import LabelledImage
 from wsi_edt.errors import UsageError
-from wsi_edt.export.atomic import write_atomically
+from wsi_edt.files import write_atomically
 from wsi_edt.maps import Evidence
 from wsi_edt.networks import IMAGENET, HRNet, build_network
 from wsi_edt.slides.tissue import UNIT_PX
 from wsi_edt.training.card import draft_card
 from wsi_edt.training.checkpoint import Trained, read_trained
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.datasets import LabelledImage
 from wsi_edt.training.material import validation_images
 from wsi_edt.training.selection import select
 from wsi_edt.training.validation import PredictedImage, predict, settings_for

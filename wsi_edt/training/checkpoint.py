@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from wsi_edt.errors import ModelError, UsageError
-from wsi_edt.export.atomic import write_atomically
+from wsi_edt.files import write_atomically
 from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.optimisation import Optimizer, WeightAverage
 from wsi_edt.training.provenance import Provenance

@@ -11,12 +11,12 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from wsi_edt.datasets import FORMATS, SetSpec, TrainingSet
+from wsi_edt.datasets.spec import ALL_SPLITS
 from wsi_edt.errors import UsageError
 from wsi_edt.maps import DecodeSettings, Evidence
 from wsi_edt.networks import NetworkSpec
 from wsi_edt.slides.metadata import PLAUSIBLE_MPP
-from wsi_edt.training.datasets import FORMATS, SetSpec, TrainingSet
-from wsi_edt.training.datasets.spec import ALL_SPLITS
 from wsi_edt.training.targets import MAPS, Target
 
 LEAST_CONSISTENT_PX = 256  # leaves 32 px around a part of 192 px, of which 64 px lie 64 px from its edge

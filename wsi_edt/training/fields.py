@@ -12,12 +12,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from wsi_edt.datasets import Labelled, LabelledImage, PointArray
 from wsi_edt.geometry import Window, pixel_centers
 from wsi_edt.maps import clamp_max_distance, field_max_distance
-from wsi_edt.regions import grid_mask
+from wsi_edt.qupath.regions import grid_mask
 from wsi_edt.slides import ImageSlide, read_window
 from wsi_edt.slides.pixels import WHITE
-from wsi_edt.training.datasets import Labelled, LabelledImage, PointArray
 
 OVERHANG = 0.1  # of a crop: how far it may reach beyond its image, where it is white
 PART_PX = 512  # max(DT) is taken over parts of this side, as the paper's images are

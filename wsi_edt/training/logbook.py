@@ -18,9 +18,9 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 
+from wsi_edt.datasets import ImageArray
 from wsi_edt.errors import OutputError
-from wsi_edt.export.atomic import write_atomically
-from wsi_edt.training.datasets import ImageArray
+from wsi_edt.files import write_atomically
 from wsi_edt.training.progress import LogRow
 from wsi_edt.training.validation import THRESHOLDS, Validation
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsi_edt.errors import UsageError
-from wsi_edt.training.config import Folds, TrainConfig
-from wsi_edt.training.datasets import (
+from wsi_edt.datasets import (
     ImageArray,
     Labelled,
     LabelledImage,
@@ -20,7 +18,9 @@ from wsi_edt.training.datasets import (
     image_files,
     read_set,
 )
-from wsi_edt.training.datasets.spec import ALL_SPLITS
+from wsi_edt.datasets.spec import ALL_SPLITS
+from wsi_edt.errors import UsageError
+from wsi_edt.training.config import Folds, TrainConfig
 from wsi_edt.training.style import Styles
 
 # The deal depends on the cases' names alone, never on a training's seed: a second stage, or another seed, must not validate

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from wsi_edt.cells import CellClass, Cells
+from wsi_edt.datasets import ImageArray, LabelledImage
 from wsi_edt.geometry import Window
 from wsi_edt.maps import DecodeSettings, decode
 from wsi_edt.networks.normalisation import IMAGENET, normalised
 from wsi_edt.slides import ImageSlide, read_window
-from wsi_edt.training.datasets import ImageArray, LabelledImage
 from wsi_edt.training.validation import cells_of, truth_of
 
 PICTURES = 6

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 import wsi_edt
 from wsi_edt.bundles import Bundle
 from wsi_edt.cells import CellClass
+from wsi_edt.datasets import FORMATS, Labelled, LabelledImage, SetSpec
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.datasets import FORMATS, Labelled, LabelledImage, SetSpec
 
 
 class _Frozen(BaseModel):

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from wsi_edt.training.datasets import PointArray
+from wsi_edt.datasets import PointArray
 from wsi_edt.training.fields import OVERHANG, Field, chances
 
 OFF_CENTRE = 0.4  # of the crop: how far from its centre the place may lie that it was taken for

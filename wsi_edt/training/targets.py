@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from wsi_edt.cells import CellClass
+from wsi_edt.datasets import Labelled
 from wsi_edt.maps import edt_map, fidt_map, idt_map
-from wsi_edt.training.datasets import Labelled
 from wsi_edt.training.fields import Field
 from wsi_edt.training.sampling import Crop
 from wsi_edt.training.transfer import sent

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from wsi_edt.bundles import Bundle, find_bundle, load_network
-from wsi_edt.detection import resolve_precision
+from wsi_edt.detection.compute import resolve_precision
 from wsi_edt.errors import ModelError, OutputError, UsageError
 from wsi_edt.networks import HRNet, NetworkSpec, build_network
 from wsi_edt.training.batches import BatchMaker

@@ -13,15 +13,15 @@ from shapely.geometry import MultiPolygon, Polygon
 from torch import nn
 
 from wsi_edt.cells import CellClass, Cells
+from wsi_edt.datasets import Labelled, LabelledImage
 from wsi_edt.evaluation import DetectionScore, ImageScores, score_images
 from wsi_edt.geometry import Window, pixel_centers
 from wsi_edt.maps import DecodeSettings, Peaks, decode
 from wsi_edt.networks.hrnet import STRIDE
 from wsi_edt.networks.normalisation import IMAGENET, normalised
-from wsi_edt.regions import contains
+from wsi_edt.qupath.regions import contains
 from wsi_edt.slides import ImageSlide, read_window
 from wsi_edt.training.config import evidence_of
-from wsi_edt.training.datasets import Labelled, LabelledImage
 from wsi_edt.training.targets import MAPS
 
 RADIUS_PX = 10.0  # of a match, model px

@@ -1,0 +1,139 @@
+"""What a run shows."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from wsi_edt.report.rows import Status, SummaryRow
+from wsi_edt.run.progress import (
+    LineProgress,
+    TerminalProgress,
+    Watcher,
+    counted,
+    duration,
+    outcome,
+    rate_in_words,
+)
+
+DONE = SummaryRow("a.svs", Status.DONE, index_percent=17.44, positive=349, negative=1652, total=2001)
+EMPTY = SummaryRow("b.svs", Status.NOT_ASSESSABLE, total=0, reason="no cells")
+FAILED = SummaryRow.failed("c.svs", "c.svs is damaged [here]", seconds=None, model="m 1")
+
+
+def watch(watcher: Watcher) -> None:
+    watcher.begun(slides=4, finished=1)
+    watcher.note("m 1 on cpu")
+    for slide in ("a.svs", "b.svs"):
+        watcher.planned(slide, tiles=128, tiles_stored=64)
+    for _ in range(3):
+        watcher.stored("a.svs", tiles=64, cells=1000)
+    for row in (DONE, EMPTY, FAILED):
+        watcher.ended(row)
+
+
+def test_outcomes_in_words() -> None:
+    assert outcome(DONE) == "17.4 % positive of 2,001 cells"
+    assert outcome(EMPTY) == "not assessable: no cells (0 cells)"
+    assert outcome(FAILED) == "failed: c.svs is damaged [here]"
+
+
+def test_lines_for_a_log() -> None:
+    stream = io.StringIO()
+    with LineProgress(stream) as watcher:
+        watch(watcher)
+    lines = [re.sub(r" \[[\d.]+ tiles/s\]", "", line) for line in stream.getvalue().splitlines()]
+    assert lines == [
+        "4 slides, 1 of them finished earlier",
+        "m 1 on cpu",
+        "a.svs: 128 tiles, 64 of them stored earlier",
+        "b.svs: 128 tiles, 64 of them stored earlier",
+        "a.svs: 17.4 % positive of 2,001 cells (2/4)",
+        "b.svs: not assessable: no cells (0 cells) (3/4)",
+        "c.svs: failed: c.svs is damaged [here] (4/4)",
+    ]
+
+
+def test_a_terminal_keeps_a_line_per_slide() -> None:
+    stream = io.StringIO()
+    with TerminalProgress(Console(file=stream, force_terminal=True, width=200, color_system=None)) as watcher:
+        watch(watcher)
+    shown = stream.getvalue()
+    for words in (
+        "1 of 4 slides were finished earlier",
+        "a.svs: 17.4 %",
+        "c.svs: failed: c.svs is damaged [here]",
+    ):
+        assert words in shown
+    assert "320 tiles" in shown
+    assert "3,000 cells" in shown
+    assert "1 failed" in shown
+
+
+def test_one_is_no_plural_and_a_slow_run_has_a_speed() -> None:
+    assert counted(1, "slide") == "1 slide"
+    assert counted(2000, "slide") == "2,000 slides"
+    assert counted(0, "cell") == "0 cells"
+    assert rate_in_words(0.0421) == "0.042 tiles/s"
+    assert rate_in_words(12.34) == "12.3 tiles/s"
+    stream = io.StringIO()
+    with LineProgress(stream) as watcher:
+        watcher.begun(slides=1, finished=0)
+        watcher.planned("a.svs", tiles=1, tiles_stored=0)
+    assert stream.getvalue() == "1 slide\na.svs: 1 tile\n"
+
+
+PIPED = """
+import sys
+from wsi_edt.run.progress import LineProgress
+with LineProgress(sys.stdout) as watcher:
+    for number in range(100):
+        watcher.note(str(number))
+        sys.stdin.readline()
+print("ignored")
+sys.stderr.write("went on")
+"""
+
+
+def test_a_pipe_that_closes_does_not_stop_the_run() -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", PIPED], stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert run.stdout.readline() == "0\n"
+        run.stdout.close()
+        run.stdin.write("\n" * 100)
+        run.stdin.close()
+        assert run.stderr.read() == "went on"
+        assert run.wait() == 0
+
+
+def test_durations() -> None:
+    assert [duration(seconds) for seconds in (0.4, 59, 61, 3600, 7384)] == [
+        "0 s",
+        "59 s",
+        "1 min 01 s",
+        "1 h 00 min",
+        "2 h 03 min",
+    ]
+
+
+def test_the_rate_counts_from_the_first_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([100.0, 104.0, 104.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    stream = io.StringIO()
+    with LineProgress(stream) as watcher:
+        watcher.begun(slides=2, finished=0)
+        watcher.planned("a.svs", tiles=4, tiles_stored=0)
+        for slide in ("a.svs", "b.svs"):  # two workers that end together
+            watcher.stored(slide, tiles=4, cells=1)
+        watcher.ended(DONE)
+    assert "[2.0 tiles/s]" in stream.getvalue()

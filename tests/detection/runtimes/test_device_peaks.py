@@ -1,0 +1,61 @@
+"""CCLS in torch against CCLS in numpy and OpenCV, on maps with and without plateaus."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsi_edt.detection.runtimes.device_peaks import device_peaks
+from wsi_edt.maps import DecodeSettings, decode
+
+SETTINGS = [
+    DecodeSettings(("positive", "negative", "nucleus"), "max", 11, 0.2),
+    DecodeSettings(("positive", "negative", "nucleus"), "nucleus", 5, 0.0),
+    DecodeSettings(("negative", "positive"), "sum", 21, 0.3),
+    DecodeSettings(("nucleus",), "nucleus", 3, 0.1),
+]
+
+
+def check(maps: npt.NDArray[np.float32], settings: DecodeSettings) -> int:
+    found = device_peaks(torch.from_numpy(maps), settings)
+    assert len(found) == len(maps)
+    for one, own in zip(found, maps, strict=True):
+        expected = decode(own, settings)
+        for name in ("x", "y", "score", "class_id"):
+            assert np.array_equal(getattr(one, name), getattr(expected, name)), name
+    return sum(map(len, found))
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_smooth_maps(settings: DecodeSettings) -> None:
+    maps = np.random.default_rng(0).random((3, len(settings.maps), 70, 50), dtype=np.float32)
+    assert check(maps, settings) > 10
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(SETTINGS), st.integers(2, 6))
+def test_maps_with_plateaus(seed: int, settings: DecodeSettings, levels: int) -> None:
+    rng = np.random.default_rng(seed)
+    maps = rng.integers(0, levels, (2, len(settings.maps), 24, 33)).astype(np.float32) / levels
+    check(maps, settings)
+
+
+def test_a_tile_without_cells_among_others() -> None:
+    maps = np.zeros((3, 1, 32, 32), np.float32)
+    maps[1, 0, 5, 9] = 1.0
+    maps[2, 0, 5, 9] = 0.005  # never above what holds a cell at all
+    settings = DecodeSettings(("nucleus",), "nucleus", 11, 0.0)
+    assert check(maps, settings) == 1
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_same_on_a_gpu() -> None:
+    maps = np.random.default_rng(0).random((4, 3, 128, 96), dtype=np.float32)
+    on_cpu, on_gpu = (
+        device_peaks(torch.from_numpy(maps).to(place), SETTINGS[0]) for place in ("cpu", "cuda")
+    )
+    for one, other in zip(on_cpu, on_gpu, strict=True):
+        assert np.array_equal(one.score, other.score)
+        assert np.array_equal(one.x, other.x)

@@ -1,0 +1,100 @@
+"""Which slides a run is about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wsi_edt.errors import UsageError
+from wsi_edt.results.lock import LOCK_NAME
+from wsi_edt.run.discover import Discovery, find_slides
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def find(*inputs: Path, out: Path | None = None, with_images: bool = False) -> Discovery:
+    return find_slides(inputs, out=out or Path("nowhere"), with_images=with_images)
+
+
+def names(found: Discovery) -> list[str]:
+    return [slide.name for slide in found.slides]
+
+
+def test_slides_at_any_depth_by_relative_name(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "b.SVS", "a.svs", "deep/er/c.ome.tif", "notes.txt", ".hidden.svs", "._a.svs", ".trash/d.svs"
+    )
+    found = find(tmp_path)
+    assert names(found) == ["a.svs", "b.SVS", "deep/er/c.ome.tif"]
+    assert found.slides[2].path == tmp_path / "deep/er/c.ome.tif"
+
+
+def test_images_only_where_wanted_or_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.svs", "b.png", "c.JPG")
+    assert find(tmp_path) == Discovery(find(tmp_path).slides, 2)
+    assert names(find(tmp_path)) == ["a.svs"]
+    assert names(find(tmp_path, with_images=True)) == ["a.svs", "b.png", "c.JPG"]
+    assert names(find(tmp_path / "b.png")) == ["b.png"]
+
+
+def test_results_are_no_slides(tmp_path: Path) -> None:
+    touch(tmp_path, "a.svs", "out/a.svs/overview.png", "earlier/a.svs/overview.png", f"earlier/{LOCK_NAME}")
+    assert names(find(tmp_path, out=tmp_path / "out", with_images=True)) == ["a.svs"]
+    assert names(find(tmp_path, out=tmp_path / "sub/../out", with_images=True)) == ["a.svs"]
+
+
+def test_one_file_named_twice_is_one_slide(tmp_path: Path) -> None:
+    touch(tmp_path, "deep/a.svs")
+    assert names(find(tmp_path, tmp_path / "deep/a.svs", tmp_path)) == ["deep/a.svs"]
+
+
+def test_two_slides_of_one_name_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "one/a.svs", "two/a.svs")
+    with pytest.raises(UsageError, match=r"one/a\.svs and .*two/a\.svs would both"):
+        find(tmp_path / "one", tmp_path / "two")
+    assert names(find(tmp_path)) == ["one/a.svs", "two/a.svs"]
+
+
+def test_nothing_found_says_what_was_looked_for(tmp_path: Path) -> None:
+    touch(tmp_path, "notes.txt")
+    with pytest.raises(UsageError, match=r"no slides in .*\.ndpi.*\.svs"):
+        find(tmp_path)
+    touch(tmp_path, "a.png")
+    with pytest.raises(UsageError, match="1 PNG or JPEG image: pass --mpp"):
+        find(tmp_path)
+    with pytest.raises(UsageError, match="neither a file nor a folder"):
+        find(tmp_path / "missing")
+    with pytest.raises(UsageError, match="an empty text names no slide"):
+        find_slides([""], out=tmp_path / "out", with_images=False)
+
+
+def test_linked_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    touch(tmp_path, "store/a.svs")
+    (tmp_path / "slides").mkdir()
+    (tmp_path / "slides/linked").symlink_to(tmp_path / "store")
+    (tmp_path / "store/back").symlink_to(tmp_path / "slides")
+    assert names(find(tmp_path / "slides")) == ["linked/a.svs"]
+
+
+def test_relative_inputs_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "a.svs")
+    monkeypatch.chdir(tmp_path)
+    assert find(Path()).slides[0].path == tmp_path / "a.svs"
+
+
+def test_a_link_that_leads_nowhere_is_a_slide_that_fails(tmp_path: Path) -> None:
+    touch(tmp_path, "a.svs")
+    (tmp_path / "b.svs").symlink_to(tmp_path / "unmounted" / "b.svs")
+    assert names(find(tmp_path)) == ["a.svs", "b.svs"]
+
+
+def test_results_among_the_slides_are_refused_in_those_words(tmp_path: Path) -> None:
+    touch(tmp_path, "a.svs")
+    with pytest.raises(UsageError, match="is the slides' own folder"):
+        find(tmp_path, out=tmp_path)

@@ -1,0 +1,201 @@
+"""Painted slides whose cells are known, a detector that finds them by colour, and pools without Dask."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from wsi_edt.cluster.pool import ShardPool
+from wsi_edt.cluster.worker import ShardResult, ShardTask
+from wsi_edt.detection.shards import detect_shard
+from wsi_edt.maps import DecodeSettings, Peaks, decode
+from wsi_edt.qupath.cells_out import Geometry
+from wsi_edt.run.settings import CellsConfig, Origin, RunConfig
+from wsi_edt.slides.opening import open_slide
+
+MPP = 0.5  # of the painted slides and of the stand-in model: what is painted is what the detector sees
+BROWN, BLUE, STROMA, GLASS = (150, 95, 50), (95, 105, 175), (205, 205, 222), (243, 243, 243)
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A painted slide: its pixels, and the centres of its nuclei in continuous px."""
+
+    pixels: npt.NDArray[np.uint8]
+    positive: npt.NDArray[np.float64]
+    negative: npt.NDArray[np.float64]
+
+
+def paint(seed: int, *, width: int = 900, height: int = 300, tissue: bool = True) -> Painted:
+    """Stroma on the left half with nuclei of 9 px across on a jittered lattice of 22 px; on the glass, a speck like one."""
+    rng = np.random.default_rng(seed)
+    pixels = np.full((height, width, 3), GLASS, np.uint8)
+    if not tissue:
+        return Painted(pixels, np.zeros((0, 2)), np.zeros((0, 2)))
+    right = width // 2
+    pixels[:, :right] = STROMA
+    centres: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    for y in range(14, height - 14, 22):
+        for x in range(14, right - 14, 22):
+            column, row = x + int(rng.integers(-4, 5)), y + int(rng.integers(-4, 5))
+            brown = bool(rng.random() < 0.3)
+            cv2.circle(pixels, (column, row), 4, BROWN if brown else BLUE, -1)
+            centres[brown].append((column + 0.5, row + 0.5))
+    if width >= 500:
+        cv2.circle(pixels, (right + 110, height // 2), 4, BLUE, -1)  # no part of what is counted
+    noise = rng.integers(-6, 7, pixels.shape)
+    noise[:, right:] = 0
+    pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+    return Painted(pixels, np.array(centres[True]), np.array(centres[False]))
+
+
+def write_slide(path: Path, painted: Painted) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(painted.pixels).save(path)
+    return path
+
+
+class ColourDetector:
+    """Finds brown and blue discs: the share of such px in a disc around each px is the map."""
+
+    def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)).astype(np.float32)
+        # A little weight on the middle, so that the share is highest at a disc's centre alone.
+        kernel += np.outer(np.hanning(11)[1:-1], np.hanning(11)[1:-1]).astype(np.float32) * 0.2
+        kernel /= kernel.sum()
+        found = []
+        for image in images.astype(np.int16):
+            brown = image[..., 0] - image[..., 2] > 50
+            blue = image[..., 2] - image[..., 0] > 50
+            maps = np.stack(
+                [
+                    cv2.filter2D(one.astype(np.float32), -1, kernel, borderType=cv2.BORDER_CONSTANT)
+                    for one in (brown, blue)
+                ]
+            )
+            found.append(decode(maps, SETTINGS))
+        return found
+
+
+SETTINGS = DecodeSettings(("positive", "negative"), "max", 11, 0.6)
+
+
+def make_config(
+    *,
+    threads: int = 1,
+    tile_px: int = 96,
+    mpp: float | None = MPP,
+    geometry: Geometry = "point",
+    origin: Origin = "qupath",
+    gzip: bool = False,
+    overwrite: bool = False,
+    tissue_mask: bool = True,
+) -> RunConfig:
+    """Tiles of 96 px with a core of 32: a painted slide has several shards of 256 px, at next to no cost."""
+    cells = CellsConfig(
+        model="colour 1",
+        model_sha256="0" * 64,
+        model_mpp=MPP,
+        tile_px=tile_px,
+        halo_px=32,
+        batch_size=8,
+        decode=SETTINGS,
+        runtime="test",
+        device="cpu",
+        precision="fp32",
+        threads=threads,
+        tissue_mask=tissue_mask,
+    )
+    return RunConfig(
+        cells=cells,
+        model_name="colour",
+        model_directory=Path(),
+        mpp=mpp,
+        geometry=geometry,
+        origin=origin,
+        gzip=gzip,
+        overwrite=overwrite,
+    )
+
+
+def compute(task: ShardTask) -> ShardResult:
+    peaks = detect_shard(
+        task.shard,
+        ColourDetector(),
+        path=task.path,
+        mpp=task.model_mpp,
+        batch_size=task.batch_size,
+        readers=1,
+        opener=partial(open_slide, mpp=task.mpp),
+    )
+    return ShardResult(peaks, 0.25)
+
+
+@dataclass
+class Pool:
+    """Computes shards here and now (no threads), or in threads that finish in a shuffled order."""
+
+    threads: int = 0
+    compute: Callable[[ShardTask], ShardResult] = compute
+    computed: list[tuple[str, int]] = field(default_factory=list)
+    opened: int = 0
+    most_in_flight: int = 0
+    slots: int = 3
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.threads)
+        self._in_flight = 0
+        self._executor = ThreadPoolExecutor(self.threads) if self.threads else None
+
+    def submit(self, task: ShardTask, done: Callable[[], None]) -> Future[ShardResult]:
+        self.computed.append((task.path.name, task.shard.index))
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        future: Future[ShardResult]
+        if self._executor is None:
+            future = Future()
+            try:
+                future.set_result(self.compute(task))
+            except Exception as error:
+                future.set_exception(error)
+        else:
+            delay = self._random.random() / 50
+
+            def late() -> ShardResult:
+                time.sleep(delay)
+                return self.compute(task)
+
+            future = self._executor.submit(late)
+
+        def landed(_: Future[ShardResult]) -> None:
+            self._in_flight -= 1
+            done()
+
+        future.add_done_callback(landed)
+        return future
+
+    @contextmanager
+    def opener(self, probe: object) -> Iterator[ShardPool]:
+        self.opened += 1
+        yield self
+
+
+def result_files(out: Path) -> dict[str, bytes]:
+    """The files that must not differ between two runs, by their path in the results folder."""
+    names = ("cells.geojson", "cells.geojson.gz", "ki67.json", "overview.png", "tissue.png", "report.html")
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in sorted(out.rglob("*"))
+        if path.name in names and path.parent != out
+    }

@@ -1,0 +1,116 @@
+"""Files are whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wsi_edt.errors import OutputError
+from wsi_edt.files import atomic_write, write_atomically
+
+
+def test_folders_are_made_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.svs" / "cells.geojson"
+    write_atomically(path, b"one")
+    write_atomically(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_until_the_block_ends_the_old_file_stands(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    write_atomically(path, b"old")
+    with atomic_write(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+def test_who_reads_the_old_file_reads_it_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    write_atomically(path, b"old")
+    with path.open("rb") as reader:
+        write_atomically(path, b"new")
+        assert reader.read() == b"old"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "x"
+    write_atomically(path, b"old")
+
+    def interrupted() -> None:
+        with atomic_write(path) as file:
+            file.write(b"half")
+            raise error
+
+    with pytest.raises(type(error)):
+        interrupted()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    (tmp_path / ".x.partial").write_bytes(b"a longer text of a run that was killed")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_one_sentence_with_free_space_and_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    path = tmp_path / "cells.geojson"
+    with pytest.raises(
+        OutputError, match=r"No space left on device \([\d,]+ bytes free\); make room"
+    ) as caught:
+        write_atomically(path, b"cells")
+    assert str(path) in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_is_no_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match=r"can't write .*: (File exists|Not a directory); write elsewhere"):
+        write_atomically(tmp_path / "file" / "cells.geojson", b"")
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from wsi_edt.cells import Cells
+from wsi_edt.errors import OutputError
+from wsi_edt.qupath.cells_out import write_geojson
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+n = 20_000
+cells = Cells(np.arange(n, dtype=float), np.zeros(n), np.ones(n, np.float32), np.zeros(n, np.uint8))
+try:
+    write_geojson(Path(sys.argv[1]), cells, slide_name="a", radius_px=4)
+except OutputError as error:
+    print(error)
+"""
+
+
+def test_a_write_that_the_system_stops_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    """The kernel's own refusal, in the middle of a GeoJSON: a limit on the size of a process's files."""
+    assert resource.RLIMIT_FSIZE is not None
+    path = tmp_path / "cells.geojson"
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "File too large" in run.stdout, run.stderr
+    assert not list(tmp_path.iterdir())

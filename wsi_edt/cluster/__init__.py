@@ -1,0 +1,1 @@
+"""Where shards are computed: local and running Dask clusters, the pool of shards, the worker."""

@@ -1,0 +1,22 @@
+"""Labelled images as their sets distribute them: pixels, µm/px, points, and how far the labels can be trusted."""
+
+from wsi_edt.datasets.folders import image_files
+from wsi_edt.datasets.formats import FORMATS, Format
+from wsi_edt.datasets.labelled import ImageArray, Labelled, LabelledImage, PointArray, Record
+from wsi_edt.datasets.spec import SetSpec, TrainingSet, decoded, licence_of, read_set
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "ImageArray",
+    "Labelled",
+    "LabelledImage",
+    "PointArray",
+    "Record",
+    "SetSpec",
+    "TrainingSet",
+    "decoded",
+    "image_files",
+    "licence_of",
+    "read_set",
+]

@@ -1,0 +1,118 @@
+"""What a labelled image is, whichever set it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from wsi_edt.cells import CellClass
+from wsi_edt.qupath.regions import Area
+
+ImageArray = npt.NDArray[np.uint8]
+PointArray = npt.NDArray[np.float64]
+ClassArray = npt.NDArray[np.uint8]
+
+
+class Labelled(StrEnum):
+    """Where an image's lack of a point means that nothing is there."""
+
+    EVERYWHERE = "everywhere"
+    NEAR_POINTS = "near points"
+    NOWHERE = "nowhere"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledImage:
+    """One image and its points.
+
+    Attributes
+    ----------
+    path : the image's key: its file, or one that stands for an image inside a file (``images.npy#17``)
+    dataset : the name of its set
+    case : images of one case (a patient, a slide) have one name within their set
+    pixels : (H, W, 3) uint8 RGB
+    mpp : µm/px of `pixels`
+    points : (N, 2) float64 (x, y), continuous px of `pixels`
+    class_id : (N,) uint8 `CellClass`; NUCLEUS is a nucleus of neither class (a lymphocyte in shidc) or of no known class
+    classes : where a missing point means "no positive or negative tumour nucleus here"
+    nuclei : where a missing point means "no nucleus of any kind here"
+    region : in px of `pixels`, where labels hold; None: in the whole image
+    """
+
+    path: Path
+    dataset: str
+    case: str
+    pixels: ImageArray
+    mpp: float
+    points: PointArray
+    class_id: ClassArray
+    classes: Labelled
+    nuclei: Labelled
+    region: Area | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """An image as a reader finds it, before its set's facts are added.
+
+    Attributes
+    ----------
+    path, case, points, class_id, region : as in `LabelledImage`
+    pixels : (H, W, 3) uint8 RGB; None: `path` is an image file to decode
+    mpp : the image's own µm/px; None: that of its set
+    annotations : the files that hold the points, in the points' order, with how many each holds
+    """
+
+    path: Path
+    case: str
+    points: PointArray
+    class_id: ClassArray
+    pixels: ImageArray | None = None
+    mpp: float | None = None
+    region: Area | None = None
+    annotations: tuple[tuple[Path, int], ...] = ()
+
+    def annotation_of(self, place: int) -> tuple[Path, int]:
+        """The file that holds a point, and the point's number there, from 1."""
+        before = 0
+        for path, count in self.annotations:
+            if place < before + count:
+                return path, place - before + 1
+            before += count
+        return self.path, place + 1
+
+
+def from_indices(indices: npt.ArrayLike) -> PointArray:
+    """Points given as integer pixel indices (x, y), as continuous coordinates: (N, 2).
+
+    Raises
+    ------
+    ValueError
+        Where they aren't (N, 2).
+    """
+    return as_points(indices) + 0.5
+
+
+def as_points(coordinates: npt.ArrayLike) -> PointArray:
+    """Numbers as (N, 2) float64; none in any shape are (0, 2).
+
+    Raises
+    ------
+    ValueError
+        Where they are no numbers, or not (N, 2).
+    """
+    points = np.asarray(coordinates, dtype=np.float64)
+    if points.size == 0:
+        return np.zeros((0, 2))
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"points must be (N, 2), one (x, y) a row, not {points.shape}")
+    return points
+
+
+def of_no_class(points: PointArray) -> ClassArray:
+    """Classes of points that have none: (N,) NUCLEUS."""
+    return np.full(len(points), CellClass.NUCLEUS, np.uint8)

@@ -1,0 +1,200 @@
+"""Which sets a training reads, and reading them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from shapely.affinity import translate
+
+from wsi_edt.cells import CellClass
+from wsi_edt.datasets.formats import FORMATS
+from wsi_edt.datasets.labelled import ImageArray, Labelled, LabelledImage, Record
+from wsi_edt.errors import AnnotationError, UsageError
+from wsi_edt.qupath.regions import Area
+
+ALL_SPLITS = "all"
+CONTEXT_UM = 40.0  # around a region: 128 px at 0.3125 µm/px, where a network's tiles have a halo of 64
+
+
+class SetSpec(BaseModel):
+    """A set of labelled images to read.
+
+    Attributes
+    ----------
+    name : free, unique in a configuration
+    format : how it is distributed, a key of `FORMATS`; the name where not given
+    folder : below the data folder, or absolute; the name where not given
+    split : one of the format's, or "all"
+    mpp : µm/px; overrides what the format assumes, not what an image states of itself
+    cases : of these cases alone; None: of all
+    without : of all cases but these
+    classes, nuclei : see `LabelledImage`; override the format's. Where no point of the set has a class, `classes` is
+        "nowhere" unless it is given
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    format: str = ""
+    folder: Path = Path()
+    split: str = "train"
+    mpp: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    cases: tuple[str, ...] | None = Field(default=None, min_length=1)
+    without: tuple[str, ...] = ()
+    classes: Labelled | None = None
+    nuclei: Labelled | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_stands_for_the_rest(cls, entries: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if isinstance(entries, dict) and isinstance(entries.get("name"), str):
+            return {"format": entries["name"], "folder": entries["name"]} | entries
+        return entries
+
+    @field_validator("format")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in FORMATS:
+            raise UsageError(f"no data set's format is called {value!r}; known are {', '.join(FORMATS)}")
+        return value
+
+
+class TrainingSet(SetSpec):
+    """A set to train on; `weight` is how often it is drawn, relative to the others."""
+
+    weight: float = Field(gt=0, allow_inf_nan=False)
+
+
+def licence_of(format_name: str) -> str:
+    """The licence of the images and points that are distributed in a format."""
+    return FORMATS[format_name].licence
+
+
+def read_set(spec: SetSpec, data: Path) -> list[LabelledImage]:
+    """All images of a set's split, in their names' order.
+
+    Parameters
+    ----------
+    spec : what to read
+    data : the folder that `spec.folder` lies in
+
+    Raises
+    ------
+    AnnotationError
+        for a missing folder or split, an unreadable file, a missing µm/px, or a point outside its image
+    """
+    facts, folder = FORMATS[spec.format], data / spec.folder
+    if not folder.is_dir():
+        raise AnnotationError(
+            f"{folder} is no folder; the set {spec.name!r} should lie there as {spec.format} is distributed"
+        )
+    if spec.split not in (*facts.splits, ALL_SPLITS):
+        raise AnnotationError(
+            f"the set {spec.name!r} has no split {spec.split!r}; the splits of {spec.format} are "
+            f"{', '.join(facts.splits)}, and {ALL_SPLITS!r} is all of them"
+        )
+    splits = facts.splits if spec.split == ALL_SPLITS else (spec.split,)
+    records = [record for split in splits for record in facts.read(folder, split)]
+    if not records:
+        which = "" if spec.split == ALL_SPLITS else f"{spec.split} "
+        raise AnnotationError(
+            f"{folder} holds no {which}images in the layout of {spec.format}, which workflows/training.md describes"
+        )
+    records = _of_cases(spec, records)
+    classes = spec.classes or (Labelled.NOWHERE if _has_no_class(records) else facts.classes)
+    return [_labelled_image(spec, record, classes) for record in records]
+
+
+def _of_cases(spec: SetSpec, records: list[Record]) -> list[Record]:
+    """The records of the cases that are wanted; AnnotationError for a case that isn't there, or where none is left."""
+    there = {record.case for record in records}
+    named = set(spec.cases or ())
+    missing = sorted((named | set(spec.without)) - there)
+    if missing:
+        raise AnnotationError(
+            f"the set {spec.name!r} has no case {missing[0]!r}; its cases are {', '.join(sorted(there))}"
+        )
+    wanted = (named or there) - set(spec.without)
+    if not wanted:
+        raise AnnotationError(f"the set {spec.name!r} is left without cases; shorten `without`")
+    return [record for record in records if record.case in wanted]
+
+
+def _has_no_class(records: Sequence[Record]) -> bool:
+    """Whether nuclei were marked but none was called positive or negative: then that says nothing of their class."""
+    class_id = np.concatenate([record.class_id for record in records])
+    return len(class_id) > 0 and bool((class_id == CellClass.NUCLEUS).all())
+
+
+def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> LabelledImage:
+    facts = FORMATS[spec.format]
+    pixels = decoded(record.path) if record.pixels is None else record.pixels
+    mpp = record.mpp or spec.mpp or facts.mpp
+    if mpp is None:
+        raise AnnotationError(
+            f"{record.path} states no µm/px; give mpp for the set {spec.name!r} (for example mpp = 0.25)"
+        )
+    _refuse_points_outside(record, pixels)
+    image = LabelledImage(
+        path=record.path,
+        dataset=spec.name,
+        case=record.case,
+        pixels=pixels,
+        mpp=mpp,
+        points=record.points,
+        class_id=record.class_id,
+        classes=classes,
+        nuclei=spec.nuclei or facts.nuclei,
+        region=record.region,
+    )
+    if record.pixels is not None or image.region is None:
+        return image
+    return _around_its_region(image, image.region)
+
+
+def _around_its_region(image: LabelledImage, region: Area) -> LabelledImage:
+    """The image without what lies farther than `CONTEXT_UM` from the region's box: nothing there is ever looked at."""
+    reach = CONTEXT_UM / image.mpp
+    height, width = image.pixels.shape[:2]
+    left, top = (max(0, math.floor(side - reach)) for side in region.bounds[:2])
+    right, bottom = (
+        min(length, math.ceil(side + reach))
+        for side, length in zip(region.bounds[2:], (width, height), strict=True)
+    )
+    return replace(
+        image,
+        pixels=np.ascontiguousarray(image.pixels[top:bottom, left:right]),
+        points=image.points - (left, top),
+        region=translate(region, -left, -top),
+    )
+
+
+def decoded(path: Path) -> ImageArray:
+    """An image file's px, (H, W, 3) uint8 RGB; AnnotationError where it can't be read."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise AnnotationError(f"{path} can't be read as an image; copy or export it again")
+    return np.ascontiguousarray(pixels[:, :, ::-1], dtype=np.uint8)
+
+
+def _refuse_points_outside(record: Record, pixels: ImageArray) -> None:
+    height, width = pixels.shape[:2]
+    points = record.points
+    outside = ~((points >= 0) & (points <= (width, height))).all(axis=1)  # NaN is outside too
+    if outside.any():
+        place = int(np.argmax(outside))
+        x, y = points[place]
+        file, number = record.annotation_of(place)
+        where = (
+            f"lies at ({x:g}, {y:g}) px from the corner of {record.path.name}, which has {width}×{height} px"
+            if np.isfinite((x, y)).all()
+            else f"lies at ({x:g}, {y:g}), which is no place"
+        )
+        raise AnnotationError(f"{file}: point {number} {where}; correct or remove it")

@@ -1,0 +1,42 @@
+"""UW / CRCHistoPhenotypes as it is distributed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from wsi_edt.datasets.labelled import Record, as_points, of_no_class
+from wsi_edt.datasets.matlab import read_mat
+from wsi_edt.errors import AnnotationError
+
+LAST_TRAINED = 70
+
+
+def read_uw(folder: Path, split: str) -> Iterator[Record]:
+    """UW: ``Detection/imgN/imgN.bmp`` (or .png) and ``imgN_detection.mat``: `detection`, (N, 2), 1-based (x, y) px.
+
+    The paper trains on 70 images and validates on 30, without saying which: "train" are the images up to number 70,
+    "validation" those above.
+    """
+    for image_folder in sorted(path for path in (folder / "Detection").glob("img*") if path.is_dir()):
+        number = image_folder.name.removeprefix("img")
+        if not number.isdigit():
+            raise AnnotationError(
+                f"{image_folder} is not named imgN, with a number; rename it or move it away"
+            )
+        if (int(number) > LAST_TRAINED) is not (split == "validation"):
+            continue
+        found = [image_folder / f"{image_folder.name}{suffix}" for suffix in (".bmp", ".png")]
+        path = next((candidate for candidate in found if candidate.is_file()), None)
+        if path is None:
+            raise AnnotationError(f"{image_folder} holds neither {found[0].name} nor {found[1].name}")
+        annotation = image_folder / f"{image_folder.name}_detection.mat"
+        try:
+            one_based = as_points(read_mat(annotation, "detection"))
+        except ValueError as error:
+            raise AnnotationError(f"{annotation} can't be read as UW points: {error}") from error
+        # 1-based px: whole-number coordinates run from 1 to 500, and the nuclei's centres lie up and left of them.
+        points = np.maximum(one_based - 0.5, 0)
+        yield Record(path, path.stem, points, of_no_class(points), annotations=((annotation, len(points)),))

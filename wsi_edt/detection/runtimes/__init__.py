@@ -1,0 +1,1 @@
+"""What runs a network: torch on CPUs and GPUs, OpenVINO on CPUs."""

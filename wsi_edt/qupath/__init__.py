@@ -1,0 +1,1 @@
+"""QuPath's dialect, written and read: cells, annotations, regions."""

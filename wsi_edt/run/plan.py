@@ -1,0 +1,65 @@
+"""What is to be done for one slide, found out before any network runs: its scale, its tissue, its shards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wsi_edt.errors import SlideError
+from wsi_edt.geometry import Scale, Window
+from wsi_edt.results.store import StoreHeader, fingerprint
+from wsi_edt.run.discover import SlideRef
+from wsi_edt.run.settings import RunConfig
+from wsi_edt.slides.grid import Shard, TileGrid, shards
+from wsi_edt.slides.opening import open_slide
+from wsi_edt.slides.protocol import RgbArray, required_mpp
+from wsi_edt.slides.staining import Staining, classify_staining
+from wsi_edt.slides.tissue import TissueMask, slide_tissue
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlidePlan:
+    """One slide's plan, a pure function of its file and the settings that change cells.
+
+    Attributes
+    ----------
+    header : what the slide's store must belong to
+    bounds : what QuPath shows of the slide, level-0 px
+    shards : of the tiles that touch tissue; none where there is no tissue
+    """
+
+    ref: SlideRef
+    header: StoreHeader
+    scale: Scale
+    bounds: Window
+    staining: Staining
+    tissue: TissueMask
+    grid: TileGrid
+    shards: tuple[Shard, ...]
+
+
+def plan_slide(ref: SlideRef, config: RunConfig) -> tuple[SlidePlan, RgbArray]:
+    """Return the plan of a slide, and the overview (H, W, 3) whose px are those of its tissue mask.
+
+    Raises
+    ------
+    SlideError
+        Where the slide can't be read, states no µm/px, or is fluorescence.
+    """
+    cells = config.cells
+    mark = fingerprint(ref.path)
+    with open_slide(ref.path, config.mpp) as slide:
+        scale = Scale(required_mpp(slide), cells.model_mpp)
+        tissue, overview = slide_tissue(slide, model_mpp=cells.model_mpp)
+        staining = classify_staining(slide, tissue, overview)
+        if staining is Staining.FLUORESCENCE:
+            raise SlideError(
+                f"{ref.path} is a fluorescence slide; the model is for brightfield, so leave it out"
+            )
+        bounds, stated = slide.bounds, slide.mpp_stated
+    if not cells.tissue_mask:
+        tissue = replace(tissue, mask=np.ones_like(tissue.mask))
+    grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
+    header = StoreHeader(cells.cells_hash(), cells.to_json(), mark, scale.slide_mpp, stated, tissue.extent)
+    return SlidePlan(ref, header, scale, bounds, staining, tissue, grid, shards(grid, tissue)), overview

@@ -1,0 +1,64 @@
+"""run.json: what was run, with which settings, where and when."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import orjson
+
+import wsi_edt
+from wsi_edt.cluster.worker import core_count
+from wsi_edt.files import write_atomically
+from wsi_edt.run.settings import RunConfig
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run that has begun at that time."""
+
+    config: RunConfig
+    started: datetime
+
+    @classmethod
+    def begin(cls, config: RunConfig) -> Self:
+        """A run that begins now."""
+        return cls(config, datetime.now(UTC))
+
+    def write(self, path: Path, *, slides: int, failed: int, unfinished: int) -> None:
+        """Write the record of the run, which ends now.
+
+        Parameters
+        ----------
+        slides, failed, unfinished : how many the run was about; that failed; that were left when it was stopped
+
+        Raises
+        ------
+        OutputError
+            Where the system refuses.
+        """
+        finished = datetime.now(UTC)
+        fields = {
+            "version": wsi_edt.__version__,
+            "command": sys.argv,
+            "configuration": self.config.to_json(),
+            "slides": slides,
+            "failed": failed,
+            "unfinished": unfinished,
+            "machine": {
+                "node": platform.node(),
+                "system": platform.platform(),
+                "processor": platform.machine(),
+                "cores": core_count(),
+                "python": platform.python_version(),
+            },
+            "started": self.started.isoformat(timespec="seconds"),
+            "finished": finished.isoformat(timespec="seconds"),
+            "seconds": round((finished - self.started).total_seconds(), 1),
+        }
+        options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        write_atomically(path, orjson.dumps(fields, option=options))

@@ -1,0 +1,316 @@
+"""The schedule: slides are planned ahead, their shards computed side by side, each finalised with its last shard.
+
+One thread, the caller's, decides and writes the stores. Others only wait: for plans (two threads), for workers (Dask),
+for results to be written (one thread). What they have to say comes through one queue, as calls that this thread makes.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+from wsi_edt.cluster.pool import PendingShard, ShardPool
+from wsi_edt.cluster.worker import DetectorSpec, ShardTask
+from wsi_edt.errors import ClusterLostError, MissingMppError, ModelError, OutputError, UsageError, WsiEdtError
+from wsi_edt.files import write_atomically
+from wsi_edt.report.rows import SummaryRow
+from wsi_edt.run.discover import SlideRef
+from wsi_edt.run.finalise import ERROR_LOG, finalise
+from wsi_edt.run.progress import Watcher, counted
+from wsi_edt.run.resume import Prepared, prepare
+from wsi_edt.run.settings import RunConfig
+from wsi_edt.run.stop import StopRequest
+from wsi_edt.slides.grid import Shard
+from wsi_edt.slides.location import SlidePath
+
+T = TypeVar("T")
+
+_PLANNERS = 2
+_OPEN_SLIDES = 3  # whose shards interleave, so that no worker waits where one slide ends
+_FINALISING = 4  # slides that may wait to be written before no further slide is opened
+_TRIES = 3  # of a shard
+_SILENCE = 30.0  # seconds without an event until it is asked whether a worker is left
+# What ends the run: the next slide would meet it too.
+_FATAL = (OutputError, ModelError, UsageError, ClusterLostError)
+
+
+@dataclass(slots=True, eq=False)
+class _OpenSlide:
+    """A slide in work: shards to submit, and shards that a worker has."""
+
+    prepared: Prepared
+    waiting: deque[Shard]
+    flying: dict[int, PendingShard] = field(default_factory=dict)
+    unstored: int = field(init=False)
+    failures: Counter[int] = field(default_factory=Counter)  # by the shard's index
+    failed: bool = False
+
+    def __post_init__(self) -> None:
+        self.unstored = len(self.waiting)
+
+    @property
+    def ref(self) -> SlideRef:
+        return self.prepared.plan.ref
+
+
+class Schedule:
+    """The work of one run.
+
+    Parameters
+    ----------
+    slides : those that aren't finished
+    out : the results folder, whose lock the caller holds
+    open_pool : gives the pool that computes shards; called at the first shard, with the path of its slide
+    ended : takes the row of each slide that is finished or has failed, before the watcher is told
+    stop : when it is asked for, nothing more is begun; slides that aren't finished then get no row
+    """
+
+    def __init__(
+        self,
+        slides: Sequence[SlideRef],
+        out: Path,
+        *,
+        config: RunConfig,
+        open_pool: Callable[[SlidePath], ShardPool],
+        watcher: Watcher,
+        ended: Callable[[SummaryRow], None],
+        stop: StopRequest,
+    ) -> None:
+        self._waiting = deque(slides)
+        self._out = out
+        self._config = config
+        self._spec = DetectorSpec.of(config)
+        self._open_pool = open_pool
+        self._pool: ShardPool | None = None
+        self._watcher = watcher
+        self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._planner = ThreadPoolExecutor(_PLANNERS, thread_name_prefix="plan")
+        self._finaliser = ThreadPoolExecutor(1, thread_name_prefix="finalise")
+        self._planning = self._finalising = self._flying = 0
+        self._open: deque[_OpenSlide] = deque()  # with shards to submit or to wait for, in turn
+        self._last_tries: deque[tuple[_OpenSlide, Shard]] = deque()  # the first of them may be in flight
+        self._deserted = False  # as the watcher was told
+        self._ended = ended
+        self._stop = stop
+        stop.wakes(partial(self._events.put, self._on_stop))
+
+    def work(self) -> None:
+        """Do the work.
+
+        Raises
+        ------
+        OutputError, ModelError, UsageError, ClusterLostError
+            What would end every other slide too.
+        """
+        try:
+            self._feed()
+            while self._busy:
+                try:
+                    event = self._events.get(timeout=_SILENCE)
+                except Empty:
+                    event = self._on_silence
+                event()
+                self._feed()
+        finally:
+            # Nothing may write once the lock is gone: wait for what has begun, drop the rest.
+            for slide in self._open:
+                _cancel(slide)
+            self._planner.shutdown(wait=True, cancel_futures=True)
+            self._finaliser.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def _busy(self) -> bool:
+        if self._planning or self._finalising or (self._open and not self._stop.asked):
+            return True
+        return self._flying > 0 and not (self._stop.asked and self._has_no_worker)
+
+    @property
+    def _has_no_worker(self) -> bool:
+        return self._pool is not None and self._pool.slots == 0
+
+    def _feed(self) -> None:
+        """Plan and submit as much as there is room for."""
+        if self._stop.asked:
+            return
+        slots = self._slots
+        while self._waiting and self._room_to_plan(slots):
+            ref = self._waiting.popleft()
+            self._planning += 1
+            planned = self._planner.submit(prepare, ref, self._config, self._out / ref.name)
+            planned.add_done_callback(partial(self._tell, self._on_planned, ref))
+        if self._pool is None and self._open:
+            self._pool = self._open_pool(self._open[0].ref.path)
+            slots = self._slots
+        while not self._stop.asked and (ready := self._next_shard(slots)) is not None:
+            self._submit(*ready)
+
+    @property
+    def _slots(self) -> int:
+        """How many shards may be in flight: one even without workers, for the first that comes."""
+        return max(1, self._pool.slots) if self._pool else 1
+
+    def _room_to_plan(self, slots: int) -> bool:
+        if self._planning >= _PLANNERS or self._finalising >= _FINALISING:
+            return False
+        waiting = sum(len(slide.waiting) for slide in self._open)
+        return len(self._open) + self._planning < _OPEN_SLIDES or waiting < slots
+
+    def _next_shard(self, slots: int) -> tuple[_OpenSlide, Shard] | None:
+        """The next shard in turn, where there is one and room for it.
+
+        A shard's last try is made with nothing else in flight: what dies with a worker may be another shard's doing.
+        """
+        if self._last_tries:
+            return None if self._flying else self._last_tries[0]
+        if self._flying >= slots:
+            return None
+        for _ in range(len(self._open)):
+            self._open.rotate(-1)
+            if (slide := self._open[-1]).waiting:
+                return slide, slide.waiting.popleft()
+        return None
+
+    def _submit(self, slide: _OpenSlide, shard: Shard) -> None:
+        assert self._pool is not None
+        task = ShardTask(
+            path=slide.ref.path,
+            fingerprint=slide.prepared.plan.header.fingerprint,
+            mpp=self._config.mpp,
+            shard=shard,
+            model_mpp=self._config.cells.model_mpp,
+            batch_size=self._config.cells.batch_size,
+            detector=self._spec,
+        )
+        self._flying += 1
+        done = partial(self._events.put, partial(self._on_computed, slide, shard))
+        slide.flying[shard.index] = self._pool.submit(task, done)
+
+    def _tell(self, handler: Callable[[SlideRef, Future[T]], None], ref: SlideRef, future: Future[T]) -> None:
+        self._events.put(partial(handler, ref, future))
+
+    def _on_planned(self, ref: SlideRef, planned: Future[Prepared]) -> None:
+        self._planning -= 1
+        try:
+            prepared = planned.result()
+        except _FATAL:
+            raise
+        except Exception as error:
+            self._fail(ref, error)
+            return
+        if self._stop.asked:
+            return
+        tiles = sum(len(shard.tiles) for shard in prepared.plan.shards)
+        missing = sum(len(shard.tiles) for shard in prepared.missing)
+        self._watcher.planned(ref.name, tiles=tiles, tiles_stored=tiles - missing)
+        slide = _OpenSlide(prepared, deque(prepared.missing))
+        if slide.unstored:
+            self._open.append(slide)
+        else:
+            self._finalise(slide)
+
+    def _on_computed(self, slide: _OpenSlide, shard: Shard) -> None:
+        self._flying -= 1
+        pending = slide.flying.pop(shard.index)
+        if self._last_tries and self._last_tries[0] == (slide, shard):
+            self._last_tries.popleft()
+        if slide.failed:
+            return
+        try:
+            result = pending.result()
+            slide.prepared.store.write_shard(shard.index, result.peaks, seconds=result.seconds)
+        except _FATAL:
+            raise
+        except Exception as error:
+            self._on_failed_try(slide, shard, error)
+            return
+        self._deserted = False
+        self._watcher.stored(slide.ref.name, tiles=len(shard.tiles), cells=len(result.peaks))
+        slide.unstored -= 1
+        if not slide.unstored:
+            self._open.remove(slide)
+            self._finalise(slide)
+
+    def _on_failed_try(self, slide: _OpenSlide, shard: Shard, error: Exception) -> None:
+        """Try a shard again, or give up its slide."""
+        slide.failures[shard.index] += 1
+        left = _TRIES - slide.failures[shard.index]
+        if left == 0 or isinstance(error, MissingMppError):  # which no further try would change
+            # Its shards in flight stay there: a pool can't take them from a worker, and they count for `_flying`.
+            slide.failed = True
+            slide.waiting.clear()
+            self._last_tries = deque(ready for ready in self._last_tries if ready[0] is not slide)
+            self._open.remove(slide)
+            self._fail(slide.ref, error, tries=slide.failures[shard.index])
+            return
+        # At once, before its slide's other shards: if they all fail, three tries are enough to know.
+        if left == 1:
+            self._last_tries.append((slide, shard))
+        else:
+            slide.waiting.appendleft(shard)
+        self._watcher.note(
+            f"{slide.ref.name}: shard {shard.index} is tried again: {_sentence(slide.ref, error).partition('; ')[0]}"
+        )
+
+    def _on_silence(self) -> None:
+        """Say, once until a shard is stored again, that all workers are gone; a cluster may have new ones in its queue."""
+        deserted = self._has_no_worker
+        if deserted and not self._deserted:
+            flying = counted(self._flying, "shard")
+            self._watcher.note(
+                f"no Dask worker is left, and {flying} in flight. Start workers, and the run goes on; or stop it with "
+                "Ctrl-C, and the same command continues later"
+            )
+        self._deserted = deserted
+
+    def _on_stop(self) -> None:
+        if self._has_no_worker:
+            return
+        flying = counted(self._flying, "shard")
+        self._watcher.note(f"stopping once the {flying} in flight are stored")
+
+    def _finalise(self, slide: _OpenSlide) -> None:
+        self._finalising += 1
+        plan, store = slide.prepared.plan, slide.prepared.store
+        written = self._finaliser.submit(finalise, plan, store, self._out / slide.ref.name, self._config)
+        written.add_done_callback(partial(self._tell, self._on_finalised, slide.ref))
+
+    def _on_finalised(self, ref: SlideRef, written: Future[SummaryRow]) -> None:
+        self._finalising -= 1
+        try:
+            row = written.result()
+        except _FATAL:
+            raise
+        except Exception as error:
+            self._fail(ref, error)
+            return
+        self._end(row)
+
+    def _fail(self, ref: SlideRef, error: Exception, *, tries: int = 1) -> None:
+        """Give a slide its row, and its traceback to its log; the others go on."""
+        trace = "".join(traceback.format_exception(error))
+        write_atomically(self._out / ref.name / ERROR_LOG, trace.encode())
+        told = _sentence(ref, error) + (f" (tried {tries} times)" if tries > 1 else "")
+        self._end(SummaryRow.failed(ref.name, told, seconds=None, model=self._config.cells.model))
+
+    def _end(self, row: SummaryRow) -> None:
+        self._ended(row)
+        self._watcher.ended(row)
+
+
+def _sentence(ref: SlideRef, error: Exception) -> str:
+    sentence = str(error) if isinstance(error, WsiEdtError) else f"unexpected {type(error).__name__}: {error}"
+    # Whoever reads it knows the slide's name already, and it is shorter than the path.
+    return " ".join(sentence.split()).replace(str(ref.path), ref.name)
+
+
+def _cancel(slide: _OpenSlide) -> None:
+    for pending in slide.flying.values():
+        pending.cancel()
+    slide.waiting.clear()
