@@ -7,12 +7,13 @@ import os
 import resource
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from wsi_edt.errors import OutputError
-from wsi_edt.files import atomic_write, write_atomically
+from wsi_edt.files import append, atomic_write, remove, sync, write_atomically
 
 
 def test_folders_are_made_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -81,10 +82,62 @@ def test_a_full_disk_is_one_sentence_with_free_space_and_remedy(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_is_no_folder_is_one_sentence(tmp_path: Path) -> None:
+def test_a_place_below_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match=r"can't write .*: (File exists|Not a directory); write elsewhere"):
-        write_atomically(tmp_path / "file" / "cells.geojson", b"")
+    path = tmp_path / "file" / "cells.geojson"
+    with pytest.raises(
+        OutputError, match=r"can't be written: (File exists|Not a directory); .*write elsewhere"
+    ) as caught:
+        write_atomically(path, b"")
+    assert caught.value.where == str(path)
+
+
+def test_append_adds_to_the_end_and_makes_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    append(path, b"step,loss\n")
+    append(path, b"1,0.5\n")
+    assert path.read_bytes() == b"step,loss\n1,0.5\n"
+    with pytest.raises(OutputError, match=r"no folder/log.csv can't be written: No such file or directory; "):
+        append(tmp_path / "no folder" / "log.csv", b"1,0.5\n")
+
+
+def test_remove_takes_files_folders_and_what_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "below").mkdir(parents=True)
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"kept")
+    (tmp_path / "folder" / "below" / "file").write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    (tmp_path / "folder" / "link").symlink_to(kept)
+    for name in ("missing", "link", "folder", "folder"):
+        remove(tmp_path / name)
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_what_cannot_be_removed_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, *, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(OutputError, match="x can't be removed: Permission denied; "):
+        remove(tmp_path / "x")
+
+
+@pytest.mark.parametrize(("code", "raised"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_folder_is_synced_only_if_the_system_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, raised: bool
+) -> None:
+    """EINVAL is what network disks answer; of a file it is an error."""
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+
+    def refused(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(OSError, match=os.strerror(code)) if raised else nullcontext():
+        sync(tmp_path)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        sync(file)
 
 
 LIMITED = """
