@@ -6,11 +6,17 @@ import os
 from pathlib import Path
 from types import MappingProxyType
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There are as many of these processes as cores: several threads in each would only wait for each other. Before
+    # numpy and torch are imported, which read it once.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 import skimage.data
 import tifffile
+from dask.system import CPU_COUNT
 from hypothesis import settings
 
 from wsi_edt.geometry import Window
@@ -22,6 +28,12 @@ settings.load_profile("wsi-edt")
 MPP = 0.25
 RULER_SIZE = (1102, 902)  # (width, height): halves and quarters leave a rest
 RULER_SQUARE_PX = 64
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`, the cores that this process may use; pytest-xdist would take the machine's physical ones."""
+    return int(CPU_COUNT)
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +49,7 @@ def data_dir() -> Path:
 @pytest.fixture(scope="session")
 def ihc_pixels() -> npt.NDArray[np.uint8]:
     """Real DAB-stained tissue, (512, 512, 3)."""
-    return np.asarray(skimage.data.immunohistochemistry(), dtype=np.uint8)
+    return np.asarray(skimage.data.immunohistochemistry(), dtype=np.uint8)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="session")
