@@ -10,7 +10,7 @@ from types import MappingProxyType
 from wsi_edt.datasets.ki67 import read_bcdata, read_shidc
 from wsi_edt.datasets.labelled import Labelled, Record
 from wsi_edt.datasets.masks import read_ccrcc, read_conic, read_psu
-from wsi_edt.datasets.points import read_glioma, read_points_set
+from wsi_edt.datasets.points_set import read_glioma, read_points_set
 from wsi_edt.datasets.qupath import read_qupath
 from wsi_edt.datasets.uw import read_uw
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from wsi_edt.datasets.folders import case_of, image_files, split_folder
 from wsi_edt.datasets.labelled import ImageArray, PointArray, Record, of_no_class
 from wsi_edt.datasets.matlab import read_mat
-from wsi_edt.datasets.points import read_points_set
+from wsi_edt.datasets.points_set import read_points_set
 from wsi_edt.errors import AnnotationError
 
 MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".npy")

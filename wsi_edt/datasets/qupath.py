@@ -53,7 +53,7 @@ def slide_records(slide: Slide, annotations: Path, *, case: str) -> Iterator[Rec
     """
     content = read_geojson(annotations)
     regions = regions_of(features_of(content, annotations), annotations, bounds=slide.bounds)
-    (cells,) = parse_geojson(content, annotations).values()
+    cells = parse_geojson(content, annotations)
     # QuPath's pixels start at the slide's bounds.
     x, y = cells.x + slide.bounds.x, cells.y + slide.bounds.y
     areas = _labelled_areas(regions, slide, annotations)

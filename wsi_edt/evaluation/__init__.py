@@ -11,7 +11,6 @@ from wsi_edt.evaluation.metrics import (
 )
 from wsi_edt.evaluation.outcomes import CLASSES, Outcomes
 from wsi_edt.evaluation.pairs import ImagePair, read_pairs
-from wsi_edt.evaluation.points_io import read_points
 from wsi_edt.evaluation.statistics import ImageSums, Statistics, image_indices
 from wsi_edt.evaluation.sweep import Calibration, Sweep, calibration, sweep, sweep_csv, sweep_thresholds
 
@@ -32,7 +31,6 @@ __all__ = [
     "match_points",
     "matched_in_order",
     "read_pairs",
-    "read_points",
     "score_images",
     "score_outcomes",
     "score_points",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from wsi_edt.cells import Cells
 from wsi_edt.errors import AnnotationError
-from wsi_edt.evaluation.points_io import read_points
-from wsi_edt.evaluation.records import POINTS_SUFFIXES, points_stem, points_suffix
+from wsi_edt.datasets.points_io import read_points
+from wsi_edt.datasets.records import POINTS_SUFFIXES, points_stem, points_suffix
 
 _log = logging.getLogger(__name__)
 

@@ -14,15 +14,14 @@ from shapely.geometry import shape
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import AnnotationError
-from wsi_edt.evaluation.records import points_stem
 
 _CLASSES = {kind.label.lower(): kind for kind in CellClass}
 # What QuPath calls objects that stand for a cell each, whatever their geometry.
 _CELL_OBJECTS = ("detection", "cell")
 
 
-def parse_geojson(content: bytes, path: Path) -> dict[str, Cells]:
-    """The cells of a GeoJSON file, as one image with the file's stem as its name.
+def parse_geojson(content: bytes, path: Path) -> Cells:
+    """The cells of a GeoJSON file.
 
     Detections and cells count with any geometry, polygons by their centroid (a cell's by its nucleus); annotations
     only as Point or MultiPoint, since an annotation with an area is a region. Coordinates are continuous px. The
@@ -32,7 +31,7 @@ def parse_geojson(content: bytes, path: Path) -> dict[str, Cells]:
     Parameters
     ----------
     content : a FeatureCollection, a list of features or one feature
-    path : names the file in errors and the image
+    path : names the file in errors
     """
     try:
         document = orjson.loads(content)
@@ -45,8 +44,7 @@ def parse_geojson(content: bytes, path: Path) -> dict[str, Cells]:
     ]
     table = np.array(rows, dtype=np.float64).reshape(-1, 4)
     x, y = (np.ascontiguousarray(table[:, column]) for column in (0, 1))
-    cells = Cells(x, y, table[:, 2].astype(np.float32), table[:, 3].astype(np.uint8))
-    return {points_stem(path): cells}
+    return Cells(x, y, table[:, 2].astype(np.float32), table[:, 3].astype(np.uint8))
 
 
 def _features(document: Any, path: Path) -> list[Any]:  # noqa: ANN401 - whatever JSON holds

@@ -10,7 +10,8 @@ import pytest
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import AnnotationError
-from wsi_edt.evaluation import read_pairs, read_points
+from wsi_edt.datasets.points_io import read_points
+from wsi_edt.evaluation import read_pairs
 from wsi_edt.qupath.cells_out import write_geojson
 
 POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS

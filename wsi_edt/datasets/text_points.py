@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wsi_edt.cells import Cells
 from wsi_edt.errors import AnnotationError
-from wsi_edt.evaluation.records import PointRecords
+from wsi_edt.datasets.records import PointRecords
 
 # Numbers a point takes: `x y` in predictions; `x y sigma_small sigma_large level` in truth.
 _PREDICTED_WIDTH, _TRUTH_WIDTH = 2, 5

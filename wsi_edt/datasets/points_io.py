@@ -7,16 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wsi_edt.cells import Cells
+from wsi_edt.datasets.csv_points import parse_csv
+from wsi_edt.datasets.records import POINTS_SUFFIXES, points_stem, points_suffix
+from wsi_edt.datasets.text_points import parse_text
 from wsi_edt.errors import AnnotationError
-from wsi_edt.evaluation.csv_points import parse_csv
-from wsi_edt.evaluation.records import POINTS_SUFFIXES, points_suffix
-from wsi_edt.evaluation.text_points import parse_text
 from wsi_edt.qupath.cells_in import parse_geojson
 
 _PARSERS: dict[str, Callable[[bytes, Path], dict[str, Cells]]] = {
-    ".geojson.gz": parse_geojson,
-    ".geojson": parse_geojson,
-    ".json": parse_geojson,
     ".csv": parse_csv,
     ".txt": parse_text,
 }
@@ -31,25 +28,29 @@ def read_points(path: Path) -> dict[str, Cells]:
 
     Parameters
     ----------
-    path : the file, of one of `POINTS_SUFFIXES`
+    path : the file, with one of `POINTS_SUFFIXES`
 
     Returns
     -------
     Cells by image, in continuous px of the file's frame. The image is the one that the file names, or the file's
-    stem where a file is one image.
+    stem if the whole file is one image.
 
     Raises
     ------
     AnnotationError
-        A file that can't be read, with its name and the first record at fault.
+        If the file can't be read; it names the file and the first record at fault.
     """
     suffix = points_suffix(path)
     if suffix is None:
-        raise AnnotationError(f"{path} is no points file; give one of {', '.join(POINTS_SUFFIXES)}")
+        raise AnnotationError("isn't a points file", where=path, remedy=f"give {', '.join(POINTS_SUFFIXES)}")
     try:
         content = path.read_bytes()
         if suffix.endswith(".gz"):
             content = gzip.decompress(content)
     except (OSError, EOFError) as error:
-        raise AnnotationError(f"{path} can't be read: {error}; check the path and the file") from error
-    return _PARSERS[suffix](content, path)
+        raise AnnotationError(
+            f"can't be read: {error}", where=path, remedy="check the path and the file"
+        ) from error
+    if suffix in _PARSERS:
+        return _PARSERS[suffix](content, path)
+    return {points_stem(path): parse_geojson(content, path)}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import AnnotationError
-from wsi_edt.evaluation.records import PointRecords, parse_number, points_stem
+from wsi_edt.datasets.records import PointRecords, parse_number, points_stem
 
 _CLASSES = {kind.label.lower(): kind for kind in CellClass} | {"": CellClass.NUCLEUS}
 

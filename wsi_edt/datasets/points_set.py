@@ -14,7 +14,7 @@ from PIL import Image
 from wsi_edt.datasets.folders import case_of, image_files
 from wsi_edt.datasets.labelled import ClassArray, PointArray, Record, as_points
 from wsi_edt.errors import AnnotationError
-from wsi_edt.evaluation import read_points
+from wsi_edt.datasets.points_io import read_points
 from wsi_edt.qupath.regions import Area, contains
 
 
