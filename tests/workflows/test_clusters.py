@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 from distributed import Client
 
 from tests.conftest import write_pyramid
@@ -69,7 +69,7 @@ def test_the_commands_for_hosts_by_hand(tmp_path: Path, ihc_pixels: npt.NDArray[
         deadline = time.monotonic() + _SECONDS
         while True:
             try:
-                with Client(f"tcp://127.0.0.1:{port}", timeout=5) as client:
+                with Client(f"tcp://127.0.0.1:{port}", timeout=5) as client:  # type: ignore[no-untyped-call]
                     client.wait_for_workers(2, timeout=_SECONDS)
                 break
             except OSError:

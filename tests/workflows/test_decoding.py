@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata
 from wsi_edt.cells import CellClass
+from wsi_edt.detection.compute import Compute
 from wsi_edt.detection.detector import Detector
 from wsi_edt.maps import Peaks
 
@@ -55,7 +56,8 @@ def test_curve_has_what_a_run_at_each_threshold_finds(tmp_path: Path, ihc_slide_
 
     def peaks_above(threshold: float) -> Peaks:
         settings = replace(bundle.decode, threshold=threshold)
-        detector = Detector.load(bundle, settings=settings, device="cpu", precision="fp32", threads=1)
+        compute = Compute("cpu", "torch", "fp32", threads=1)
+        detector = Detector.load(bundle, settings=settings, compute=compute)
         found: Peaks = module["slide_peaks"](ihc_slide_path, detector, bundle, mpp=None)
         return found
 

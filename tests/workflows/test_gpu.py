@@ -318,7 +318,8 @@ def test_shortest_form(
     cells, classes = gpu_scripts("slide").cells_of(pack / "slide" / "cells.geojson.gz")
     assert len(cells) == len(classes) > 0
     out = tmp_path / "out"
-    command = [sys.executable, GPU / "run.py", out, "--pack", pack, "--smoke", "--stages", "gpu,train"]
+    command = [sys.executable, str(GPU / "run.py"), str(out), "--pack", str(pack), "--smoke"]
+    command += ["--stages", "gpu,train"]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert ended.returncode == 0, ended.stdout

@@ -132,6 +132,8 @@ def test_pictures_that_lend_their_colours_travel_small(
     before, after = (
         read_material(*one).styles for one in ((styled, gpu_data), (packed, tmp_path / "pack" / "sets"))
     )
+    assert before is not None
+    assert after is not None
     np.testing.assert_allclose(after.mean[1], before.mean[1], rtol=0.05)
     np.testing.assert_allclose(after.spread[1], before.spread[1], rtol=0.05)
     assert (

@@ -85,7 +85,8 @@ def nuclei(count: int, side: int, rows: tuple[int, int], columns: tuple[int, int
     jitter = [(number * factor >> 7) % (2 * JITTER_PX + 1) - JITTER_PX for factor in (40_503, 65_599)]
     x, y = column * PITCH_PX + PITCH_PX // 2 + jitter[0], row * PITCH_PX + PITCH_PX // 2 + jitter[1]
     inside = (x >= columns[0]) & (x < columns[1]) & (y >= rows[0]) & (y < rows[1])
-    return np.stack([number, x, y], axis=1)[inside]
+    found: npt.NDArray[np.int64] = np.stack([number, x, y], axis=1)[inside]
+    return found
 
 
 def tile_peaks(tile: Tile, *, count: int, side: int) -> TilePeaks:

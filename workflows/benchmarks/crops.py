@@ -21,7 +21,7 @@ import skimage.data
 import torch
 from measuring import machine, table
 
-from wsi_edt.detection.compute import resolve_precision
+from wsi_edt.detection.compute import Device, resolve_precision
 from wsi_edt.networks import build_network
 from wsi_edt.training import TrainConfig, read_config
 from wsi_edt.training.batches import Batch, BatchMaker
@@ -37,7 +37,7 @@ POINTS = 300  # of a made image
 
 def make_set(folder: Path) -> TrainConfig:
     """A made set of four images of tissue with random points, and a configuration that trains on it."""
-    pixels = np.asarray(skimage.data.immunohistochemistry(), np.uint8)
+    pixels = np.asarray(skimage.data.immunohistochemistry(), np.uint8)  # type: ignore[no-untyped-call]
     rng = np.random.default_rng(0)
     for name in ("images", "points"):
         (folder / "made" / name).mkdir(parents=True)
@@ -84,7 +84,7 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def step_seconds(config: TrainConfig, batch: Batch, device: str) -> float:
+def step_seconds(config: TrainConfig, batch: Batch, device: Device) -> float:
     """Seconds of a step on one batch that lies there: forward, backward, optimiser, average."""
     network = build_network(config.spec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     state = TrainingState(network, WeightAverage(network), Optimizer(network, config.schedule))
@@ -115,7 +115,7 @@ def step_seconds(config: TrainConfig, batch: Batch, device: str) -> float:
 )
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Crops of a step.")
 @click.option("--crop-px", type=click.IntRange(32), default=256, show_default=True, help="Their side.")
-def main(data: Path | None, path: Path | None, device: str, batch_size: int, crop_px: int) -> None:
+def main(data: Path | None, path: Path | None, device: Device, batch_size: int, crop_px: int) -> None:
     """Print crops a second, and the share of a step that making its batch takes."""
     with tempfile.TemporaryDirectory() as folder:
         config = read_config(path) if path else TrainConfig() if data else make_set(Path(folder))

@@ -225,23 +225,28 @@ def main(tile_px: list[int], processes: list[int], tiles: int, wanted: int, mode
             for count, one in runs:
                 rate = share / one.seconds
                 first = first or rate
-                numbers = (1 / one.seconds, rate, rate / first, 1000 * one.cpu)
+                rates = (1 / one.seconds, rate, rate / first, 1000 * one.cpu)
                 name = f"{count} process{'es' * (count > 1)}, a core each"
                 rows.append(
-                    [f"{side} px", name, *(f"{number:.1f}" for number in numbers), f"{one.cpu / read:.2f}"]
+                    [f"{side} px", name, *(f"{number:.1f}" for number in rates), f"{one.cpu / read:.2f}"]
                 )
             cpu = min(one.cpu for _, one in runs)  # what else the machine does only adds
             locked = fed(slide, config, processes=1, watched=True).lock
             there = Machine.of(wanted, cpu=cpu, lock=locked)
             core_mm2 = ((side - 2 * config.cells.halo_px) * config.cells.model_mpp / 1000) ** 2
-            numbers = (1000 * cpu, 1000 * locked)
-            rates = (there.by_cores, there.by_lock, there.tiles_per_second, share * there.tiles_per_second)
+            times = (1000 * cpu, 1000 * locked)
+            there_rates = (
+                there.by_cores,
+                there.by_lock,
+                there.tiles_per_second,
+                share * there.tiles_per_second,
+            )
             extrapolated.append(
                 [
                     f"{side} px",
-                    *(f"{number:.1f}" for number in numbers),
+                    *(f"{number:.1f}" for number in times),
                     f"{locked / cpu:.0%}",
-                    *(f"{number:.0f}" for number in rates),
+                    *(f"{number:.0f}" for number in there_rates),
                     f"{1 / (there.tiles_per_second * core_mm2):.3f}",
                 ]
             )

@@ -92,7 +92,8 @@ class Level:
     def __post_init__(self) -> None:
         self.period = self.mosaic.period
         for _ in range(self.number):  # means of 2 × 2 px; a period's edge has no neighbours in them
-            self.period = cv2.resize(self.period, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            halved = cv2.resize(self.period, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            self.period = np.asarray(halved, np.uint8)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -116,13 +117,14 @@ class Level:
         tissue_rows = (self.mosaic.tissue_height >> self.number) - y
         key = (x % self.period.shape[1], y % self.period.shape[0], min(max(tissue_rows, 0), TILE_PX))
         if key not in self._encoded:
-            self._encoded[key] = imagecodecs.jpeg8_encode(
+            encoded = imagecodecs.jpeg8_encode(
                 self.tile(x, y),
                 level=self.quality,
                 colorspace="RGB",
                 outcolorspace="YCBCR",
                 subsampling="420",
             )
+            self._encoded[key] = bytes(encoded)
         return self._encoded[key]
 
 
@@ -158,10 +160,10 @@ def write_slide(path: Path, mosaic: Mosaic, *, mpp: float, quality: int = 85) ->
 def read_picture(path: Path | None) -> Pixels:
     """A picture of tissue as RGB (H, W, 3): the file, or scikit-image's DAB image (CC0)."""
     if path is None:
-        return np.asarray(skimage.data.immunohistochemistry(), dtype=np.uint8)
+        return np.asarray(skimage.data.immunohistochemistry(), dtype=np.uint8)  # type: ignore[no-untyped-call]
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
-        raise click.UsageError(f"{path} is no picture that can be read; give a PNG, JPEG or TIFF")
+        raise click.UsageError(f"{path} can't be read as a picture; give a PNG, JPEG or TIFF")
     return np.ascontiguousarray(picture[..., ::-1])
 
 

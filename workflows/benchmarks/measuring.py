@@ -98,7 +98,7 @@ def planned(path: Path, config: RunConfig) -> SlidePlan:
     return plan_slide(slides[0], config)[0]
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in click's latest alone
     """Numbers above 0 between commas; whole ones, unless fractions are allowed."""
 
     name = "numbers"

@@ -30,6 +30,7 @@ from wsi_edt.run.discover import find_slides
 from wsi_edt.run.finalise import slide_cells
 from wsi_edt.run.progress import Silence
 from wsi_edt.run.resolve import Wishes
+from wsi_edt.slides.location import SlidePath
 
 BYTES_PER_CELL = 64
 WISHES = Wishes(device="cpu", runtime="torch", precision="fp32", threads=1)
@@ -73,7 +74,7 @@ def score(path: Path, out: Path) -> tuple[float, float, int, int]:
     workers: list[tuple[float, int]] = []
 
     @contextmanager
-    def open_pool(_: object) -> Iterator[StubWorkers]:
+    def open_pool(probe: SlidePath) -> Iterator[StubWorkers]:
         with stub_workers() as pool:
             yield pool
             workers.append(pool.ask(spent_so_far))

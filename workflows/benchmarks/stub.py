@@ -39,12 +39,15 @@ class StubNetwork:
         return [decode(self._maps(image), self._settings) for image in images]
 
     def _maps(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        dark = 255 - image[..., [2, 0]]
-        for _ in range(2):
-            dark = cv2.boxFilter(
-                dark, cv2.CV_32F, (_SIDE_PX, _SIDE_PX), normalize=False, borderType=cv2.BORDER_CONSTANT
-            )
+        dark = _sums(_sums(255 - image[..., [2, 0]]))
         return np.ascontiguousarray(np.moveaxis(dark, 2, 0) / np.float32(255 * _SIDE_PX**4))
+
+
+def _sums(values: npt.NDArray[np.uint8 | np.float32]) -> npt.NDArray[np.float32]:
+    """(H, W, 2) → the sums of a nucleus' square around each px."""
+    side = (_SIDE_PX, _SIDE_PX)
+    sums = cv2.boxFilter(values, cv2.CV_32F, side, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(sums, np.float32)
 
 
 def compute(task: ShardTask) -> ShardResult:

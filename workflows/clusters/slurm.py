@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from dask_jobqueue import SLURMCluster
+from dask_jobqueue.slurm import SLURMCluster
 from distributed import Client
 
 from wsi_edt.cli.main import run_command
@@ -67,7 +67,7 @@ def main(
         # Always so many: a job that ended is submitted again.
         cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)
         click.echo(f"waiting for the first of {jobs} jobs; the scheduler is {cluster.scheduler_address}")
-        with Client(cluster) as client:
+        with Client(cluster) as client:  # type: ignore[no-untyped-call]
             client.wait_for_workers(1)
         command = ["run", *slides, "--out", str(out), "--scheduler", cluster.scheduler_address]
         if not gpu:

@@ -1,7 +1,7 @@
 """Makes a small real slide for `make demo`: scikit-image's DAB immunohistochemistry image, tiled into a pyramidal TIFF.
 
 The picture (colonic glands, DAB against FHL2 with haematoxylin; CC0, Center for Molecular Medicine, Ulm) states no
-µm/px; 0.5 is assumed. FHL2 is no proliferation marker: the demo shows that the program runs, its index means nothing.
+µm/px; 0.5 is assumed. FHL2 isn't a proliferation marker: the demo shows that the program runs, and its index means nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LEVELS = 3
 def main(folder: Path) -> None:
     """Write demo.tif into `folder`: 1024×1024 px, three levels, JPEG tiles, µm/px in its resolution tags."""
     folder.mkdir(parents=True, exist_ok=True)
-    image = skimage.data.immunohistochemistry()
+    image = skimage.data.immunohistochemistry()  # type: ignore[no-untyped-call]
     mirrored = [image, image[:, ::-1], image[::-1], image[::-1, ::-1]]
     rows = [
         np.concatenate([mirrored[2 * (row % 2) + column % 2] for column in range(SIDE)], axis=1)

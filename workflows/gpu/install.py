@@ -86,7 +86,8 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="changes nothing here")
     options = parser.parse_args()
     began = time.monotonic()
-    figures: dict[str, object] = {"machine": machine()}
+    here = machine()
+    figures: dict[str, object] = {"machine": here}
     # Not in `with`: where pip fails, nobody waits for it.
     warming = subprocess.Popen(
         [sys.executable, "-c", WARM_UP], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -104,7 +105,7 @@ def main() -> None:
     checked = subprocess.run([python, "-c", CHECK], capture_output=True, text=True, check=False)
     words = checked.stdout.strip() or checked.stderr.strip().splitlines()[-1]
     warmed = (warming.communicate()[0] or "").strip()
-    summary = "; ".join(word for word in (str(figures["machine"]["card"]), words, warmed) if word)
+    summary = "; ".join(word for word in (str(here["card"]), words, warmed) if word)
     figures |= {
         "python": str(python),
         "installed_seconds": round(installed, 1),

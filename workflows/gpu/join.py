@@ -43,7 +43,10 @@ def join(folder: Path, out: Path) -> Header:
     origin = about.get("origin")
     if isinstance(origin, dict):
         provenance = unpacked(provenance, origin)
-    header = Header(step=int(str(about["step"])), provenance=provenance, f1=about.get("f1"))
+    f1 = about.get("f1")
+    header = Header(
+        step=int(str(about["step"])), provenance=provenance, f1=f1 if isinstance(f1, float) else None
+    )
     write_checkpoint(out, weights, {HEADER: header.model_dump_json()})
     return header
 

@@ -244,7 +244,7 @@ def at_most(image: LabelledImage, mpp: float) -> LabelledImage:
         region = scale(region, *factors, origin=(0, 0))
     return replace(
         image,
-        pixels=cv2.resize(image.pixels, size, interpolation=cv2.INTER_AREA),
+        pixels=np.asarray(cv2.resize(image.pixels, size, interpolation=cv2.INTER_AREA), np.uint8),
         mpp=mpp,
         points=image.points * factors,
         region=region,
@@ -292,10 +292,10 @@ def _coarse_far_from_labels(image: LabelledImage, model_mpp: float) -> Pixels:
     padded = np.pad(near, ((0, -height % BLOCK_PX), (0, -width % BLOCK_PX)))
     blocks = padded.reshape(padded.shape[0] // BLOCK_PX, BLOCK_PX, -1, BLOCK_PX).any(axis=(1, 3))
     near = np.kron(blocks, np.ones((BLOCK_PX, BLOCK_PX), np.bool_))[:height, :width]
-    far = cv2.imdecode(
-        np.frombuffer(_jpeg(image.pixels, FULL_COLOUR, FAR_QUALITY), np.uint8), cv2.IMREAD_COLOR
-    )
-    return np.where(near[..., None], image.pixels, far[:, :, ::-1])
+    coarse = np.frombuffer(_jpeg(image.pixels, FULL_COLOUR, FAR_QUALITY), np.uint8)
+    far = cv2.imdecode(coarse, cv2.IMREAD_COLOR)
+    assert far is not None
+    return np.where(near[..., None], image.pixels, far[:, :, ::-1]).astype(np.uint8)
 
 
 def _jpeg(pixels: Pixels, sampling: int, quality: int = QUALITY) -> bytes:
@@ -309,7 +309,7 @@ def _mask(image: LabelledImage) -> Pixels | None:
     if image.region is None:
         return None
     height, width = image.pixels.shape[:2]
-    inside = grid_mask(image.region, np.arange(width) + 0.5, np.arange(height) + 0.5)
+    inside = grid_mask(image.region, np.arange(0.5, width), np.arange(0.5, height))
     return np.where(inside, 255, 0).astype(np.uint8)
 
 

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -247,12 +248,8 @@ def measure(parts: Parts, pack: Path, device: str, *, smoke: bool) -> bool:
                 parts.part(f"workers-{count}", lambda: {"skipped": "no time was left"})
                 continue
             began = time.monotonic()
-            parts.part(
-                f"workers-{count}",
-                lambda count=count: with_workers(
-                    parts, made, device, *small, count=count, rate=None if smoke else rate
-                ),
-            )
+            measure = partial(with_workers, parts, made, device, *small, count=count)
+            parts.part(f"workers-{count}", partial(measure, rate=None if smoke else rate))
             seconds = time.monotonic() - began
     return not any(isinstance(one, dict) and "failed" in one for one in parts.found.values())
 

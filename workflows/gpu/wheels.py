@@ -119,8 +119,9 @@ def carried(
         found[name] = str(by_name[name]["version"])
         if name not in seen:
             seen.add(name)
-            needs = by_name[name].get("requires_dist") or []
-            asked += [one for one in map(Requirement, needs) if one.marker is None or _holds(one.marker)]
+            needs = by_name[name].get("requires_dist")
+            known = [Requirement(need) for need in needs] if isinstance(needs, list) else []
+            asked += [one for one in known if one.marker is None or _holds(one.marker)]
     return found
 
 
@@ -144,7 +145,7 @@ def stand_ins(
     Also for what pip wants on this Python but not on that one, whose version it doesn't take for its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    resolved = {canonicalize_name(str(one["name"])): str(one["version"]) for one in packages}
+    resolved: dict[str, str] = {canonicalize_name(str(one["name"])): str(one["version"]) for one in packages}
     for name in {*present, *resolved} - set(versions):
         version = present.get(name) or resolved.get(name)
         if version is not None:
