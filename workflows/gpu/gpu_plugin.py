@@ -1,6 +1,6 @@
-"""A pytest plugin for the stage `tests`: GPU tests first, outcomes on the disk as they come, no need for OpenVINO.
+"""A pytest plugin for the stage `tests`: GPU tests first, outcomes written as they come, no need for OpenVINO.
 
-OpenVINO runs on processors alone and isn't carried to a GPU. Tests that name it are skipped where it isn't installed.
+OpenVINO only runs on CPUs and isn't carried to a GPU. Tests with its name are skipped if it isn't installed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Anything(ModuleType):
 
 
 def pytest_configure() -> None:
-    """Let modules that import OpenVINO be imported where it isn't installed; nothing of them works then."""
+    """Make modules that import OpenVINO importable without it; nothing in them works then."""
     if find_spec("openvino") is not None:
         return
     stand_ins = ("openvino", "openvino.opset13")
@@ -43,7 +43,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of `gpu` and those of the detection, the former first."""
+    """Keep the tests marked `gpu` and those of detection, the former first."""
     chosen = [item for item in items if _is_gpu(item) or "detection" in Path(item.path).parts]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = sorted(chosen, key=lambda item: not _is_gpu(item))

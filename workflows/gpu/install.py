@@ -1,6 +1,6 @@
-"""The first stage: an environment over the Python that has torch, with the packed wheels and wsi-edt, without a network.
+"""The first stage: an environment on top of the Python that has torch, with the packed wheels and wsi-edt, offline.
 
-Python's library and pip alone. Its figures say which Python has everything.
+Needs only the standard library and pip. Its figures name the Python that has everything.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ print("wsi-edt", version("wsi-edt"), "numpy", numpy.__version__, "zarr", zarr.__
 
 
 def make_environment(folder: Path) -> Path:
-    """A new environment that sees this Python's packages behind its own; its Python.
+    """Make an environment that also sees this Python's packages; returns its Python.
 
-    An environment's `--system-site-packages` would be those of the Python that this one itself may be an environment of.
+    `--system-site-packages` would show those of the base Python, and this one may itself be an environment.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin" / "python"
     site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
     behind = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    # addsitedir, unlike a plain line, reads the .pth files there too.
+    # Unlike a plain line, addsitedir also reads the .pth files there.
     lines = [f"import site; site.addsitedir({path!r})\n" for path in behind]
     (site / "behind.pth").write_text("".join(lines), encoding="utf-8")
     return python
@@ -60,12 +60,12 @@ def install(python: Path, wheels: Path) -> None:
     pip += ["--disable-pip-version-check", "--no-warn-script-location", "--root-user-action=ignore"]
     files = sorted(str(path) for path in wheels.glob("*.whl"))
     subprocess.run([*pip, *files], check=True)
-    # What builds the installation is among the wheels.
+    # The build backend is among the wheels.
     subprocess.run([*pip, "--no-build-isolation", "--editable", str(ROOT)], check=True)
 
 
 def machine() -> dict[str, object]:
-    """What the figures of all stages were measured on."""
+    """The machine on which all stages are measured."""
     card = ""
     tool = shutil.which("nvidia-smi", path=f"{os.environ.get('PATH', '')}:/usr/local/nvidia/bin")
     if tool:
@@ -78,7 +78,7 @@ def machine() -> dict[str, object]:
 
 
 def main() -> None:
-    """Make the environment below --work and say which Python it has."""
+    """Make the environment below --work and name its Python."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pack", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
@@ -88,7 +88,7 @@ def main() -> None:
     began = time.monotonic()
     here = machine()
     figures: dict[str, object] = {"machine": here}
-    # Not in `with`: where pip fails, nobody waits for it.
+    # Not in `with`: if pip fails, nothing waits for it.
     warming = subprocess.Popen(
         [sys.executable, "-c", WARM_UP], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -120,7 +120,7 @@ def main() -> None:
 
 
 def _installed(folder: Path, wheels: Path) -> Path:
-    """The Python that has everything: the environment's; this one itself where none can be made or filled."""
+    """The Python that has everything: the environment's, or this one if none can be made or filled."""
     try:
         python = make_environment(folder)
         install(python, wheels)

@@ -1,9 +1,10 @@
-"""A checkpoint of the weights that came back in parts, for `wsi-edt bundle`.
+"""Joins the weights that came back in parts into a checkpoint for `wsi-edt bundle`.
 
     python workflows/gpu/join.py RESULTS --out runs/gpu/best.safetensors
     wsi-edt bundle runs/gpu/best.safetensors --data DATA --out runs/gpu/MODEL
 
-It says of the sets what they were before they were packed, so that `bundle` reads them from DATA, and names their licences.
+The checkpoint names the sets as they were before packing, so that `bundle` reads them from DATA and the card
+names their licences.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from wsi_edt.training.provenance import Provenance, SetSummary
 
 
 def unpacked(provenance: Provenance, origin: dict[str, object]) -> Provenance:
-    """Where weights come from, with the sets as they were before packing."""
+    """The weights' provenance, with the sets as they were before packing."""
     before = TrainConfig.from_json(str(origin["configuration"]))
     trained = TrainConfig.from_json(provenance.configuration)
     names = ("sets", "validation", "folds", "init", "augmentation")  # the last may name sets
@@ -37,7 +38,7 @@ def unpacked(provenance: Provenance, origin: dict[str, object]) -> Provenance:
 
 
 def join(folder: Path, out: Path) -> Header:
-    """Write the checkpoint of the parts in a folder; returns what it says of itself."""
+    """Write the checkpoint of the parts in a folder; returns its header."""
     weights, about = read_parts(sorted(folder.glob(PATTERN)))
     provenance = Provenance.model_validate(about["provenance"])
     origin = about.get("origin")

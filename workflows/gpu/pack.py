@@ -1,4 +1,4 @@
-"""Everything that has to travel to a GPU machine without a network, in one folder that git ignores: see README.md."""
+"""Puts everything that a GPU machine without a network needs into one folder that git ignores: see README.md."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ CLI = "from wsi_edt.cli.main import main; main()"
 
 @dataclass(slots=True)
 class Parts:
-    """What travels, part by part, in bytes.
+    """The sizes of what travels.
 
     Attributes
     ----------
     most : bytes that may travel
-    sizes : of each part, with what is to be said of it
+    sizes : the bytes of each part, and a remark
     """
 
     most: int
     sizes: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def add(self, name: str, size: int, remark: str = "") -> None:
-        """Take a part and print it."""
+        """Add a part and print it."""
         self.sizes[name] = size, remark
         print(f"{name:32} {size / MIB:7.2f} MiB  {remark}".rstrip(), flush=True)
 
     @property
     def total(self) -> int:
-        """Bytes of all."""
+        """Bytes of all parts."""
         return sum(size for size, _ in self.sizes.values())
 
     def refuse_too_much(self, droppable: str = "") -> None:
-        """ClickException where all of it is too large; it names the largest part that could stay behind."""
+        """Raise ClickException if all parts together are too large, naming the largest that could stay behind."""
         if self.total <= self.most:
             return
         candidates = {
@@ -67,7 +67,7 @@ class Parts:
 
 
 def of_the_repository(root: Path) -> dict[str, int]:
-    """Bytes of what git tracks, and of what it neither tracks nor ignores: both travel."""
+    """Bytes of the files that git tracks, and of those that it neither tracks nor ignores: both travel."""
     found = {}
     for name, words in (
         ("tracked files", ["ls-files"]),
@@ -85,7 +85,7 @@ def bytes_of(folder: Path) -> int:
 
 
 def pack_slide(slide: Path | None, model: str, out: Path) -> str:
-    """Copy the slide, or make one, and keep the cells that this machine's CPU finds on it; returns how many."""
+    """Copy the slide, or make one, with the cells that this machine's CPU finds on it; returns a remark."""
     out.mkdir(parents=True)
     own = out / ("slide.tif" if slide is None else slide.name)
     if slide is None:
@@ -128,15 +128,15 @@ def pack(
     wheels: Callable[[Path], str],
     repository: dict[str, int],
 ) -> Parts:
-    """Fill the folder `out`, which is emptied first, and print each part's size.
+    """Empty the folder `out`, fill it, and print each part's size.
 
     Parameters
     ----------
-    config : its `init` is the model that training starts from and that the slide's cells are of
-    data : of the configuration's sets
-    slide : None: one is made
+    config : what is trained; its `init` is the model that training starts from and that finds the slide's cells
+    data : folder of the configuration's sets
+    slide : a small slide; None makes one
     most_bytes : that may travel
-    wheels : writes them as the file that it is given; returns what is to be said of them
+    wheels : writes the wheels to the path that it is given and returns a remark
     repository : bytes that travel beside the pack
     """
     groups = read_groups(config, data)
@@ -144,7 +144,9 @@ def pack(
     try:
         out.mkdir(parents=True)
     except OSError as error:
-        raise OutputError(f"{out} can't be made anew: {error.strerror}; choose another --out") from error
+        raise OutputError(
+            f"can't be emptied: {error.strerror}", where=out, remedy="choose another --out"
+        ) from error
     parts = Parts(most_bytes - SPARE_BYTES)
     for name, size in repository.items():
         parts.add(name, size)
@@ -213,7 +215,7 @@ def main(
     def wheels(path: Path) -> str:
         with tempfile.TemporaryDirectory() as work:
             versions = pack_wheels(path, present=read_present(present), work=Path(work))
-        return f"{len(versions)} wheels, with which and with what is there all requirements resolve"
+        return f"{len(versions)} wheels; all requirements resolve with these and what is there"
 
     try:
         parts = pack(

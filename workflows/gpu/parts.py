@@ -21,35 +21,37 @@ PATTERN = "weights-*.safetensors"
 
 
 def halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Floating-point tensors in half precision; ModelError where one doesn't fit it."""
+    """Floating-point tensors in half precision; raises ModelError if one doesn't fit it."""
     found = {
         name: (value.half() if value.dtype.is_floating_point else value).detach().cpu().contiguous()
         for name, value in weights.items()
     }
     overflowed = [name for name, value in found.items() if not torch.isfinite(value.float()).all()]
     if overflowed:
-        raise ModelError(f"{overflowed[0]} doesn't fit half precision; train with less extreme weights")
+        raise ModelError(
+            "doesn't fit half precision", where=overflowed[0], remedy="train with less extreme weights"
+        )
     return found
 
 
 def write_parts(
     weights: Mapping[str, Tensor], folder: Path, *, about: Mapping[str, object], most_bytes: int = MOST_BYTES
 ) -> list[Path]:
-    """Write weights as numbered files in place of those that are there; each says which it is and of what.
+    """Write weights as numbered files, replacing those that are there; each file says which part of what it is.
 
     Parameters
     ----------
-    weights : any precision
-    folder : of the files
-    about : what all of them say
-    most_bytes : of a file
+    weights : in any precision
+    folder : where the files go
+    about : metadata that each file carries
+    most_bytes : the largest size of a file
     """
     room = most_bytes - HEAD_BYTES
     groups: list[dict[str, Tensor]] = [{}]
     filled = 0
     for name, value in halved(weights).items():
         if value.nbytes > room:
-            raise ModelError(f"{name} alone takes {value.nbytes} bytes, of which a file may have {room}")
+            raise ModelError(f"takes {value.nbytes} bytes, and a file may hold {room}", where=name)
         if filled + value.nbytes > room:
             groups.append({})
             filled = 0
@@ -73,7 +75,7 @@ def write_parts(
 
 
 def read_parts(paths: Sequence[Path]) -> tuple[dict[str, Tensor], dict[str, object]]:
-    """The weights of all parts, and what they say; ModelError where one is missing, torn, or of other weights."""
+    """The weights of all parts and their metadata; raises ModelError if one is missing, torn, or of other weights."""
     weights: dict[str, Tensor] = {}
     seen: dict[int, Path] = {}
     about, count = "", 0
@@ -85,23 +87,25 @@ def read_parts(paths: Sequence[Path]) -> tuple[dict[str, Tensor], dict[str, obje
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 whole = sha256_of(tensors) == said["sha256"]
         except Exception as error:  # safetensors raises its own kinds for a torn or foreign file
-            raise ModelError(f"{path} isn't a part of weights, or is cut off; copy it again") from error
+            raise ModelError(
+                "isn't a part of weights, or is cut off", where=path, remedy="copy it again"
+            ) from error
         if not whole:
-            raise ModelError(f"{path} was damaged on its way; copy it again")
+            raise ModelError("was damaged on its way", where=path, remedy="copy it again")
         if seen and (own, parts) != (about, count):
             raise ModelError(
-                f"{path} belongs to other weights than {next(iter(seen.values()))}; give parts of one run"
+                f"belongs to other weights than {next(iter(seen.values()))}",
+                where=path,
+                remedy="pass the parts of one run",
             )
         about, count = own, parts
         seen[number] = path
         weights |= tensors
     missing = sorted(set(range(1, count + 1)) - set(seen))
-    if not seen or missing:
-        raise ModelError(
-            f"part {missing[0]} of {count} is missing; give all of them"
-            if missing
-            else f"there are no {PATTERN}; give the folder that run.sh filled"
-        )
+    if not seen:
+        raise ModelError(f"there are no {PATTERN}", remedy="pass the folder that run.sh filled")
+    if missing:
+        raise ModelError(f"part {missing[0]} of {count} is missing", remedy="pass all of them")
     return weights, json.loads(about)
 
 
@@ -115,10 +119,12 @@ def sha256_of(tensors: Mapping[str, Tensor]) -> str:
 
 
 def write_checkpoint(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write weights as the averaged ones of a training's checkpoint; OutputError where that can't be done."""
+    """Write weights as the averaged ones of a training's checkpoint; raises OutputError if they can't be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path.parent} can't be made: {error.strerror}; choose another --out") from error
+        raise OutputError(
+            f"can't be made: {error.strerror}", where=path.parent, remedy="choose another --out"
+        ) from error
     averaged = {f"average.{name}": value for name, value in weights.items()}
     write_atomically(path, save(averaged, dict(metadata)))

@@ -1,6 +1,6 @@
-"""What a GPU is good for, in one command: each stage within its time, its figures on the disk as soon as it ends.
+"""All GPU stages in one command: each within its time, its figures on the disk as soon as it ends.
 
-Needs Python's library alone, since installing the rest is the first stage. See README.md beside this file.
+Needs only the standard library, since the first stage installs the rest. See README.md beside this file.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TOTAL_SECONDS = 570.0
 LAST_SECONDS = 8.0  # of them, to end the last stage and write the table
-LEAST_SECONDS = 3.0  # a stage isn't begun with less
+LEAST_SECONDS = 3.0  # with less, a stage isn't started
 TRAINING_GRACE = 12.0  # a training that is cut off still writes its weights
-SHOWN_LINES = 15  # of the log of a stage that didn't end well
+SHOWN_LINES = 15  # of a failed stage's log
 Command = Callable[[str, Path, float], Sequence[str]]
 PACKED = frozenset({"install", "slide", "train"})  # stages that need the pack
 FIGURES, TABLE, LOGS = "figures.json", "table.txt", "logs.tar.gz"
@@ -39,10 +39,10 @@ class Stage:
     ----------
     name : of the stage, its log and its figures
     seconds : that it may take
-    command : given the Python that has everything, where its figures go, and the seconds that it has
-    of_log : figures from what it printed, for a command that writes none
-    excuse : a failure whose log says so is none: the stage is skipped
-    grace : seconds to end in, once its time is over
+    command : made from the Python that has everything, the path of its figures, and the seconds that it has
+    of_log : figures from its log, for a command that writes none
+    excuse : a failure with this text in its log counts as skipped
+    grace : seconds to end in, once its time is up
     """
 
     name: str
@@ -89,7 +89,7 @@ class Results:
         shutil.copyfile(half, self.out / LOGS)
 
     def table(self) -> str:
-        """All stages: name, how it ended, seconds, figures."""
+        """A table of all stages: name, how it ended, seconds, figures."""
         rows = [("stage", "status", "seconds", "figures"), ("---", "---", "---:", "---")]
         rows += [
             (one.stage, one.status, f"{one.seconds:.0f}", str(one.figures.get("summary", "")))
@@ -103,14 +103,14 @@ class Results:
 
 
 def run_stages(stages: Sequence[Stage], out: Path, *, work: Path, python: str, total: float) -> Results:
-    """Run the stages one after the other; none stops the next, whatever becomes of it.
+    """Run the stages one after the other; a failed one doesn't stop the next.
 
     Parameters
     ----------
-    stages : in their order
-    out : the results folder, made where missing
-    work : a folder for all that doesn't come back
-    python : runs the stages until one of them says, in its figures, that another does
+    stages : in order
+    out : the results folder, made if missing
+    work : a folder for what doesn't come back
+    python : runs the stages, until one of them names another in its figures
     total : seconds for all of them
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def run_stages(stages: Sequence[Stage], out: Path, *, work: Path, python: str, t
         for stage in stages:
             seconds = min(stage.seconds, end - time.monotonic() - stage.grace)
             if seconds < LEAST_SECONDS:
-                results.add(Record(stage.name, "out of time", 0.0, {"summary": "not begun"}))
+                results.add(Record(stage.name, "out of time", 0.0, {"summary": "not started"}))
                 continue
             record = _run_stage(stage, seconds, work=work, python=python)
             results.add(record)
@@ -162,7 +162,7 @@ def _tell(record: Record, log: Path) -> None:
 
 
 def rates_of_log(text: str) -> dict[str, object]:
-    """The rates that workflows/benchmarks/gpu.py printed, and the best of its whole detector."""
+    """The rates that workflows/benchmarks/gpu.py printed, and the best one of the whole detector."""
     rows = markdown_tables(text)
     found: dict[str, object] = {"rows": rows}
     head = next((line for line in text.splitlines() if "TFLOP/s" in line), "")
@@ -182,7 +182,7 @@ def _number(text: str | None) -> float:
 
 
 def stages_of(*, pack: Path, out: Path, work: Path, smoke: bool) -> dict[str, Stage]:
-    """All stages by their names, in their order; `smoke` makes each small enough for a CPU."""
+    """All stages by name, in order; `smoke` makes each small enough for a CPU."""
     device = "cpu" if smoke else "cuda"
     tiny = ["--smoke"] if smoke else []
 
@@ -200,7 +200,7 @@ def stages_of(*, pack: Path, out: Path, work: Path, smoke: bool) -> dict[str, St
     slide = ("--pack", pack, "--work", work / "slide", "--device", device)
     training = ("--pack", pack, "--work", work / "training", "--device", device, "--out", out)
     found = (
-        # 20 s where it was tried. Without it nothing else runs: on a slow disk it may take from the training's time.
+        # It took 20 s. Nothing else runs without it: on a slow disk it may take from the training's time.
         Stage("install", 120.0 if smoke else 75.0, script("install.py", "--pack", pack, "--work", work)),
         Stage("tests", 60.0, script("run_tests.py")),
         Stage("gpu", 70.0, rates, rates_of_log, "torch sees no GPU here" if smoke else None),
@@ -211,18 +211,18 @@ def stages_of(*, pack: Path, out: Path, work: Path, smoke: bool) -> dict[str, St
 
 
 def main() -> int:
-    """Run the stages and print their table; 0 where all went well."""
+    """Run the stages and print their table; 0 if all succeeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "out", nargs="?", default=os.environ.get("OUT"), help="the results folder; $OUT where not given"
+        "out", nargs="?", default=os.environ.get("OUT"), help="the results folder; default: $OUT"
     )
     parser.add_argument("--pack", type=Path, default=ROOT / "gpu-pack", help="what pack.sh made")
     parser.add_argument("--smoke", action="store_true", help="the same on a CPU with tiny sizes")
-    parser.add_argument("--stages", help="some of them alone, for example slide,train")
+    parser.add_argument("--stages", help="only these, for example slide,train")
     parser.add_argument(
         "--seconds",
         type=float,
-        help=f"for all stages; {TOTAL_SECONDS:.0f} where not given, no limit for --smoke",
+        help=f"for all stages; default: {TOTAL_SECONDS:.0f}, or no limit with --smoke",
     )
     options = parser.parse_args()
     if not options.out:
@@ -231,7 +231,7 @@ def main() -> int:
         parser.error(f"--seconds must be above 0, not {options.seconds:g}")
     if find_spec("torch") is None:
         parser.error(
-            f"{sys.executable} has no torch; name a Python that has: PYTHON=.venv/bin/python workflows/gpu/run.sh …"
+            f"{sys.executable} has no torch; name a Python that does: PYTHON=.venv/bin/python workflows/gpu/run.sh …"
         )
     out, pack = Path(options.out).resolve(), options.pack.resolve()
     total = options.seconds or (float("inf") if options.smoke else TOTAL_SECONDS)
@@ -248,7 +248,7 @@ def main() -> int:
             parser.error(f"no stage is called {unknown[0]!r}; known are {', '.join(known)}")
         if PACKED.intersection(names) and not (pack / "train.toml").is_file():
             parser.error(
-                f"{pack} holds no finished pack; make one with workflows/gpu/pack.sh, or give --pack"
+                f"{pack} holds no finished pack; make one with workflows/gpu/pack.sh, or pass --pack"
             )
         with stoppable():
             stages = [known[name] for name in names]

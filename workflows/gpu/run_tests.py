@@ -1,4 +1,4 @@
-"""The stage `tests`: the tests marked `gpu`, then those of the detection."""
+"""The stage `tests`: the tests marked `gpu`, then those of detection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MARKED = re.compile(r"^@pytest\.mark\.gpu\b|^pytestmark\b.*\bgpu\b", re.MULTILIN
 
 
 def files_with_gpu_tests() -> list[str]:
-    """Test files in which something is marked `gpu`, below the repository's root."""
+    """Test files that have something marked `gpu`, relative to the repository."""
     return [
         path.relative_to(ROOT).as_posix()
         for path in sorted((ROOT / "tests").rglob("test_*.py"))
@@ -30,11 +30,11 @@ def main() -> int:
     """Run pytest; its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--figures", type=Path, required=True)
-    parser.add_argument("--smoke", action="store_true", help="of the detection's, the stitching's alone")
+    parser.add_argument("--smoke", action="store_true", help="of detection, only the stitching's")
     options = parser.parse_args()
     chosen = files_with_gpu_tests()
     chosen += [f"{DETECTION}/test_stitching.py" if options.smoke else DETECTION]
-    # No plugins but those that are named: whatever else is installed can't interfere.
+    # Only the named plugins: whatever else is installed can't interfere.
     plugins = ["-p", "gpu_plugin", "-p", "pytest_timeout"]
     command = [sys.executable, "-m", "pytest", "-q", "--continue-on-collection-errors", *plugins, *chosen]
     if options.smoke:

@@ -1,4 +1,4 @@
-"""Any configuration's images at the network's µm/px: JPEGs, points as CSV, regions as masks, a configuration of them."""
+"""Packs a configuration's images at the network's µm/px: JPEGs, points as CSV, regions as masks, a configuration."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ FAR_QUALITY = 40
 BLOCK_PX = 8  # of JPEG: the border between the qualities lies on its grid
 HALVED_COLOUR, FULL_COLOUR = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
 SHARES = tuple(number / 20 for number in range(20, 0, -1))  # of the images that teach no class
-LEAST_IMAGES = 8  # of a set; one with fewer isn't reduced
-# Of pictures that lend their colours alone, of which a mean and a spread are taken: px are left out, not averaged.
+LEAST_IMAGES = 8  # of a set; a smaller one isn't reduced
+# Of pictures that only lend their colours, as a mean and a spread: px are left out, not averaged.
 STYLE_SIDE_PX, STYLE_QUALITY = 256, 92
 CONFIG, ORIGIN, FOLDER = "train.toml", "origin.json", "sets"
 
@@ -47,8 +47,8 @@ class Packed:
     Attributes
     ----------
     name : of its files, unique in its set
-    image : it, at the µm/px at which it travels
-    full, halved : it as JPEG with full and with halved colour
+    image : at the µm/px at which it travels
+    full, halved : as JPEG with full and with halved colour
     """
 
     name: str
@@ -59,7 +59,7 @@ class Packed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Images of one set that have one µm/px and one extent of their labels: a set of the packed configuration.
+    """Images of one set with equal µm/px and equal extent of their labels: one set of the packed configuration.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Group:
     set_name : of the set that they come from
     validates : whether it is one of [[validation]]
     weight : how often it is drawn
-    images : its
+    images : of the set
     """
 
     name: str
@@ -78,12 +78,12 @@ class Group:
 
     @property
     def teaches_classes(self) -> bool:
-        """Whether its images say what is positive and negative: such are packed whole."""
+        """Whether its labels say what is positive and negative: such sets are packed whole."""
         return self.images[0].image.classes is not Labelled.NOWHERE
 
     @property
     def folder(self) -> str:
-        """Of its files, below the pack's folder of sets."""
+        """Where its files lie, below the pack's folder of sets."""
         return f"{self.name}.validation" if self.validates else self.name
 
 
@@ -93,7 +93,8 @@ class Choice:
 
     Attributes
     ----------
-    halved : whether images that teach no class have halved colour; "all": the others too
+    halved : whether images that teach no class have halved colour
+    all_halved : whether all have
     share : of the images that teach no class
     """
 
@@ -139,7 +140,7 @@ def read_groups(config: TrainConfig, data: Path) -> list[Group]:
 
 
 def fit(groups: Sequence[Group], most_bytes: int) -> Choice:
-    """The first of `CHOICES` with which the images are no larger; ClickException where none is."""
+    """The first of `CHOICES` with which the images fit; raises ClickException if none does."""
     for choice in CHOICES:
         size = sum(len(jpeg) for group in groups for _, jpeg in choice.of(group))
         if size <= most_bytes:
@@ -160,8 +161,8 @@ def write_sets(
     Parameters
     ----------
     groups, choice : which images, and how
-    config : that they are of
-    data : where the pictures lie that lend their colours
+    config : the configuration that they belong to
+    data : folder of the pictures that lend their colours
     out : the pack
     """
     sizes: dict[str, int] = {}
@@ -190,7 +191,7 @@ def write_sets(
 
 
 def packed_config(groups: Sequence[Group], config: TrainConfig) -> TrainConfig:
-    """The configuration with the packed sets in place of its own."""
+    """The configuration, with the packed sets instead of its own."""
     entries = config.model_dump() | {"sets": [], "validation": [], "folds": None}
     lenders: list[str] = []
     for name in config.augmentation.styles:
@@ -219,7 +220,7 @@ def _style_folder(name: str) -> str:
 
 
 def _write_styles(config: TrainConfig, data: Path, out: Path) -> dict[str, int]:
-    """Write the pictures that lend nothing but their colours, those of `augmentation.styles` that are no sets."""
+    """Write the pictures that only lend their colours: those of `augmentation.styles` that aren't sets."""
     sizes: dict[str, int] = {}
     for name in set(config.augmentation.styles) - {spec.name for spec in config.sets}:
         folder = _style_folder(name)
@@ -233,7 +234,7 @@ def _write_styles(config: TrainConfig, data: Path, out: Path) -> dict[str, int]:
 
 
 def at_most(image: LabelledImage, mpp: float) -> LabelledImage:
-    """The image at that µm/px, itself where it is no finer."""
+    """The image at that µm/px; unchanged if it isn't finer."""
     if image.mpp >= mpp:
         return image
     height, width = image.pixels.shape[:2]
@@ -254,7 +255,7 @@ def at_most(image: LabelledImage, mpp: float) -> LabelledImage:
 def _groups_of(
     name: str, images: Sequence[LabelledImage], *, config: TrainConfig, validates: bool
 ) -> list[Group]:
-    """One group, or several where a set's images differ in what a configuration says of a set as a whole."""
+    """One group, or several if a set's images differ in what a configuration states for a whole set."""
     weight = 1.0 if validates else next(spec.weight for spec in config.sets if spec.name == name)
     by_kind: dict[tuple[float, str, str], list[LabelledImage]] = {}
     for image in (at_most(image, config.mpp) for image in images):
@@ -273,7 +274,7 @@ def _groups_of(
 
 
 def _packed(image: LabelledImage, model_mpp: float, place: int) -> Packed:
-    # The reader takes a name for the case; a slide's images have keys like slide.svs#3.
+    # The reader takes the name for the case; a slide's images have keys like slide.svs#3.
     stem = re.sub(r"[^A-Za-z0-9-]+", "-", image.path.name.removesuffix(image.path.suffix) or "image")
     case = re.sub(r"[^A-Za-z0-9-]+", "-", image.case)
     name = f"{place:04d}-{stem}" if case == stem else f"{place:04d}-{case}-{stem}"
@@ -282,7 +283,7 @@ def _packed(image: LabelledImage, model_mpp: float, place: int) -> Packed:
 
 
 def _coarse_far_from_labels(image: LabelledImage, model_mpp: float) -> Pixels:
-    """The pixels; where the image has a region, those far from it as a coarser JPEG leaves them."""
+    """The pixels; those far from the image's region, if it has one, as a coarser JPEG leaves them."""
     mask = _mask(image)
     if mask is None:
         return image.pixels
@@ -319,7 +320,7 @@ def _csv(image: LabelledImage) -> str:
     writer.writerow(("class", "x", "y"))
     for (x, y), class_id in zip(image.points.tolist(), image.class_id.tolist(), strict=True):
         label = "" if class_id == CellClass.NUCLEUS else CellClass(class_id).label.lower()
-        # With decimals, which say that these are no pixel indices.
+        # With decimals, which say that these aren't pixel indices.
         writer.writerow((label, f"{x:.2f}", f"{y:.2f}"))
     return text.getvalue()
 

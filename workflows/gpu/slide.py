@@ -28,13 +28,13 @@ from wsi_edt.evaluation import match_points
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "workflows" / "benchmarks"
 CLI = "from wsi_edt.cli.main import main; main()"
-SAME_MODEL_PX = 2.0  # cells this far apart are the same
+SAME_MODEL_PX = 2.0  # cells no farther apart than this are the same
 MADE_MPP = 0.25
-NETWORK_SECONDS = 8.0  # of the made slide: what starting takes should not be all that is measured
+NETWORK_SECONDS = 8.0  # of the made slide: starting shouldn't be all that is measured
 MOST_SIDE_PX = 40_000
 COUNTS = (1, 2, 4)
 LAST_SECONDS = 5.0  # of the stage's
-CORE_PX, MODEL_MPP = 896, 0.3125  # what a tile of 1024 px accounts for, to choose a size alone
+CORE_PX, MODEL_MPP = 896, 0.3125  # of a tile of 1024 px; only to choose the slide's size
 
 
 @dataclass(slots=True)
@@ -44,9 +44,9 @@ class Parts:
     Attributes
     ----------
     work : folder for all files
-    figures : the file
+    figures : the file of the figures
     end : of the stage, monotonic seconds
-    found : what there is so far
+    found : the figures so far
     """
 
     work: Path
@@ -55,7 +55,7 @@ class Parts:
     found: dict[str, object] = field(default_factory=dict)
 
     def part(self, name: str, measure: Callable[[], object]) -> object:
-        """A part's figures, written at once; None where it failed, and then why is written."""
+        """A part's figures, written at once; None if it failed, and then the reason is written."""
         try:
             result = measure()
         except Exception as error:  # whatever it is, the next part goes on
@@ -69,7 +69,7 @@ class Parts:
         return result
 
     def python(self, name: str, words: Sequence[object]) -> tuple[str, float]:
-        """What a Python command printed, and its seconds; RuntimeError where it failed."""
+        """What a Python command printed, and its seconds; raises RuntimeError if it failed."""
         log = self.work / f"{name}.log"
         left = self.end - time.monotonic()
         ended = run_within([sys.executable, *map(str, words)], left, log=log, folder=ROOT)
@@ -88,9 +88,9 @@ class Run:
     Attributes
     ----------
     seconds : of the command, by the clock
-    printed : by it
+    printed : its output
     folder : of the results
-    slide : its name
+    slide : the slide's name
     """
 
     seconds: float
@@ -106,12 +106,12 @@ class Run:
 
     @property
     def tiles(self) -> int:
-        """That the slide was cut into."""
+        """How many tiles the slide was cut into."""
         found = re.search(r": ([\d,]+) tiles?\b", self.printed)
         return int(found[1].replace(",", "")) if found else 0
 
     def figures(self) -> dict[str, object]:
-        """Seconds, and seconds a mm² of tissue with everything in them."""
+        """Seconds, and seconds per mm² of tissue, everything included."""
         area = float(self.row["area_mm2"])
         rate = re.search(r"\[([\d.,]+) tiles/s\]", self.printed)
         content = (self.folder / self.slide / "cells.geojson.gz").read_bytes()
@@ -129,7 +129,7 @@ class Run:
 
 
 def run_program(parts: Parts, name: str, slide: Path, device: str, *options: object) -> Run:
-    """Run wsi-edt on a slide into a folder of its own."""
+    """Run wsi-edt on a slide, with its own results folder."""
     out = parts.work / name
     words = ["-c", CLI, "run", slide, "--out", out, "--device", device, "--gzip", *options]
     printed, seconds = parts.python(name, words)
@@ -144,7 +144,7 @@ def cells_of(path: Path) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.str_]]
 
 
 def agreement(run: Run, expected: Path) -> dict[str, object]:
-    """How many cells of a run are those of a file of the same slide."""
+    """How many of a run's cells agree with a file of the same slide's cells."""
     found = json.loads((run.folder / run.slide / "ki67.json").read_bytes())
     model_mpp = json.loads((run.folder / "run.json").read_bytes())["configuration"]["model_mpp"]
     radius = SAME_MODEL_PX * model_mpp / found["mpp"]
@@ -165,7 +165,7 @@ def agreement(run: Run, expected: Path) -> dict[str, object]:
 
 
 def stage_rates(parts: Parts, device: str, *, smoke: bool) -> list[dict[str, str]]:
-    """The table of workflows/benchmarks/stages.py."""
+    """The table that workflows/benchmarks/stages.py prints."""
     sizes = ["--tiles", 4, "--tile-px", 256, "--batch-size", 2] if smoke else ["--tiles", 64]
     printed, _ = parts.python("stages", [BENCHMARKS / "stages.py", "--device", device, *sizes])
     rows = markdown_tables(printed)
@@ -175,7 +175,7 @@ def stage_rates(parts: Parts, device: str, *, smoke: bool) -> list[dict[str, str
 
 
 def tiles_per_second(rows: Sequence[dict[str, str]]) -> float | None:
-    """Of the network with its peaks, else of the network."""
+    """The rate of the network with its peaks, or else of the network."""
     named = {row.get("stage", ""): row for row in rows}
     for name in ("network and peaks", *(name for name in named if name.startswith("network"))):
         if name in named:
@@ -184,7 +184,7 @@ def tiles_per_second(rows: Sequence[dict[str, str]]) -> float | None:
 
 
 def side_of_slide(rate: float | None, *, smoke: bool) -> int:
-    """Level-0 px of a slide that keeps the network busy for about `NETWORK_SECONDS`."""
+    """The side, in level-0 px, of a slide that keeps the network busy for about `NETWORK_SECONDS`."""
     if smoke:
         return 1024
     tiles = NETWORK_SECONDS * (rate or 20.0)
@@ -194,7 +194,7 @@ def side_of_slide(rate: float | None, *, smoke: bool) -> int:
 def with_workers(
     parts: Parts, slide: Path, device: str, *options: object, count: int, rate: float | None
 ) -> dict[str, object]:
-    """A run with so many worker processes, against the network's own time for its tiles."""
+    """A run with that many worker processes, against the network's own time for its tiles."""
     run = run_program(parts, f"workers-{count}", slide, device, *options, "--workers", count)
     figures = run.figures()
     if rate:
@@ -205,7 +205,7 @@ def with_workers(
 
 
 def summary_of(found: dict[str, object]) -> str:
-    """The figures that matter in one line."""
+    """The most important figures in one line."""
     words = []
     same = found.get("cells")
     if isinstance(same, dict) and "matched_share" in same:
@@ -227,11 +227,11 @@ def summary_of(found: dict[str, object]) -> str:
 
 
 def measure(parts: Parts, pack: Path, device: str, *, smoke: bool) -> bool:
-    """All parts; whether each went well."""
+    """Measure all parts; whether each succeeded."""
     expected = pack / "slide" / "cells.geojson.gz"
     carried = next(path for path in sorted(expected.parent.iterdir()) if path.suffix not in (".gz", ".json"))
     model = ["--model", pack / "init"] if (pack / "init").is_dir() else []
-    # On a CPU a batch is padded, and OpenVINO is what the carried cells were found with.
+    # OpenVINO found the carried cells on a CPU, and a batch is padded there.
     small = ["--runtime", "torch", "--batch-size", 1] if smoke else []
     parts.part(
         "cells", lambda: agreement(run_program(parts, "carried", carried, device, *model, *small), expected)
@@ -255,7 +255,7 @@ def measure(parts: Parts, pack: Path, device: str, *, smoke: bool) -> bool:
 
 
 def main() -> int:
-    """Measure; 0 where every part went well."""
+    """Measure; 0 if every part succeeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pack", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)

@@ -1,4 +1,4 @@
-"""Commands within a time of their own: what runs too long is ended with all that it started. Python's library alone."""
+"""Runs commands within a time limit, and ends those that exceed it with all that they started. Standard library only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Ended:
 
 
 class Stopped(BaseException):
-    """The process was asked to end (SIGTERM, SIGINT): no `Exception`, so that nobody mistakes it for a failure."""
+    """The process was asked to end (SIGTERM, SIGINT). Not an `Exception`, so that nothing takes it for a failure."""
 
 
 @contextmanager
@@ -63,17 +63,17 @@ def run_within(
     grace: float = GRACE_SECONDS,
     meanwhile: Callable[[], None] | None = None,
 ) -> Ended:
-    """Run a command for that long at most; nothing that it started is left when this returns or raises.
+    """Run a command for at most that long; nothing that it started is left when this returns or raises.
 
     Parameters
     ----------
     command : with its arguments
-    seconds : in which it should end; then it gets SIGTERM, and SIGKILL after `grace` more
-    log : both its outputs are appended there
-    environment : in addition to this process's
+    seconds : after which it gets SIGTERM, and SIGKILL after `grace` more
+    log : both its output streams are appended there
+    environment : added to this process's
     folder : that it runs in
-    own_group : whether it gets a process group of its own. Only the outermost should: ending the group then ends
-        everything within, also what a command inside started and lost
+    own_group : whether it gets its own process group. Only the outermost command should: ending the group then ends
+        everything in it, including what an inner command started and lost
     grace : seconds
     meanwhile : called about once a second while the command runs
     """
@@ -106,10 +106,10 @@ def run_within(
 
 
 def _end(process: subprocess.Popen[bytes], *, own_group: bool, grace: float) -> None:
-    """End a command, if it still runs, and what is left of those that it started, whatever group they are in."""
+    """End a command if it still runs, and what is left of its descendants, whatever group they are in."""
     started = _descendants(process.pid)
     if process.poll() is None:
-        process.terminate()  # it alone: it knows best how to end what it started
+        process.terminate()  # only it: it knows best how to end what it started
         try:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(grace)
@@ -126,11 +126,11 @@ def _end(process: subprocess.Popen[bytes], *, own_group: bool, grace: float) -> 
 
 
 def _descendants(root: int) -> list[int]:
-    """The processes that a process has started, and theirs; none where there is no /proc."""
+    """The process's descendants; none if there is no /proc."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            # The name, in brackets, may hold anything; state and parent follow it.
+            # The name in brackets may contain anything; state and parent follow it.
             parent = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(stat.parent.name))
     found, waiting = [], [root]
@@ -142,14 +142,14 @@ def _descendants(root: int) -> list[int]:
 
 
 def write_figures(path: Path, figures: Mapping[str, object]) -> None:
-    """Write figures as JSON, whole or not at all: who is ended while writing leaves what was there before."""
+    """Write figures as JSON, whole or not at all: a process that is killed while writing leaves the old file."""
     half = path.with_name(f".{path.name}.half")
     half.write_text(json.dumps(figures, indent=1, default=str, ensure_ascii=False) + "\n", encoding="utf-8")
     half.replace(path)
 
 
 def read_figures(path: Path) -> dict[str, object]:
-    """What `write_figures` wrote; nothing where it wrote nothing."""
+    """What `write_figures` wrote; empty if there is no such file."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -158,7 +158,7 @@ def read_figures(path: Path) -> dict[str, object]:
 
 
 def markdown_tables(text: str) -> list[dict[str, str]]:
-    """The rows of all tables in Markdown in a text, each with its head's names."""
+    """The rows of all Markdown tables in a text, each keyed by its table's header."""
     rows: list[dict[str, str]] = []
     head: list[str] = []
     for line in text.splitlines():

@@ -1,6 +1,6 @@
-"""The stage `train`: goes on from the packed model for as long as there is time, and leaves weights whatever happens.
+"""The stage `train`: continues from the packed model for as long as there is time, and leaves weights whatever happens.
 
-A few steps first tell how many fit; then `wsi-edt train` makes them. After each better validation, and at the end, the
+A few steps show how many will fit; then `wsi-edt train` makes them. After each better validation, and at the end, the
 averaged weights are written as parts (see parts.py), so that a training that is cut off leaves those.
 """
 
@@ -33,7 +33,7 @@ CLI = "from wsi_edt.cli.main import main; main()"
 PROBE_STEPS = 60  # rows of the log come every 20: the first has the warm-up in it
 PROBE_SHARE = 0.4  # of the time, at most
 LAST_SECONDS = 15.0  # to write the last weights
-SAFE_SHARE = 0.93  # of the steps that would fit: a machine is not equally fast all the time
+SAFE_SHARE = 0.93  # of the steps that would fit: a machine isn't equally fast all the time
 MOST_EPOCHS, VALIDATION_SHARE = 6, 0.15
 LOOK_AT_CARD_SECONDS = 3.0
 SMOKE = {"batch_size": 2, "crop_px": 64, "warmup_steps": 1}
@@ -49,7 +49,7 @@ class Pace:
 
     Attributes
     ----------
-    steps_per_second : once it was under way; None where no step was logged
+    steps_per_second : once it was under way; None if no step was logged
     overhead_seconds : before the first step
     epoch_seconds : what the end of an epoch takes: validation and storing
     """
@@ -70,7 +70,7 @@ class Pace:
 
 
 def rows_of(path: Path) -> list[dict[str, float]]:
-    """The rows of a training's log; one that is being written is left out."""
+    """The rows of a training's log, without one that is still being written."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -102,11 +102,11 @@ class Training:
 
     Attributes
     ----------
-    pack, work, out : what is read; for files on the way; for the weights
-    figures : their file
+    pack, work, out : folders of what is read, of temporary files, of the weights
+    figures : the file of the figures
     device : that trains
     end : monotonic seconds
-    smoke : on a CPU, tiny
+    smoke : tiny sizes, on a CPU
     found : the figures
     """
 
@@ -130,7 +130,7 @@ class Training:
         pace = self._probe(entries, schedule)
         if pace.steps_per_second is None:
             print(
-                "no pace is known: the configuration's own steps are made, as far as there is time",
+                "the pace is unknown: the configuration's own steps are made, as far as time allows",
                 flush=True,
             )
         else:
@@ -147,7 +147,7 @@ class Training:
         return ended.status == "done" and "parts" in self.found
 
     def finish(self) -> None:
-        """Write what there is, once the training was cut off."""
+        """Write what there is after the training was cut off."""
         self._export()
         self._report()
 
@@ -189,7 +189,7 @@ class Training:
             print(f"--- {name}\n{log.read_text(encoding='utf-8', errors='replace')}", flush=True)
 
     def _look(self) -> None:
-        """Write weights that are better than those before; see what the card does."""
+        """Write weights that are better than the last; look at the card."""
         best = self.work / "training" / BEST
         if best.is_file() and best.stat().st_mtime != self._written:
             self._export()
@@ -199,7 +199,7 @@ class Training:
             self._card += card_now()
 
     def _export(self) -> None:
-        """Write the best averaged weights, the last where none was validated."""
+        """Write the best averaged weights, or the last ones if none was validated."""
         found = [self.work / "training" / name for name in (BEST, CHECKPOINT)]
         path = next((candidate for candidate in found if candidate.is_file()), None)
         if path is None or path.stat().st_mtime == self._written:
@@ -226,7 +226,7 @@ class Training:
         return rows_of(self.work / "training" / "validation.csv")
 
     def _report(self) -> None:
-        """Write the figures that there are."""
+        """Write the figures so far."""
         rows, validations = rows_of(self.work / "training" / "log.csv"), self._validations()
         if rows:
             pace = pace_of(rows, wall=rows[-1]["seconds"], ended_after_row=0.0)
@@ -253,7 +253,7 @@ class Training:
 
 
 def _median_rate(rows: list[dict[str, float]], pace: Pace) -> float:
-    """Steps a second between logged rows; the median, since validations lie between some."""
+    """The median of steps a second between logged rows, since validations lie between some."""
     rates = sorted(
         (later["step"] - one["step"]) / max(later["seconds"] - one["seconds"], 1e-3)
         for one, later in itertools.pairwise(rows)
@@ -262,7 +262,7 @@ def _median_rate(rows: list[dict[str, float]], pace: Pace) -> float:
 
 
 def card_now() -> list[tuple[float, float]]:
-    """How busy the first card is, in percent, and its used memory in MiB, as nvidia-smi says; nothing without it."""
+    """The first card's load in percent and used memory in MiB, as nvidia-smi says; empty without it."""
     tool = shutil.which("nvidia-smi", path=f"{os.environ.get('PATH', '')}:/usr/local/nvidia/bin")
     if tool is None:
         return []
@@ -277,7 +277,7 @@ def card_now() -> list[tuple[float, float]]:
 
 
 def summary_of(found: Mapping[str, object]) -> str:
-    """The figures that matter in one line."""
+    """The most important figures in one line."""
     words = []
     if "steps" in found:
         words.append(f"{found['steps']} of {found.get('steps_planned')} steps of {found['batch_size']} crops")
@@ -295,7 +295,7 @@ def summary_of(found: Mapping[str, object]) -> str:
 
 
 def main() -> int:
-    """Train; 0 where it went to its end."""
+    """Train; 0 if it was completed."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("pack", "work", "out", "figures"):
         parser.add_argument(f"--{name}", type=Path, required=True)

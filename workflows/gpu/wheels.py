@@ -1,4 +1,4 @@
-"""The wheels that a GPU machine without a network lacks, and the proof that none is missing."""
+"""Collects the wheels that a GPU machine without a network lacks, and proves that none is missing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PLATFORMS = (
     "linux_x86_64",
 )
 TARGET = {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0", "sys_platform": "linux"}
-# For processors alone, and 60 MB; what would import it says so or is skipped.
+# 60 MB, and it runs on CPUs only; whatever would import it says so or is skipped.
 NEVER = frozenset({"openvino"})
 # Beside what pyproject.toml says: the tests' needs, and what an editable installation is built with.
 BESIDE = (
@@ -50,7 +50,7 @@ CHECKED = ("wsi_edt", "workflows/gpu", "workflows/benchmarks", "tests/detection"
 
 
 def read_present(path: Path) -> dict[str, str | None]:
-    """The packages of a list and their versions, None where it isn't known."""
+    """The packages in a list, with their versions (None if unknown)."""
     found: dict[str, str | None] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
@@ -78,8 +78,8 @@ def resolve(
     Parameters
     ----------
     wanted : requirements
-    present : what is there; those of known version are taken at it
-    work : a folder for files on the way
+    present : what is installed there; a known version is kept
+    work : a folder for temporary files
     """
     pins = {name: f"{name}=={version}" for name, version in present.items() if version is not None}
     for line in (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8").splitlines():
@@ -97,7 +97,7 @@ def resolve(
 def carried(
     packages: Sequence[Mapping[str, object]], wanted: Sequence[str], present: Mapping[str, str | None]
 ) -> dict[str, str]:
-    """Names and versions of what has to travel: all that is needed and not there, or perhaps there in another version."""
+    """Names and versions of what has to travel: what is needed and missing, or perhaps there in another version."""
     by_name = {canonicalize_name(str(one["name"])): one for one in packages}
     found: dict[str, str] = {}
     asked = [*map(Requirement, wanted)]
@@ -106,7 +106,7 @@ def carried(
         requirement = asked.pop()
         name = canonicalize_name(requirement.name)
         version = present.get(name)
-        # "at least" is believed of a package whose version isn't known, "at most" isn't.
+        # A package of unknown version is assumed to be new enough, but not to be old enough.
         doubtful = version is None and any(
             one.operator not in (">", ">=", "!=") for one in requirement.specifier
         )
@@ -114,7 +114,7 @@ def carried(
             continue
         if name not in by_name:  # pip resolves for its own Python's version where a requirement depends on it
             raise click.ClickException(
-                f"{name} is needed on Python {PYTHON} alone; make the pack with that Python"
+                f"{name} is only needed on Python {PYTHON}; make the pack with that Python"
             )
         found[name] = str(by_name[name]["version"])
         if name not in seen:
@@ -140,9 +140,9 @@ def stand_ins(
     *,
     versions: Mapping[str, str],
 ) -> None:
-    """Wheels of metadata alone, without needs, for what is there: at its version, else at the one that pip found.
+    """Write empty wheels without requirements for what is there, at its version or else at the one that pip found.
 
-    Also for what pip wants on this Python but not on that one, whose version it doesn't take for its own.
+    Also for what pip wants on this Python but not on that one: pip evaluates markers for the Python it runs on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     resolved: dict[str, str] = {canonicalize_name(str(one["name"])): str(one["version"]) for one in packages}
@@ -153,7 +153,7 @@ def stand_ins(
 
 
 def prove(wanted: Sequence[str], wheels: Path, there: Path, *, work: Path) -> None:
-    """Resolve the requirements with the carried wheels and the stand-ins alone; ClickException where one is missing."""
+    """Resolve the requirements from the carried wheels and the stand-ins; raises ClickException if one is missing."""
     links = ["--find-links", wheels, "--find-links", there]
     target = ["--target", work / "nowhere"]
     try:
@@ -165,7 +165,7 @@ def prove(wanted: Sequence[str], wheels: Path, there: Path, *, work: Path) -> No
 
 
 def only_codecs(wheel: Path, codecs: frozenset[str] = CODECS) -> None:
-    """Rewrite imagecodecs' wheel without other codecs, the libraries that only those load, and symbols for debugging."""
+    """Rewrite imagecodecs' wheel without other codecs, the libraries that only those load, and debug symbols."""
     with zipfile.ZipFile(wheel) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     kept = {
@@ -174,7 +174,7 @@ def only_codecs(wheel: Path, codecs: frozenset[str] = CODECS) -> None:
     libraries = {Path(name).name: name for name in kept if name.startswith("imagecodecs.libs/")}
     kept |= {name: _stripped(data) for name, data in kept.items() if _codec(name)}
     needed, asked = set[str](), [data for name, data in kept.items() if _codec(name)]
-    while asked:  # a library's name stands in what loads it
+    while asked:  # what loads a library contains its name
         data = asked.pop()
         for short, name in libraries.items():
             if name not in needed and short.encode() in data and data is not kept[name]:
@@ -186,7 +186,7 @@ def only_codecs(wheel: Path, codecs: frozenset[str] = CODECS) -> None:
 
 
 def archive(wheels: Sequence[Path], path: Path) -> None:
-    """All wheels in one file. They are stored and compressed together, which takes a quarter less than one by one."""
+    """Put all wheels into one file, compressed together: that takes a quarter less than one by one."""
     with tarfile.open(path, "w:xz", preset=9) as together:
         for wheel in wheels:
             with zipfile.ZipFile(wheel) as source:
@@ -198,7 +198,7 @@ def archive(wheels: Sequence[Path], path: Path) -> None:
 
 
 def refuse_missing_imports(wheels: Sequence[Path], present: Iterable[str], files: Sequence[Path]) -> None:
-    """ClickException where a file imports what is in no carried wheel and of no package that is there."""
+    """Raise ClickException if a file imports something that no carried wheel and no present package has."""
     there = set(present)
     packed = {top for wheel in wheels for top in _top_levels(wheel)}
     of_package = packages_distributions()
@@ -207,13 +207,13 @@ def refuse_missing_imports(wheels: Sequence[Path], present: Iterable[str], files
             packages = {canonicalize_name(one) for one in of_package.get(name, [name])}
             if name not in packed and not packages & there and not packages & NEVER:
                 raise click.ClickException(
-                    f"{path.relative_to(ROOT)}, line {line} imports {name}, which the GPU machine wouldn't have; add its "
+                    f"{path.relative_to(ROOT)}, line {line} imports {name}, which the GPU machine won't have; add its "
                     "package to BESIDE in workflows/gpu/wheels.py"
                 )
 
 
 def checked_files() -> list[Path]:
-    """What runs on the GPU machine, with the tests that are marked for it and what those share."""
+    """The files that run on the GPU machine: sources, the tests marked for it, and those tests' helpers."""
     from run_tests import files_with_gpu_tests
 
     found = {
@@ -267,7 +267,7 @@ def _pip(*words: object) -> None:
 
 
 def _stripped(library: bytes) -> bytes:
-    """A shared library without symbols for debugging: a fifth, of imagecodecs' modules."""
+    """A shared library without debug symbols: a fifth of the size, for imagecodecs' modules."""
     tool = shutil.which("strip")
     if tool is None:
         return library
@@ -301,7 +301,7 @@ def _empty_wheel(folder: Path, name: str, version: str) -> None:
 
 
 def _write_wheel(path: Path, contents: Mapping[str, bytes]) -> None:
-    """A wheel with its list of contents made anew."""
+    """Write a wheel with a new list of its contents."""
     record = next(name for name in contents if name.endswith(".dist-info/RECORD"))
     lines = [
         f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()},{len(data)}"
@@ -316,14 +316,14 @@ def _write_wheel(path: Path, contents: Mapping[str, bytes]) -> None:
 def _write_zip(path: Path, contents: Mapping[str, bytes], compression: int) -> None:
     with zipfile.ZipFile(path, "w", compression) as target:
         for name, data in contents.items():
-            # Executable, as shared libraries and what wheels call scripts need it.
+            # Executable, as shared libraries and scripts must be.
             entry = zipfile.ZipInfo(name)
             entry.external_attr = 0o755 << 16
             target.writestr(entry, data, compress_type=compression)
 
 
 def pack_wheels(out: Path, *, present: Mapping[str, str | None], work: Path) -> dict[str, str]:
-    """Write the archive `out` of the wheels that have to travel, proved to be all; returns their versions."""
+    """Write the wheels that have to travel, proved to be complete, into the archive `out`; returns their versions."""
     wanted = requirements()
     packages = resolve(wanted, present, work=work)
     versions = carried(packages, wanted, present)
