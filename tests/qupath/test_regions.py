@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from wsi_edt.errors import AnnotationError
 from wsi_edt.geometry import Window
-from wsi_edt.qupath.regions import Region, grid_mask, read_regions
+from wsi_edt.qupath.dialect import Origin, read_features, shown_corner
+from wsi_edt.qupath.regions import Region, contains, grid_mask, regions_of
 
 SQUARE = [[10, 20], [30, 20], [30, 40], [10, 40], [10, 20]]
 
@@ -23,13 +25,17 @@ def feature(geometry: dict[str, Any] | None, **properties: Any) -> dict[str, Any
     return {"type": "Feature", "id": "…", "geometry": geometry, "properties": properties}
 
 
-def polygon(ring: list[list[float]], **extra: Any) -> dict[str, Any]:
+def polygon(ring: Sequence[Sequence[object]], **extra: Any) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [ring]} | extra
 
 
 def write(path: Path, *features: object) -> Path:
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     return path
+
+
+def read_regions(path: Path, *, corner: tuple[float, float] = (0, 0)) -> list[Region]:
+    return regions_of(read_features(path), corner=corner)
 
 
 def test_areas_of_annotations_are_regions_and_nothing_else_is(tmp_path: Path) -> None:
@@ -51,11 +57,10 @@ def test_areas_of_annotations_are_regions_and_nothing_else_is(tmp_path: Path) ->
     regions = read_regions(path)
     assert [region.name for region in regions] == ["Hot spot", "Tumor", "Tumor: Positive"]
     assert [region.class_name for region in regions] == [None, "Tumor", "Tumor: Positive"]
-    assert regions[0].properties["isLocked"] is True
     assert regions[0].polygon.equals(shapely.box(10, 20, 30, 40))
 
 
-def test_a_region_without_name_or_class_has_its_index(tmp_path: Path) -> None:
+def test_a_region_without_name_or_class_has_its_number(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.geojson", feature(polygon(SQUARE)), feature(polygon(SQUARE), classification=None)
     )
@@ -73,10 +78,10 @@ def test_ignored_classes(name: str | None, ignored: bool) -> None:
 def test_bounds_are_added_to_what_qupath_shows(tmp_path: Path) -> None:
     path = write(tmp_path / "a.geojson", feature(polygon(SQUARE)))
     bounds = Window(100, 50, 300, 200)
-    (shown,) = read_regions(path, bounds=bounds)
-    assert shown.polygon.bounds == (110, 70, 130, 90)
-    (stored,) = read_regions(path, origin="openslide", bounds=bounds)
-    assert stored.polygon.bounds == (10, 20, 30, 40)
+    expected: dict[Origin, tuple[int, ...]] = {"qupath": (110, 70, 130, 90), "openslide": (10, 20, 30, 40)}
+    for origin, found in expected.items():
+        (region,) = read_regions(path, corner=shown_corner(bounds, origin))
+        assert region.polygon.bounds == found
 
 
 def test_other_containers(tmp_path: Path) -> None:
@@ -95,15 +100,21 @@ def test_holes_and_parts_are_kept(tmp_path: Path) -> None:
     parts = {"type": "MultiPolygon", "coordinates": [[outer, SQUARE], [far]]}
     (region,) = read_regions(write(tmp_path / "a.geojson", feature(parts)))
     assert region.polygon.area == 100 * 100 - 20 * 20 + 10 * 10
-    inside = region.contains(np.array([5.0, 20, 205, 150, 100]), np.array([5.0, 30, 5, 5, 100]))
+    inside = contains(region.polygon, np.array([5.0, 20, 205, 150, 100]), np.array([5.0, 30, 5, 5, 100]))
     assert inside.tolist() == [True, False, True, False, True]  # the last is on the edge
 
 
-def test_an_ellipse_is_no_box(tmp_path: Path) -> None:
+def test_an_ellipse_isnt_its_box(tmp_path: Path) -> None:
     box = [[0, 0], [40, 0], [40, 20], [0, 20], [0, 0]]
     (region,) = read_regions(write(tmp_path / "a.geojson", feature(polygon(box, isEllipse=True))))
     assert region.polygon.area == pytest.approx(math.pi * 20 * 10, rel=1e-3)
     assert region.polygon.bounds == pytest.approx((0, 0, 40, 20))
+
+
+def test_an_empty_ellipse_is_named(tmp_path: Path) -> None:
+    empty = {"type": "Polygon", "coordinates": [], "isEllipse": True}
+    with pytest.raises(AnnotationError, match=r"feature 1 has a Polygon without an area; draw it again"):
+        read_regions(write(tmp_path / "a.geojson", feature(empty)))
 
 
 def test_a_crossing_outline_is_mended(tmp_path: Path) -> None:
@@ -122,30 +133,30 @@ def test_a_spike_is_dropped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (feature(polygon([[0, 0], [5, 0], [9, 0], [0, 0]])), "the Polygon has no area; draw it again"),
-        (feature({"type": "Polygon", "coordinates": []}), "the Polygon has no area"),
-        (feature({"type": "MultiPolygon", "coordinates": []}), "the MultiPolygon has no area"),
-        (feature(polygon([[0, 0], [5, 5]])), "the Polygon can't be read"),
-        (feature(polygon([[0, 0], ["a", 0], [5, 5], [0, 0]])), "the Polygon can't be read"),
-        (feature({"type": "Polygon"}), "the Polygon can't be read"),
-        (feature({"type": "Polygon", "coordinates": 3}), "the Polygon can't be read"),
-        (feature([1]), "its properties or its geometry are no JSON object"),  # type: ignore[arg-type]
-        ("text", "no feature but str"),
+        (feature(polygon([[0, 0], [5, 0], [9, 0], [0, 0]])), "has a Polygon without an area; draw it again"),
+        (feature({"type": "Polygon", "coordinates": []}), "has a Polygon without an area"),
+        (feature({"type": "MultiPolygon", "coordinates": []}), "has a MultiPolygon without an area"),
+        (feature(polygon([[0, 0], [5, 5]])), "has a Polygon that can't be read"),
+        (feature(polygon([[0, 0], ["a", 0], [5, 5], [0, 0]])), "has a Polygon that can't be read"),
+        (feature({"type": "Polygon"}), "has a Polygon that can't be read"),
+        (feature({"type": "Polygon", "coordinates": 3}), "has a Polygon that can't be read"),
+        (feature([1]), "has properties or a geometry that isn't an object"),  # type: ignore[arg-type]
+        ("text", "is a str, not an object"),
     ],
 )
 def test_wrong_features_are_named(tmp_path: Path, wrong: object, says: str) -> None:
     path = write(tmp_path / "a.geojson", feature(polygon(SQUARE)), wrong)
-    with pytest.raises(AnnotationError, match=rf"a\.geojson, feature 2: {says}"):
+    with pytest.raises(AnnotationError, match=rf"a\.geojson, feature 2 {says}"):
         read_regions(path)
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "is no GeoJSON"),
-        ("{", "is no GeoJSON"),
-        ("3", "holds no features"),
-        ('{"type": "Point"}', "holds no features"),
+        ("", "isn't GeoJSON"),
+        ("{", "isn't GeoJSON"),
+        ("3", "has no features"),
+        ('{"type": "Point"}', "has no features"),
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, content: str, says: str) -> None:
@@ -161,18 +172,6 @@ def test_missing_and_damaged_files(tmp_path: Path) -> None:
     (tmp_path / "a.geojson.gz").write_bytes(b"no gzip")
     with pytest.raises(AnnotationError, match=r"a\.geojson\.gz can't be read"):
         read_regions(tmp_path / "a.geojson.gz")
-
-
-def test_windows_that_hold_some_of_a_region() -> None:
-    region = Region("", shapely.Polygon([(10, 10), (20, 10), (10, 20)]))
-    windows = [
-        Window(0, 0, 11, 11),  # over a corner
-        Window(0, 0, 10, 30),  # up to an edge
-        Window(0, 0, 100, 100),  # around all
-        Window(11, 11, 1, 1),  # inside
-        Window(17, 17, 3, 3),  # in its box, but beyond the slanting edge
-    ]
-    assert region.intersects(windows).tolist() == [True, False, True, True, False]
 
 
 coordinates = st.floats(-40, 40, allow_nan=False, width=32)
@@ -195,7 +194,7 @@ def test_grid_mask_against_shapely(
     area: shapely.Geometry, first: float, step: float, width: int, height: int
 ) -> None:
     assume(isinstance(area, shapely.Polygon | shapely.MultiPolygon) and area.area > 0)
-    x, y = first + step * np.arange(width), first + step * np.arange(height)
+    x, y = (np.asarray(first + step * np.arange(n), np.float64) for n in (width, height))
     mask = grid_mask(area, x, y)
     grid_x, grid_y = np.meshgrid(x, y)
     # On the outline itself, to rounding, either is right.
@@ -207,7 +206,7 @@ def test_grid_mask_against_shapely(
 @given(areas(), st.integers(0, 30), st.integers(0, 30))
 def test_the_mask_of_a_crop_is_the_crop_of_the_mask(area: shapely.Geometry, left: int, top: int) -> None:
     assume(isinstance(area, shapely.Polygon | shapely.MultiPolygon) and area.area > 0)
-    axis = 0.7 * np.arange(-60, 60)
+    axis = np.asarray(0.7 * np.arange(-60, 60), np.float64)
     whole = grid_mask(area, axis, axis)
     crop = grid_mask(area, axis[left : left + 64], axis[top : top + 48])
     assert np.array_equal(crop, whole[top : top + 48, left : left + 64])

@@ -1,117 +1,89 @@
-"""Cells from GeoJSON as QuPath writes and reads it."""
+"""Cells from GeoJSON as QuPath writes it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import orjson
-from shapely.errors import ShapelyError
-from shapely.geometry import shape
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import AnnotationError
+from wsi_edt.qupath.dialect import CELL, DETECTION, UNREADABLE_SHAPE, Feature, shape_of, unreadable_shape
 
 _CLASSES = {kind.label.lower(): kind for kind in CellClass}
-# What QuPath calls objects that stand for a cell each, whatever their geometry.
-_CELL_OBJECTS = ("detection", "cell")
 
 
-def parse_geojson(content: bytes, path: Path) -> Cells:
-    """The cells of a GeoJSON file.
+def cells_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0, 0.0)) -> Cells:
+    """The cells among the features of a file, in the file's order.
 
     Detections and cells count with any geometry, polygons by their centroid (a cell's by its nucleus); annotations
     only as Point or MultiPoint, since an annotation with an area is a region. Coordinates are continuous px. The
-    class is `classification.name`; its last part counts for "Tumor: Positive"; none is `CellClass.NUCLEUS`. The
-    score is the measurement "Score", or 1.
+    class is the last part of the feature's, so that "Tumor: Positive" is Positive; without one it is
+    `CellClass.NUCLEUS`. The score is the measurement "Score", or 1.
 
     Parameters
     ----------
-    content : a FeatureCollection, a list of features or one feature
-    path : names the file in errors
+    features : of the file
+    corner : what is added to the coordinates, see `shown_corner`
+
+    Raises
+    ------
+    AnnotationError
+        If a cell can't be read or has a class that isn't known; it names the feature.
     """
-    try:
-        document = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise AnnotationError(f"{path} is no GeoJSON: {error}") from error
-    rows = [
-        row
-        for index, feature in enumerate(_features(document, path), start=1)
-        for row in _cells(feature, index, path)
-    ]
+    rows = [row for feature in features for row in _cells(feature)]
     table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    x, y = (np.ascontiguousarray(table[:, column]) for column in (0, 1))
+    x, y = (table[:, column] + start for column, start in enumerate(corner))
     return Cells(x, y, table[:, 2].astype(np.float32), table[:, 3].astype(np.uint8))
 
 
-def _features(document: Any, path: Path) -> list[Any]:  # noqa: ANN401 - whatever JSON holds
-    if isinstance(document, dict) and document.get("type") == "FeatureCollection":
-        document = document.get("features")
-    elif isinstance(document, dict) and document.get("type") == "Feature":
-        document = [document]
-    if not isinstance(document, list):
-        raise AnnotationError(
-            f"{path} holds no features; a FeatureCollection, as QuPath exports it, is needed"
-        )
-    return document
-
-
-def _cells(feature: object, index: int, path: Path) -> Iterator[tuple[float, float, float, int]]:
+def _cells(feature: Feature) -> Iterator[tuple[float, float, float, int]]:
     """(x, y, score, class) of each cell that one feature holds."""
-    if not isinstance(feature, dict):
-        raise AnnotationError(f"{path}, feature {index}: no feature but {type(feature).__name__}")
-    properties = feature.get("properties") or {}
-    geometry = feature.get("nucleusGeometry") or feature.get("geometry") or {}
-    if not (isinstance(properties, dict) and isinstance(geometry, dict)):
-        raise AnnotationError(f"{path}, feature {index}: its properties or its geometry are no JSON object")
-    kind = geometry.get("type")
-    is_cell = properties.get("objectType", "annotation") in _CELL_OBJECTS
-    if not is_cell and kind not in ("Point", "MultiPoint"):
+    geometry = feature.nucleus or feature.geometry
+    is_cell = feature.object_type in (DETECTION, CELL)
+    if not is_cell and geometry.get("type") not in ("Point", "MultiPoint"):
         return
-    class_id = int(_class(properties, index, path))
-    score = _score(properties)
-    try:
-        for x, y in _positions(geometry):
-            if not (math.isfinite(x) and math.isfinite(y)):
-                raise ValueError("a coordinate that is not finite")
-            yield x, y, score, class_id
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ShapelyError) as error:
-        raise AnnotationError(f"{path}, feature {index}: the {kind} can't be read: {error}") from error
+    class_id = int(_class(feature))
+    score = _score(feature.properties)
+    for x, y in _positions(geometry, feature.where):
+        yield x, y, score, class_id
 
 
-def _positions(geometry: Mapping[str, Any]) -> list[tuple[float, float]]:
+def _positions(geometry: Mapping[str, Any], where: str) -> list[tuple[float, float]]:
     """The points that stand for a geometry."""
-    if geometry["type"] == "Point":
-        return [(float(geometry["coordinates"][0]), float(geometry["coordinates"][1]))]
-    if geometry["type"] == "MultiPoint":
-        return [(float(position[0]), float(position[1])) for position in geometry["coordinates"]]
-    centroid = shape(geometry).centroid
-    return [(centroid.x, centroid.y)]
+    try:
+        if geometry.get("type") == "Point":
+            places = [geometry["coordinates"]]
+        elif geometry.get("type") == "MultiPoint":
+            places = geometry["coordinates"]
+        else:
+            places = [shape_of(geometry, where).centroid.coords[0]]
+        found = [(float(place[0]), float(place[1])) for place in places]
+        if not all(map(math.isfinite, (number for place in found for number in place))):
+            raise ValueError("a coordinate that isn't finite")
+    except UNREADABLE_SHAPE as error:
+        raise unreadable_shape(geometry, where, error) from error
+    return found
 
 
-def _class(properties: Mapping[str, Any], index: int, path: Path) -> CellClass:
-    classification = properties.get("classification")
-    if not classification:
+def _class(feature: Feature) -> CellClass:
+    if feature.class_name is None:
         return CellClass.NUCLEUS
-    name = classification
-    if isinstance(classification, dict):
-        # A class derived from another is written as "name": "Tumor: Positive" or "names": ["Tumor", "Positive"].
-        names = classification.get("names")
-        name = classification.get("name") or (names[-1] if isinstance(names, list) and names else "")
-    label = str(name).rsplit(":", 1)[-1].strip().lower()
+    label = feature.class_name.rsplit(":", 1)[-1].strip().lower()
     if label not in _CLASSES:
         known = ", ".join(kind.label for kind in CellClass)
         raise AnnotationError(
-            f"{path}, feature {index}: class {name!r} is none of {known}; rename or remove it"
+            f"has the class {feature.class_name!r}, which isn't one of {known}",
+            where=feature.where,
+            remedy="rename or remove it",
         )
     return _CLASSES[label]
 
 
 def _score(properties: Mapping[str, Any]) -> float:
-    """The measurement "Score" in whatever case, 1 where there is none (an annotation is certain)."""
+    """The measurement "Score", in upper or lower case; 1 if there is none (an annotation is certain)."""
     measurements = properties.get("measurements") or {}
     if isinstance(measurements, dict):
         named = measurements.items()

@@ -1,8 +1,8 @@
 """Cells as a GeoJSON that QuPath opens as detections.
 
-The contract was read from the source of QuPath 0.8 (package qupath.lib.io): an object without `objectType`
-becomes an annotation, a classification needs its colour, unknown properties are dropped, coordinates are
-rounded to 0.01 px, and a polygon that this makes invalid is refused. QuPath doesn't stream: few bytes a cell.
+The contract was read from the source of QuPath 0.8 (package qupath.lib.io), see dialect.py: besides, it drops unknown
+properties, rounds coordinates to 0.01 px, and refuses a polygon that this makes invalid. It doesn't stream: few bytes a
+cell.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, cast
+from typing import BinaryIO, cast
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
@@ -22,15 +22,9 @@ import orjson
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import UsageError
 from wsi_edt.files import atomic_write
-
-Geometry = Literal["point", "circle"]
-
-# QuPath's own colours of Positive and Negative; nuclei without a class get a green, unlike either.
-CLASS_COLORS: Final = {
-    CellClass.NEGATIVE: (112, 112, 225),
-    CellClass.POSITIVE: (250, 62, 62),
-    CellClass.NUCLEUS: (70, 165, 95),
-}
+from wsi_edt.qupath.dialect import CLASS_COLORS as CLASS_COLORS
+from wsi_edt.qupath.dialect import DETECTION
+from wsi_edt.qupath.dialect import Geometry as Geometry
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/wsi-edt/wsi-edt")
 _CHUNK = 10_000  # cells; 3 MB of text, and larger chunks are no faster
@@ -56,23 +50,27 @@ def write_geojson(
 
     Parameters
     ----------
-    path : gzipped where it ends in .gz
+    path : gzipped if it ends in .gz
     cells : level-0 px
-    slide_name : the slide's relative path; with x, y and class it makes each cell's id, the same in every run
+    slide_name : the slide's relative path, of which (with x, y and class) each cell's id is made: the same in every run
     radius_px : of circles, level-0 px
-    origin : the level-0 point that QuPath shows as (0, 0): the slide's bounds; it is subtracted
+    origin : what is subtracted from the coordinates, see `shown_corner`
     geometry : "point", or "circle" for a polygon of 12 vertices, which is a circle in every program
 
     Raises
     ------
     OutputError
-        Where the file can't be written.
+        If the file can't be written.
     UsageError
-        Where circles would be too small for QuPath's grid of 0.01 px.
+        If circles would be too small for QuPath's grid of 0.01 px.
     """
     if geometry == "circle" and radius_px < _MIN_RADIUS_PX:
-        raise UsageError(f"circles of {radius_px:g} px are too small for QuPath; use --geometry point")
-    assert all(np.isfinite(values).all() for values in (cells.x, cells.y, cells.score)), "a cell is nowhere"
+        raise UsageError(
+            f"circles of {radius_px:g} px are too small for QuPath", remedy="pass --geometry point"
+        )
+    assert all(np.isfinite(values).all() for values in (cells.x, cells.y, cells.score)), (
+        "a cell without a place or a score"
+    )
     x, y = _hundredths(cells.x), _hundredths(cells.y)
     order = _file_order(x, y, cells)
     repeats = {} if order is None else _repeats(x, y, cells.class_id, order)
@@ -97,9 +95,9 @@ def _hundredths(coordinates: npt.NDArray[np.float64]) -> IntArray:
 
 
 def _file_order(x: IntArray, y: IntArray, cells: Cells) -> npt.NDArray[np.intp] | None:
-    """The cells by y, x, class and score; None where they come so and none shares its place, as stitched cells do.
+    """The cells by y, x, class and score; None if they come so and no two share a place: stitched cells do.
 
-    To sort ten million takes half a minute, and an order that changes nothing the memory of a quarter of the cells.
+    Sorting ten million takes half a minute, and an order that changes nothing the memory of a quarter of the cells.
     """
     places = (y << 32) + x
     if (places[1:] > places[:-1]).all():
@@ -193,7 +191,7 @@ def _features(
 def _properties(kind: CellClass) -> str:
     """The properties of a class's cells as text, up to the score's value."""
     properties = {
-        "objectType": "detection",
+        "objectType": DETECTION,
         "classification": {"name": kind.label, "color": CLASS_COLORS[kind]},
         "measurements": {"Score": 0},
     }
@@ -202,7 +200,7 @@ def _properties(kind: CellClass) -> str:
 
 @contextmanager
 def _maybe_gzipped(raw: BinaryIO, path: Path) -> Iterator[BinaryIO]:
-    """The file itself, or gzip around it: level 1 shrinks tenfold; no name, no time: the bytes are stable."""
+    """The file itself, or gzip around it: level 1 shrinks it tenfold; without name and time the bytes are stable."""
     if path.suffix != ".gz":
         yield raw
         return

@@ -1,35 +1,25 @@
-"""Regions of interest: GeoJSON as QuPath writes it, as polygons in level-0 px, and what lies in them.
-
-A region is an annotation with an area. QuPath shows a slide cropped to its bounds, so its coordinates lack them.
-"""
+"""Regions of interest: the annotations with an area in a GeoJSON file of QuPath, as polygons in level-0 px."""
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import shapely
 import shapely.affinity
-import shapely.geometry
 from shapely import MultiPolygon, Polygon
-from shapely.errors import ShapelyError
 
 from wsi_edt.errors import AnnotationError
-from wsi_edt.geometry import Window
+from wsi_edt.qupath.dialect import ANNOTATION, Feature, shape_of
 
-Origin = Literal["qupath", "openslide"]
 Area: TypeAlias = Polygon | MultiPolygon
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
 _AREAS = ("Polygon", "MultiPolygon", "GeometryCollection")
-_ELLIPSE_QUARTER_SEGMENTS = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,133 +28,44 @@ class Region:
 
     Attributes
     ----------
-    name : the annotation's own, else its class, else its index in the file, from 0
+    name : the annotation's own, else its class, else its number in the file, from 1
     polygon : valid, with an area, level-0 px
     class_name : as QuPath shows it ("Tumor", "Tumor: Positive"); None without a class
-    properties : of the feature, as they stand in the file
     """
 
     name: str
     polygon: Area
     class_name: str | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ignored(self) -> bool:
         """Whether it says where not to look: QuPath's class "Ignore*"."""
         return self.class_name is not None and self.class_name.lower().startswith("ignore")
 
-    def contains(self, x: FloatArray, y: FloatArray) -> BoolArray:
-        """For each point (x, y) in level-0 px, whether it lies in the region or on its edge: (N,) bool."""
-        return contains(self.polygon, x, y)
 
-    def intersects(self, windows: Sequence[Window]) -> BoolArray:
-        """For each window in level-0 px, whether it holds some of the region: (N,) bool."""
-        boxes = shapely.box(
-            [window.x for window in windows],
-            [window.y for window in windows],
-            [window.right for window in windows],
-            [window.bottom for window in windows],
-        )
-        shapely.prepare(self.polygon)
-        # A window that only shares an edge with the region holds none of it.
-        found: BoolArray = shapely.intersects(self.polygon, boxes) & ~shapely.touches(self.polygon, boxes)
-        return found
+def regions_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0, 0.0)) -> list[Region]:
+    """The annotations with an area among the features of a file, in level-0 px and the file's order.
 
-
-def read_regions(path: Path, *, origin: Origin = "qupath", bounds: Window | None = None) -> list[Region]:
-    """The areas of a GeoJSON file (``.geojson`` or ``.geojson.gz``), in the file's order; see `regions_of`."""
-    return regions_of(features_of(read_geojson(path), path), path, origin=origin, bounds=bounds)
-
-
-def read_geojson(path: Path) -> bytes:
-    """A GeoJSON file's text, unpacked where its name ends in ``.gz``.
-
-    Raises
-    ------
-    AnnotationError
-        Where it is missing or can't be read.
-    """
-    try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix.lower() == ".gz" else content
-    except (OSError, EOFError) as error:
-        raise AnnotationError(f"{path} can't be read: {error}; check the path and the file") from error
-
-
-def features_of(content: bytes, path: Path) -> list[Any]:
-    """The features of GeoJSON text: a FeatureCollection, a list of features, or one feature.
-
-    Raises
-    ------
-    AnnotationError
-        Where it is no JSON or holds no features; `path` names the file.
-    """
-    try:
-        document = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise AnnotationError(f"{path} is no GeoJSON: {error}") from error
-    if isinstance(document, dict) and document.get("type") == "FeatureCollection":
-        document = document.get("features")
-    elif isinstance(document, dict) and document.get("type") == "Feature":
-        document = [document]
-    if not isinstance(document, list):
-        raise AnnotationError(
-            f"{path} holds no features; a FeatureCollection, as QuPath exports it, is needed"
-        )
-    return document
-
-
-def regions_of(
-    features: Sequence[Any], path: Path, *, origin: Origin = "qupath", bounds: Window | None = None
-) -> list[Region]:
-    """The annotations with an area among features, in level-0 px.
-
-    Detections, cells, points and lines are no regions. A self-intersecting outline is made valid.
+    Detections, cells, points and lines aren't regions. A self-intersecting outline is made valid.
 
     Parameters
     ----------
-    features : of a GeoJSON file
-    path : names the file in errors
-    origin : "qupath" coordinates start at the slide's bounds, "openslide" ones at level 0's corner
-    bounds : what QuPath shows of the slide, level-0 px (`Slide.bounds`); None: all of it
+    features : of the file
+    corner : what is added to the coordinates, see `shown_corner`
 
     Raises
     ------
     AnnotationError
-        Where an annotation has no area or can't be read; it names the file and the feature.
+        If an annotation has no area or can't be read; it names the feature.
     """
-    shift = (bounds.x, bounds.y) if origin == "qupath" and bounds is not None else (0, 0)
     found = []
-    for index, feature in enumerate(features, start=1):
-        where = f"{path}, feature {index}"
-        if not isinstance(feature, dict):
-            raise AnnotationError(f"{where}: no feature but {type(feature).__name__}")
-        properties, geometry = feature.get("properties") or {}, feature.get("geometry") or {}
-        if not (isinstance(properties, dict) and isinstance(geometry, dict)):
-            raise AnnotationError(f"{where}: its properties or its geometry are no JSON object")
-        # QuPath takes an object without a type for an annotation.
-        is_annotation = properties.get("objectType", "annotation") == "annotation"
-        if not (is_annotation and geometry.get("type") in _AREAS):
+    for feature in features:
+        if feature.object_type != ANNOTATION or feature.geometry.get("type") not in _AREAS:
             continue
-        polygon = shapely.affinity.translate(_area(geometry, where), *shift)
-        class_name = class_name_of(properties)
-        name = properties.get("name") or class_name or str(index)
-        found.append(Region(str(name), polygon, class_name, properties))
+        polygon = shapely.affinity.translate(_area(feature), *corner)
+        name = feature.properties.get("name") or feature.class_name or str(feature.number)
+        found.append(Region(str(name), polygon, feature.class_name))
     return found
-
-
-def class_name_of(properties: Mapping[str, Any]) -> str | None:
-    """The class of a feature as QuPath shows it, such as "Positive" or "Tumor: Positive"; None without one.
-
-    QuPath writes a derived class as ``"name": "Tumor: Positive"`` or ``"names": ["Tumor", "Positive"]``.
-    """
-    classification = properties.get("classification")
-    if isinstance(classification, dict):
-        names = classification.get("names")
-        joined = ": ".join(map(str, names)) if isinstance(names, list) else ""
-        classification = classification.get("name") or joined
-    return str(classification) if classification else None
 
 
 def contains(polygon: Area, x: FloatArray, y: FloatArray) -> BoolArray:
@@ -174,7 +75,7 @@ def contains(polygon: Area, x: FloatArray, y: FloatArray) -> BoolArray:
 
 
 def polygons_of(shape: shapely.Geometry) -> Area | None:
-    """A geometry without the lines and points that cutting and mending leave; None where nothing has an area."""
+    """A geometry without the lines and points that cutting and mending leave; None if nothing has an area."""
     polygons: Area
     if isinstance(shape, Area):
         polygons = shape
@@ -216,25 +117,16 @@ def _edges(polygon: Area) -> tuple[FloatArray, FloatArray]:
     return np.concatenate([ring[:-1] for ring in rings]), np.concatenate([ring[1:] for ring in rings])
 
 
-def _area(geometry: Mapping[str, Any], where: str) -> Area:
+def _area(feature: Feature) -> Area:
     """A feature's geometry as valid polygons."""
-    try:
-        shape = shapely.force_2d(shapely.geometry.shape(geometry))
-        if not shapely.is_valid(shape):
-            shape = shapely.make_valid(shape)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ShapelyError) as error:
-        raise AnnotationError(f"{where}: the {geometry['type']} can't be read: {error}") from error
-    if geometry.get("isEllipse"):
-        shape = _ellipse(shape)
+    shape = shape_of(feature.geometry, feature.where)
+    if not shapely.is_valid(shape):
+        shape = shapely.make_valid(shape)
     polygons = polygons_of(shape)
     if polygons is None:
-        raise AnnotationError(f"{where}: the {geometry['type']} has no area; draw it again or remove it")
+        raise AnnotationError(
+            f"has a {feature.geometry['type']} without an area",
+            where=feature.where,
+            remedy="draw it again or remove it",
+        )
     return polygons
-
-
-def _ellipse(shape: shapely.Geometry) -> Polygon:
-    """The ellipse that QuPath draws into the box of a geometry with ``"isEllipse": true``."""
-    left, top, right, bottom = shape.bounds
-    circle = shapely.Point(0, 0).buffer(1, quad_segs=_ELLIPSE_QUARTER_SEGMENTS)
-    scaled = shapely.affinity.scale(circle, (right - left) / 2, (bottom - top) / 2, origin=(0, 0))
-    return shapely.affinity.translate(scaled, (left + right) / 2, (top + bottom) / 2)

@@ -1,0 +1,183 @@
+"""QuPath's dialect of GeoJSON: the words, colours, shapes and coordinates that writing and reading share.
+
+Read from the source of QuPath 0.8 (package qupath.lib.io):
+
+- an object without `objectType` is an annotation, and a class without a colour is refused;
+- a class derived from another is written as ``"name": "Tumor: Positive"`` or as ``"names": ["Tumor", "Positive"]``;
+- ``"isEllipse": true`` in a geometry means the ellipse in its box;
+- a slide is shown cropped to its bounds, so coordinates start there.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import orjson
+import shapely
+import shapely.affinity
+import shapely.geometry
+from shapely.errors import ShapelyError
+
+from wsi_edt.cells import CellClass
+from wsi_edt.errors import AnnotationError
+from wsi_edt.geometry import Window
+
+Geometry = Literal["point", "circle"]  # what a cell is written as
+Origin = Literal[
+    "qupath", "openslide"
+]  # where coordinates start: at the slide's bounds, or at level 0's corner
+
+ANNOTATION: Final = "annotation"
+DETECTION: Final = "detection"
+CELL: Final = "cell"
+
+# QuPath's own colours of Positive and Negative; nuclei without a class get a green, unlike either.
+CLASS_COLORS: Final = {
+    CellClass.NEGATIVE: (112, 112, 225),
+    CellClass.POSITIVE: (250, 62, 62),
+    CellClass.NUCLEUS: (70, 165, 95),
+}
+
+# What an unreadable geometry makes shapely, or whoever takes its coordinates, raise.
+UNREADABLE_SHAPE: Final = (TypeError, ValueError, KeyError, IndexError, AttributeError, ShapelyError)
+_ELLIPSE_QUARTER_SEGMENTS = 32
+
+
+def shown_corner(bounds: Window, origin: Origin = "qupath") -> tuple[float, float]:
+    """The level-0 point (x, y) at which a file's coordinates start: subtracted when writing, added when reading.
+
+    Parameters
+    ----------
+    bounds : what QuPath shows of the slide, level-0 px (`Slide.bounds`)
+    origin : "openslide" keeps level-0 coordinates
+    """
+    return (float(bounds.x), float(bounds.y)) if origin == "qupath" else (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One object of a GeoJSON file.
+
+    Attributes
+    ----------
+    number : in the file, from 1
+    where : the file and the number, for errors
+    geometry, nucleus : as they stand in the file; empty if it has none
+    properties : as they stand in the file
+    """
+
+    number: int
+    where: str
+    geometry: Mapping[str, Any]
+    nucleus: Mapping[str, Any]
+    properties: Mapping[str, Any]
+
+    @property
+    def object_type(self) -> str:
+        """What QuPath takes it for: "annotation", "detection", "cell" and others."""
+        return str(self.properties.get("objectType", ANNOTATION))
+
+    @property
+    def class_name(self) -> str | None:
+        """The class as QuPath shows it, such as "Positive" or "Tumor: Positive"; None without one."""
+        classification = self.properties.get("classification")
+        if isinstance(classification, dict):
+            names = classification.get("names")
+            joined = ": ".join(map(str, names)) if isinstance(names, list) else ""
+            classification = classification.get("name") or joined
+        return str(classification) if classification else None
+
+
+def read_features(path: Path) -> list[Feature]:
+    """The features of a GeoJSON file, unpacked if its name ends in ``.gz``; see `features_of`.
+
+    Raises
+    ------
+    AnnotationError
+        If it is missing or can't be read.
+    """
+    try:
+        content = path.read_bytes()
+        if path.suffix.lower() == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError) as error:
+        raise AnnotationError(
+            f"can't be read: {error}", where=path, remedy="check the path and the file"
+        ) from error
+    return features_of(content, path)
+
+
+def features_of(content: bytes, path: Path) -> list[Feature]:
+    """The features of GeoJSON text: a FeatureCollection, a list of features, or one feature.
+
+    Parameters
+    ----------
+    content : the text
+    path : names the file in errors
+
+    Raises
+    ------
+    AnnotationError
+        If it isn't JSON, has no features, or one of them isn't a feature.
+    """
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise AnnotationError(f"isn't GeoJSON: {error}", where=path, remedy="export it again") from error
+    if isinstance(document, dict) and document.get("type") == "FeatureCollection":
+        document = document.get("features")
+    elif isinstance(document, dict) and document.get("type") == "Feature":
+        document = [document]
+    if not isinstance(document, list):
+        raise AnnotationError(
+            "has no features", where=path, remedy="export a FeatureCollection, as QuPath writes it"
+        )
+    return [_feature(entry, number, path) for number, entry in enumerate(document, start=1)]
+
+
+def _feature(entry: object, number: int, path: Path) -> Feature:
+    where = f"{path}, feature {number}"
+    if not isinstance(entry, dict):
+        raise AnnotationError(f"is a {type(entry).__name__}, not an object", where=where)
+    properties, geometry, nucleus = (
+        entry.get(key) or {} for key in ("properties", "geometry", "nucleusGeometry")
+    )
+    if not (isinstance(properties, dict) and isinstance(geometry, dict) and isinstance(nucleus, dict)):
+        raise AnnotationError("has properties or a geometry that isn't an object", where=where)
+    return Feature(number, where, geometry, nucleus, properties)
+
+
+def shape_of(geometry: Mapping[str, Any], where: str) -> shapely.Geometry:
+    """A geometry as shapely's, an ellipse drawn out; it may be invalid.
+
+    Raises
+    ------
+    AnnotationError
+        If it can't be read; `where` names it.
+    """
+    try:
+        shape = shapely.force_2d(shapely.geometry.shape(geometry))
+        return _ellipse(shape) if geometry.get("isEllipse") else shape
+    except UNREADABLE_SHAPE as error:
+        raise unreadable_shape(geometry, where, error) from error
+
+
+def unreadable_shape(geometry: Mapping[str, Any], where: str, error: Exception) -> AnnotationError:
+    """The error for a feature whose geometry can't be read."""
+    return AnnotationError(
+        f"has a {geometry.get('type', 'geometry')} that can't be read: {error}", where=where
+    )
+
+
+def _ellipse(box: shapely.Geometry) -> shapely.Geometry:
+    """The ellipse that QuPath draws into the box of a geometry."""
+    if box.is_empty:
+        return box
+    left, top, right, bottom = box.bounds
+    circle = shapely.Point(0, 0).buffer(1, quad_segs=_ELLIPSE_QUARTER_SEGMENTS)
+    scaled = shapely.affinity.scale(circle, (right - left) / 2, (bottom - top) / 2, origin=(0, 0))
+    return shapely.affinity.translate(scaled, (left + right) / 2, (top + bottom) / 2)
