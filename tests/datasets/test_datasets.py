@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from scipy.io import savemat
 
 from tests.training.sets import make_bcdata, make_csv, make_shidc, make_uw, write_rgb
-from wsi_edt.datasets import FORMATS, Labelled, SetSpec, TrainingSet, licence_of, read_set
+from wsi_edt.datasets import FORMATS, Labelled, SetSpec, TrainingSet, read_set
 from wsi_edt.errors import AnnotationError, UsageError
 
 
@@ -83,7 +83,7 @@ def test_plain_images_and_points(tmp_path: Path) -> None:
     (image,) = read_set(spec, tmp_path)
     assert (image.dataset, image.mpp, image.case) == ("ours", 0.5, "a")
     assert (image.classes, image.nuclei) == (Labelled.EVERYWHERE, Labelled.EVERYWHERE)
-    with pytest.raises(AnnotationError, match=r"a\.png states no µm/px; give mpp for the set 'ours'"):
+    with pytest.raises(AnnotationError, match=r"a\.png has no µm/px; give mpp for the set 'ours'"):
         read_set(SetSpec(name="ours", format="points", folder=Path("own")), tmp_path)
 
 
@@ -134,11 +134,11 @@ def test_a_tcga_patient_is_a_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "rows", "says"),
     [
-        ("class,x,y", "positive,1.5,4\npositive,abc,4\n", r"a\.csv, line 3: 'abc' is no number"),
-        ("class,x,y", "positive,nan,4\n", r"a\.csv, line 2: 'nan' is no number"),
+        ("class,x,y", "positive,1.5,4\npositive,abc,4\n", r"a\.csv, line 3 has 'abc' where a number belongs"),
+        ("class,x,y", "positive,nan,4\n", r"a\.csv, line 2 has 'nan' where a number belongs"),
         ("class,x", "positive,3\n", r"a\.csv has no header with x and y"),
-        ("class,x,y", "mitosis,3,4\n", r"a\.csv, line 2: class 'mitosis' is none of"),
-        ("class,x,y", "positive,3.5,4\npositive,40,4\n", r"points/a\.csv: point 2 lies at \(40, 4\) px from"),
+        ("class,x,y", "mitosis,3,4\n", r"a\.csv, line 2 has the class 'mitosis', not one of"),
+        ("class,x,y", "positive,3.5,4\npositive,40,4\n", r"points/a\.csv, point 2 lies at \(40, 4\) px from"),
         ("image,x,y", "b,3.5,4\nc,4.5,4\n", r"a\.csv holds points of 2 images"),
     ],
 )  # fmt: skip
@@ -185,11 +185,11 @@ def test_a_point_outside_is_told_with_its_file_and_its_number_there(tmp_path: Pa
     for kind in ("positive", "negative"):
         with h5py.File(tmp_path / f"bcdata/annotations/train/{kind}/1.h5", "w") as file:
             file["coordinates"] = np.array([[1, 2], [3, 4], [900, 4]][: 2 + (kind == "negative")])
-    with pytest.raises(AnnotationError, match=r"negative/1\.h5: point 3 lies at \(900\.5, 4\.5\) px from"):
+    with pytest.raises(AnnotationError, match=r"negative/1\.h5, point 3 lies at \(900\.5, 4\.5\) px from"):
         read_set(SetSpec(name="bcdata"), tmp_path)
     make_shidc(tmp_path / "shidc")
     (tmp_path / "shidc/train/p1_0001_1.json").write_text('[{"x": NaN, "y": 2, "label_id": 1}]')
-    with pytest.raises(AnnotationError, match=r"p1_0001_1\.json: point 1 lies at \(nan, 2\.5\), which is no"):
+    with pytest.raises(AnnotationError, match=r"p1_0001_1\.json, point 1 lies at \(nan, 2\.5\) px from"):
         read_set(SetSpec(name="shidc"), tmp_path)
 
 
@@ -197,9 +197,9 @@ def test_a_point_outside_is_told_with_its_file_and_its_number_there(tmp_path: Pa
     ("content", "says"),
     [
         ("", r"p1_0001_1\.json can't be read as SHIDC points"),
-        ("{}", r"p1_0001_1\.json holds no list of points but dict"),
-        ('[{"x": 1, "y": 2, "label_id": 1}, {"x": 1, "label_id": 1}]', r"p1_0001_1\.json, point 2: "),
-        ('[{"x": 1, "y": 2, "label_id": 4}]', r'point 1: .*"label_id": 4} is no point'),
+        ("{}", r"p1_0001_1\.json holds dict instead of a list of points"),
+        ('[{"x": 1, "y": 2, "label_id": 1}, {"x": 1, "label_id": 1}]', r"p1_0001_1\.json, point 2 is "),
+        ('[{"x": 1, "y": 2, "label_id": 4}]', r'point 1 is .*"label_id": 4}, which isn.t a point; give'),
     ],
 )
 def test_wrong_shidc_is_named(tmp_path: Path, content: str, says: str) -> None:
@@ -213,9 +213,7 @@ def test_wrong_uw_is_named(tmp_path: Path) -> None:
     make_uw(tmp_path / "uw", ".bmp")
     annotation = tmp_path / "uw/Detection/img1/img1_detection.mat"
     savemat(annotation, {"points": np.zeros((3, 2))})
-    with pytest.raises(
-        AnnotationError, match=r"img1_detection\.mat has no variable 'detection'; it holds points"
-    ):
+    with pytest.raises(AnnotationError, match=r"img1_detection\.mat has no variable 'detection', but points"):
         read_set(SetSpec(name="uw"), tmp_path)
     savemat(annotation, {"detection": np.zeros((3, 4))})
     with pytest.raises(AnnotationError, match=r"img1_detection\.mat can't be read as UW points: .*\(3, 4\)"):
@@ -241,7 +239,7 @@ def test_uw_is_split_as_the_paper_counts_it(tmp_path: Path) -> None:
     assert names["validation"] == {"img71", "img100"}
     assert names["all"] == names["train"] | names["validation"]
     (tmp_path / "uw/Detection/imgs").mkdir()
-    with pytest.raises(AnnotationError, match=r"imgs is not named imgN"):
+    with pytest.raises(AnnotationError, match=r"imgs isn't named imgN"):
         read_set(SetSpec(name="uw"), tmp_path)
 
 
@@ -253,9 +251,9 @@ def test_an_empty_folder_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_wrong_specs(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no data set's format is called 'nonesuch'; known are bcdata"):
+    with pytest.raises(UsageError, match=r"there is no data set format 'nonesuch'; choose one of bcdata"):
         SetSpec(name="nonesuch")
-    with pytest.raises(AnnotationError, match="is no folder"):
+    with pytest.raises(AnnotationError, match="isn't a folder"):
         read_set(SetSpec(name="bcdata"), tmp_path)
     make_uw(tmp_path / "uw", ".png")
     with pytest.raises(AnnotationError, match="'uw' has no split 'test'; the splits of uw are train, val"):
@@ -276,7 +274,7 @@ def test_a_spec_survives_its_json() -> None:
 
 def test_every_format_has_its_facts() -> None:
     for name, facts in FORMATS.items():
-        assert licence_of(name), name
+        assert facts.licence, name
         assert facts.splits[0] == "train"
 
 

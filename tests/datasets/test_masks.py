@@ -100,10 +100,10 @@ def test_wrong_ccrcc_is_named(tmp_path: Path) -> None:
     folder, spec = make_ccrcc(tmp_path / "ccrcc"), SetSpec(name="ccrcc")
     annotation = folder / "Train/Labels/a.mat"
     savemat(annotation, {"class_map": instance_map()})
-    with pytest.raises(AnnotationError, match=r"a\.mat has no variable 'instance_map'; it holds class_map"):
+    with pytest.raises(AnnotationError, match=r"a\.mat has no variable 'instance_map', but class_map"):
         read_set(spec, tmp_path)
     savemat(annotation, {"instance_map": np.full((4, 4), 0.5), "TCGA_file_name": ""})
-    with pytest.raises(AnnotationError, match=r"a\.mat holds numbers that count no instance"):
+    with pytest.raises(AnnotationError, match=r"a\.mat holds negative numbers or fractions"):
         read_set(spec, tmp_path)
     annotation.unlink()
     with pytest.raises(AnnotationError, match=r"a\.png has no a\.mat below .*Train"):
@@ -129,7 +129,7 @@ def test_psu_of_two_values_is_connected_parts(tmp_path: Path) -> None:
 
 def test_psu_states_no_mpp(tmp_path: Path) -> None:
     make_psu(tmp_path / "psu", instance_map())
-    with pytest.raises(AnnotationError, match=r"a\.bmp states no µm/px; give mpp for the set 'psu'"):
+    with pytest.raises(AnnotationError, match=r"a\.bmp has no µm/px; give mpp for the set 'psu'"):
         read_set(SetSpec(name="psu"), tmp_path)
 
 

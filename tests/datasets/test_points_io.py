@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.errors import AnnotationError
 from wsi_edt.datasets.points_io import read_points
-from wsi_edt.evaluation import read_pairs
+from wsi_edt.errors import AnnotationError
 from wsi_edt.qupath.cells_out import write_geojson
 
 POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS
@@ -153,21 +152,21 @@ def test_a_line_of_five_predictions_is_not_taken_for_two_of_truth(tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.geojson", "{", "a.geojson is no GeoJSON"),
-        ("a.geojson", '{"type": "Topology"}', "holds no features"),
+        ("a.geojson", "{", "a.geojson isn't GeoJSON"),
+        ("a.geojson", '{"type": "Topology"}', "has no features"),
         ("a.geojson", "[3]", "feature 1"),
         (
             "a.geojson",
             collection(feature(point(1, 2), classification={"name": "Stroma"})),
-            "feature 1: class 'Stroma'",
+            "feature 1 has the class 'Stroma'",
         ),
-        ("a.geojson", collection(feature({"type": "Point", "coordinates": [1]})), "feature 1: the Point"),
+        ("a.geojson", collection(feature({"type": "Point", "coordinates": [1]})), "feature 1 has a Point"),
         (
             "a.geojson",
             collection(feature({"type": "Point", "coordinates": ["a", 2]})),
-            "feature 1: the Point",
+            "feature 1 has a Point",
         ),
-        ("a.geojson", collection(feature({"type": "Blob"}, objectType="detection")), "feature 1: the Blob"),
+        ("a.geojson", collection(feature({"type": "Blob"}, objectType="detection")), "feature 1 has a Blob"),
         ("a.geojson", collection(feature({}, objectType="detection")), "feature 1"),
         (
             "a.geojson",
@@ -178,17 +177,17 @@ def test_a_line_of_five_predictions_is_not_taken_for_two_of_truth(tmp_path: Path
         ("a.geojson", '[{"type": "Feature", "geometry": null, "properties": [1]}]', "feature 1"),
         ("a.csv", "a,b\n1,2\n", "no header with x and y"),
         ("a.csv", "", "no header with x and y"),
-        ("a.csv", "x,y\n1,2\n3,b\n", "line 3: 'b' is no number"),
-        ("a.csv", "x,y\n1,inf\n", "line 2: 'inf' is no number"),
-        ("a.csv", "x,y\n1\n", "line 2: no y"),
-        ("a.csv", "x,y,class\n1,2,stroma\n", "line 2: class 'stroma' is none of"),
-        ("a.csv", "x,y,score\n1,2,high\n", "line 2: 'high' is no number"),
-        ("a.txt", "1 2 3 4 5\n", "line 1: 2 points need 4 numbers"),
-        ("a.txt", "1 1 3 4\n1 1 3 4\n", "line 2: image 1 has a line before"),
-        ("a.txt", "img\n", "line 1: a line starts with"),
-        ("a.txt", "1 x 3 4\n", "line 1: a line starts with"),
-        ("a.txt", "1 1 3 four\n", "line 1: 'four' is no number"),
-        ("a.xml", "<x/>", "a.xml is no points file"),
+        ("a.csv", "x,y\n1,2\n3,b\n", "line 3 has 'b' where a number belongs"),
+        ("a.csv", "x,y\n1,inf\n", "line 2 has 'inf' where a number belongs"),
+        ("a.csv", "x,y\n1\n", "line 2 has no y"),
+        ("a.csv", "x,y,class\n1,2,stroma\n", "line 2 has the class 'stroma', not one of"),
+        ("a.csv", "x,y,score\n1,2,high\n", "line 2 has 'high' where a number belongs"),
+        ("a.txt", "1 2 3 4 5\n", "line 1 has 3 numbers: 2 points need 4"),
+        ("a.txt", "1 1 3 4\n1 1 3 4\n", "line 2 is another line of image 1; join the two"),
+        ("a.txt", "img\n", "line 1 doesn't start with"),
+        ("a.txt", "1 x 3 4\n", "line 1 doesn't start with"),
+        ("a.txt", "1 1 3 four\n", "line 1 has 'four' where a number belongs"),
+        ("a.xml", "<x/>", "a.xml isn't a points file"),
         ("a.geojson.gz", "not zipped", "a.geojson.gz can't be read"),
     ],
 )
@@ -202,7 +201,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str, m
 @pytest.mark.parametrize("name", ["a.csv", "a.txt"])
 def test_files_that_are_no_text_are_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\xff\xfe\x00x")
-    with pytest.raises(AnnotationError, match=f"{name} is no"):
+    with pytest.raises(AnnotationError, match=f"{name} isn't"):
         read_points(tmp_path / name)
 
 
@@ -216,61 +215,6 @@ def test_a_cut_off_zip_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"a\.csv can't be read"):
         read_points(tmp_path / "a.csv")
-
-
-def test_pairs_of_two_files(tmp_path: Path) -> None:
-    predicted = write(tmp_path / "cells.csv", "x,y\n1,2\n")
-    truth = write(tmp_path / "annotated.geojson", collection(feature(point(1.5, 2.5)), feature(point(8, 9))))
-    (pair,) = read_pairs(predicted, truth)
-    assert pair.image == "annotated"
-    assert (len(pair.predicted), len(pair.truth)) == (1, 2)
-
-
-def test_pairs_of_files_of_several_images(tmp_path: Path) -> None:
-    predicted = write(tmp_path / "p.csv", "image,x,y\na,1,2\nc,1,2\n")
-    truth = write(tmp_path / "t.csv", "image,x,y\nb,1,2\na,1,2\na,5,6\n")
-    pairs = read_pairs(predicted, truth)
-    # What only one of them names has no cells in the other.
-    assert [(p.image, len(p.predicted), len(p.truth)) for p in pairs] == [
-        ("b", 0, 1),
-        ("a", 1, 2),
-        ("c", 1, 0),
-    ]
-    strangers = write(tmp_path / "s.csv", "image,x,y\nd,1,2\ne,1,2\n")
-    with pytest.raises(AnnotationError, match="no image in common"):
-        read_pairs(strangers, truth)
-
-
-def test_pairs_of_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    predicted, truth = tmp_path / "predicted", tmp_path / "truth"
-    predicted.mkdir()
-    truth.mkdir()
-    for name in ("a.svs.geojson", "b.svs.geojson", "unlabelled.geojson"):
-        write(predicted / name, collection(feature(point(1, 2))))
-    write(truth / "b.svs.csv", "x,y\n")
-    write(truth / "a.svs.csv", "x,y\n1.5,2.5\n")
-    write(truth / "notes.md", "nothing")
-    write(truth / ".hidden.csv", "nothing")
-    pairs = read_pairs(predicted, truth)
-    assert [(p.image, len(p.predicted), len(p.truth)) for p in pairs] == [("a.svs", 1, 1), ("b.svs", 1, 0)]
-    assert "1 files have no truth and are left out, the first unlabelled" in caplog.text
-    write(truth / "c.svs.csv", "x,y\n")
-    with pytest.raises(AnnotationError, match=r"no predictions for c\.svs \(1 of 3"):
-        read_pairs(predicted, truth)
-    write(predicted / "c.svs.csv", "x,y\n")
-    write(predicted / "c.svs.txt", "1 0\n")
-    with pytest.raises(AnnotationError, match="the same stem"):
-        read_pairs(predicted, truth)
-
-
-def test_pairs_of_what_does_not_belong_together(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "x,y\n")
-    with pytest.raises(AnnotationError, match="two files or two folders"):
-        read_pairs(path, tmp_path)
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(AnnotationError, match="holds no points files"):
-        read_pairs(tmp_path, empty)
 
 
 @pytest.mark.parametrize("geometry", ["point", "circle"])

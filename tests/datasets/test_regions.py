@@ -43,7 +43,7 @@ def test_points_that_all_lie_outside_the_region_are_an_error(tmp_path: Path) -> 
     mask = np.zeros((64, 64), np.uint8)
     mask[30:40, 30:40] = 255
     make_roi(tmp_path / "immunoratio", mask)
-    with pytest.raises(AnnotationError, match=r"a\.csv: none of its 3 points lies where roi/a\.png is white"):
+    with pytest.raises(AnnotationError, match=r"a\.csv has 3 points, but none where roi/a\.png is white"):
         read_set(SetSpec(name="immunoratio"), tmp_path)
 
 

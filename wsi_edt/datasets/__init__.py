@@ -2,8 +2,8 @@
 
 from wsi_edt.datasets.folders import image_files
 from wsi_edt.datasets.formats import FORMATS, Format
-from wsi_edt.datasets.labelled import ImageArray, Labelled, LabelledImage, PointArray, Record
-from wsi_edt.datasets.spec import SetSpec, TrainingSet, decoded, licence_of, read_set
+from wsi_edt.datasets.labelled import ImageArray, Labelled, LabelledImage, PointArray, Record, by_set
+from wsi_edt.datasets.spec import SetSpec, TrainingSet, decoded, read_set
 
 __all__ = [
     "FORMATS",
@@ -15,8 +15,8 @@ __all__ = [
     "Record",
     "SetSpec",
     "TrainingSet",
+    "by_set",
     "decoded",
     "image_files",
-    "licence_of",
     "read_set",
 ]

@@ -1,4 +1,4 @@
-"""What is known of each format in which labelled images are distributed."""
+"""What is known about each format in which labelled images are distributed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from wsi_edt.datasets.uw import read_uw
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format and the facts of what is distributed in it.
+    """A format and the facts about what is distributed in it.
 
     Attributes
     ----------
     read : yields the images of a folder's split
     mpp : nominal µm/px; none was measured, all are assumed from the stated magnification or the nuclei's size; None: each
         image states its own, or the user does
-    splits : what the distribution is divided into; ("train",) where it isn't
+    splits : what the distribution is divided into; ("train",) if it isn't
     classes, nuclei : see `LabelledImage`
     licence : of the images and points
-    citation : whose work it is; empty where that isn't known or is the user's own
+    citation : whose work it is; empty if that isn't known, or it is the user's own
     """
 
     read: Callable[[Path, str], Iterator[Record]]
@@ -82,7 +82,7 @@ _KI67 = {
         licence="none stated, research use",
         citation="ImmunoRatio sample set, University of Tampere",
     ),
-    # Tumour nuclei alone. Their classes were guessed from the stain, so that they teach none.
+    # Only tumour nuclei. Their classes were guessed from the stain, so they teach no classes.
     "gepnet": Format(
         read=read_points_set,
         mpp=0.5,
@@ -115,7 +115,7 @@ def _haematoxylin_eosin(
     mpp: float | None,
     splits: tuple[str, ...] = _ONE,
 ) -> Format:
-    """A set of H&E, in which every nucleus has a point and none a class: it teaches "any nucleus" alone."""
+    """A set of H&E, in which every nucleus has a point and none a class: it only teaches "any nucleus"."""
     return Format(read, mpp, splits, Labelled.NOWHERE, Labelled.EVERYWHERE, licence, citation)
 
 

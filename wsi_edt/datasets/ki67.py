@@ -41,13 +41,13 @@ def read_bcdata(folder: Path, split: str) -> Iterator[Record]:
 def _bcdata_points(annotation: Path) -> PointArray:
     if not annotation.is_file():
         raise AnnotationError(
-            f"{annotation} is missing; each image has one, without coordinates where it has no such cell"
+            "is missing: each image has one, without coordinates if it has no such cell", where=annotation
         )
     try:
         with h5py.File(annotation) as file:
             return from_indices(file["coordinates"][()])
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise AnnotationError(f"{annotation} can't be read as BCData points: {error}") from error
+        raise AnnotationError(f"can't be read as BCData points: {error}", where=annotation) from error
 
 
 def read_shidc(folder: Path, split: str) -> Iterator[Record]:
@@ -68,9 +68,9 @@ def _shidc_points(annotation: Path) -> tuple[PointArray, ClassArray]:
     try:
         records = json.loads(annotation.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise AnnotationError(f"{annotation} can't be read as SHIDC points: {error}") from error
+        raise AnnotationError(f"can't be read as SHIDC points: {error}", where=annotation) from error
     if not isinstance(records, list):
-        raise AnnotationError(f"{annotation} holds no list of points but {type(records).__name__}")
+        raise AnnotationError(f"holds {type(records).__name__} instead of a list of points", where=annotation)
     indices, classes = [], []
     for number, record in enumerate(records, start=1):
         try:
@@ -78,7 +78,8 @@ def _shidc_points(annotation: Path) -> tuple[PointArray, ClassArray]:
             classes.append(SHIDC_CLASSES[record["label_id"]])
         except (KeyError, TypeError, ValueError) as error:
             raise AnnotationError(
-                f"{annotation}, point {number}: {json.dumps(record)} is no point; "
-                "x, y and a label_id of 1, 2 or 3 are needed"
+                f"is {json.dumps(record)}, which isn't a point",
+                where=f"{annotation}, point {number}",
+                remedy="give x, y and a label_id of 1, 2 or 3",
             ) from error
     return from_indices(indices), np.array(classes, np.uint8)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from shapely.affinity import scale
 
-from wsi_edt.cells import CellClass
+from wsi_edt.cells import CellClass, Cells
+from wsi_edt.geometry import Window
 from wsi_edt.qupath.regions import Area
+from wsi_edt.slides import ImageSlide, read_window
 
 ImageArray = npt.NDArray[np.uint8]
 PointArray = npt.NDArray[np.float64]
@@ -18,7 +22,7 @@ ClassArray = npt.NDArray[np.uint8]
 
 
 class Labelled(StrEnum):
-    """Where an image's lack of a point means that nothing is there."""
+    """Where the lack of a point means that nothing is there."""
 
     EVERYWHERE = "everywhere"
     NEAR_POINTS = "near points"
@@ -31,9 +35,9 @@ class LabelledImage:
 
     Attributes
     ----------
-    path : the image's key: its file, or one that stands for an image inside a file (``images.npy#17``)
+    path : the image's key: its file, or a path that stands for an image inside a file (``images.npy#17``)
     dataset : the name of its set
-    case : images of one case (a patient, a slide) have one name within their set
+    case : images of one case (a patient, a slide) share a name within their set
     pixels : (H, W, 3) uint8 RGB
     mpp : µm/px of `pixels`
     points : (N, 2) float64 (x, y), continuous px of `pixels`
@@ -54,10 +58,40 @@ class LabelledImage:
     nuclei: Labelled
     region: Area | None = None
 
+    def size_at(self, mpp: float) -> tuple[int, int]:
+        """Its (width, height) in px of `mpp` µm."""
+        height, width = (max(1, round(side * self.mpp / mpp)) for side in self.pixels.shape[:2])
+        return width, height
+
+    def window_at(self, mpp: float, window: Window | None = None) -> ImageArray:
+        """Its pixels at `mpp` µm/px, (H, W, 3) uint8 RGB: of a window there, white beyond the image, or of all of it."""
+        window = window or Window(0, 0, *self.size_at(mpp))
+        return read_window(ImageSlide(self.path, self.pixels, self.mpp), window, mpp=mpp)
+
+    def cells_at(self, mpp: float) -> Cells:
+        """Its points as cells, in px of `mpp` µm."""
+        x, y = (self.points * (self.mpp / mpp)).T
+        return Cells(x.copy(), y.copy(), np.ones(len(x), np.float32), self.class_id)
+
+    def region_at(self, mpp: float) -> Area | None:
+        """Its region in px of `mpp` µm."""
+        if self.region is None:
+            return None
+        factor = self.mpp / mpp
+        return scale(self.region, factor, factor, origin=(0, 0))
+
+
+def by_set(images: Iterable[LabelledImage]) -> dict[str, list[LabelledImage]]:
+    """The images by the names of their sets, in the order in which the sets first occur."""
+    found: dict[str, list[LabelledImage]] = {}
+    for image in images:
+        found.setdefault(image.dataset, []).append(image)
+    return found
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """An image as a reader finds it, before its set's facts are added.
+    """An image as a reader finds it, before the facts of its set are added.
 
     Attributes
     ----------
@@ -77,7 +111,7 @@ class Record:
     annotations: tuple[tuple[Path, int], ...] = ()
 
     def annotation_of(self, place: int) -> tuple[Path, int]:
-        """The file that holds a point, and the point's number there, from 1."""
+        """The file that holds a point, and the point's number in it, from 1."""
         before = 0
         for path, count in self.annotations:
             if place < before + count:
@@ -92,18 +126,18 @@ def from_indices(indices: npt.ArrayLike) -> PointArray:
     Raises
     ------
     ValueError
-        Where they aren't (N, 2).
+        If they aren't (N, 2).
     """
     return as_points(indices) + 0.5
 
 
 def as_points(coordinates: npt.ArrayLike) -> PointArray:
-    """Numbers as (N, 2) float64; none in any shape are (0, 2).
+    """Numbers as (N, 2) float64; an empty array of any shape becomes (0, 2).
 
     Raises
     ------
     ValueError
-        Where they are no numbers, or not (N, 2).
+        If they aren't numbers, or not (N, 2).
     """
     points = np.asarray(coordinates, dtype=np.float64)
     if points.size == 0:
@@ -114,5 +148,5 @@ def as_points(coordinates: npt.ArrayLike) -> PointArray:
 
 
 def of_no_class(points: PointArray) -> ClassArray:
-    """Classes of points that have none: (N,) NUCLEUS."""
+    """Classes for points without any: (N,) NUCLEUS."""
     return np.full(len(points), CellClass.NUCLEUS, np.uint8)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wsi_edt.datasets.folders import case_of, image_files, split_folder
+from wsi_edt.datasets.folders import case_of, image_files, split_folder, unreadable_image
 from wsi_edt.datasets.labelled import ImageArray, PointArray, Record, of_no_class
 from wsi_edt.datasets.matlab import read_mat
 from wsi_edt.datasets.points_set import read_points_set
@@ -36,9 +36,9 @@ def centroids(instances: npt.NDArray[np.integer]) -> PointArray:
 def read_conic(folder: Path, split: str) -> Iterator[Record]:
     """CoNIC: ``images.npy`` (N, 256, 256, 3) uint8 and ``labels.npy`` (N, 256, 256, 2), instance and class map.
 
-    As the challenge's own description says. All classes are nuclei of H&E. Where ``patch_info.csv`` lies beside them, the
-    patches of one image of Lizard ("consep_1" of "consep_1-0004") are one case. Points made of it are read too, as
-    `read_points_set`. Pixels stay on the disk until they are used.
+    This is the challenge's own description. All classes are nuclei of H&E. If ``patch_info.csv`` lies beside them, the
+    patches of one image of Lizard ("consep_1" of "consep_1-0004") are one case. Points made from it are read too, as
+    by `read_points_set`. Pixels stay on the disk until they are used.
     """
     if (folder / "points").is_dir():
         yield from read_points_set(folder, split)
@@ -48,11 +48,13 @@ def read_conic(folder: Path, split: str) -> Iterator[Record]:
         return
     images, labels = _mapped(path), _mapped(labels_path)
     if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
-        raise AnnotationError(f"{path} holds {images.dtype} {images.shape}, not uint8 images (N, H, W, 3)")
+        raise AnnotationError(
+            f"holds {images.dtype} {images.shape}, not uint8 images (N, H, W, 3)", where=path
+        )
     if labels.shape != (*images.shape[:3], 2):
         raise AnnotationError(
-            f"{labels_path} holds {labels.shape}, not an instance and a class map for each image, "
-            f"{(*images.shape[:3], 2)}"
+            f"holds {labels.shape}, not an instance and a class map for each image, {(*images.shape[:3], 2)}",
+            where=labels_path,
         )
     cases = _conic_cases(folder / "patch_info.csv", len(images))
     for number, case in enumerate(cases):
@@ -65,17 +67,17 @@ def _mapped(path: Path) -> npt.NDArray[np.generic]:
     try:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
-        raise AnnotationError(f"{path} can't be read as a NumPy array: {error}") from error
+        raise AnnotationError(f"can't be read as a NumPy array: {error}", where=path) from error
 
 
 def _conic_cases(path: Path, count: int) -> list[str]:
-    """The source image of each patch; each its own where the list is missing."""
+    """The source image of each patch; each its own if the list is missing."""
     if not path.is_file():
         return [str(number) for number in range(count)]
     with path.open(newline="", encoding="utf-8") as file:
         names = [row[0] for row in csv.reader(file) if row][1:]
     if len(names) != count:
-        raise AnnotationError(f"{path} names {len(names)} patches, but images.npy holds {count}")
+        raise AnnotationError(f"names {len(names)} patches, but images.npy holds {count}", where=path)
     return [name.rpartition("-")[0] or name for name in names]
 
 
@@ -83,8 +85,9 @@ def read_ccrcc(folder: Path, split: str) -> Iterator[Record]:
     """CcRCC Grading: NAME.png and NAME.mat anywhere below a folder Train, Valid or Test.
 
     Its card says: 512 × 512 px PNGs, and .mat files with `instance_map` (0 background, 1 to N), `class_map` (1 to 3 grades
-    of tumour nuclei, 4 endothelial; all are nuclei here) and `TCGA_file_name`. How its folders are named below the splits
-    it doesn't say: files are paired by their names. Points made of it are read too, as `read_points_set`, below the split.
+    of tumour nuclei, 4 endothelial; all are nuclei here) and `TCGA_file_name`. It doesn't say how the folders below the
+    splits are named, so files are paired by name. Points made from it are read too, as by `read_points_set`, below the
+    split.
     """
     subfolder = split_folder(folder, split)
     if subfolder is None:
@@ -95,7 +98,7 @@ def read_ccrcc(folder: Path, split: str) -> Iterator[Record]:
     annotations = {path.stem: path for path in sorted(subfolder.rglob("*.mat"))}
     for path in sorted(subfolder.rglob("*.png")):
         if path.stem not in annotations:
-            raise AnnotationError(f"{path} has no {path.stem}.mat below {subfolder}")
+            raise AnnotationError(f"has no {path.stem}.mat below {subfolder}", where=path)
         annotation = annotations[path.stem]
         points = centroids(_instance_map(read_mat(annotation, "instance_map"), annotation))
         slide = np.asarray(read_mat(annotation, "TCGA_file_name")).ravel()
@@ -105,9 +108,9 @@ def read_ccrcc(folder: Path, split: str) -> Iterator[Record]:
 def read_psu(folder: Path, split: str) -> Iterator[Record]:
     """PSU: ``images/NAME.*`` with ``masks/NAME.*`` or with ``points/NAME.csv``.
 
-    How its 120 images are distributed could not be verified (its page is gone; its authors' own code reads .bmp images
-    from one folder), nor their µm/px: this is the layout to bring them into. A mask holds one number a nucleus, 0 the
-    background; or two values, and then each connected part is a nucleus.
+    Neither how its 120 images are distributed (its page is gone; its authors' own code reads .bmp images from one
+    folder) nor their µm/px could be verified: bring them into this layout. A mask has one number for each nucleus and 0
+    for the background; or two values, and then each connected part is a nucleus.
     """
     if (folder / "points").is_dir():
         yield from read_points_set(folder, split)
@@ -117,7 +120,7 @@ def read_psu(folder: Path, split: str) -> Iterator[Record]:
         mask = next((candidate for candidate in found if candidate.is_file()), None)
         if mask is None:
             raise AnnotationError(
-                f"{path} has neither a mask in {folder / 'masks'} nor points in {folder / 'points'}"
+                f"has neither a mask in {folder / 'masks'} nor points in {folder / 'points'}", where=path
             )
         points = centroids(_instances_of_mask(mask))
         yield Record(path, path.stem, points, of_no_class(points))
@@ -130,7 +133,7 @@ def _instances_of_mask(path: Path) -> npt.NDArray[np.integer]:
     else:
         decoded = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if decoded is None:
-            raise AnnotationError(f"{path} can't be read as an image; copy or export it again")
+            raise unreadable_image(path)
         values = np.asarray(decoded)
     if values.ndim == 3 and (values[:, :, :3] == values[:, :, :1]).all():
         values = values[:, :, 0]  # grey, saved as colour
@@ -142,10 +145,10 @@ def _instances_of_mask(path: Path) -> npt.NDArray[np.integer]:
 
 
 def _instance_map(values: npt.NDArray[np.generic], path: Path) -> npt.NDArray[np.integer]:
-    """Whole numbers (H, W), whatever type they were stored in."""
+    """Whole numbers (H, W), whatever their type in the file."""
     if values.ndim != 2 or not np.issubdtype(values.dtype, np.number):
-        raise AnnotationError(f"{path} holds {values.dtype} {values.shape}, not one number a px (H, W)")
+        raise AnnotationError(f"holds {values.dtype} {values.shape}, not one number a px (H, W)", where=path)
     whole = values.astype(np.int64)
     if (whole != values).any() or (whole < 0).any():
-        raise AnnotationError(f"{path} holds numbers that count no instance: negative ones or fractions")
+        raise AnnotationError("holds negative numbers or fractions, which can't count instances", where=path)
     return whole

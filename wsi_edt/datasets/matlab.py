@@ -17,17 +17,17 @@ def read_mat(path: Path, name: str) -> npt.NDArray[np.generic]:
     Raises
     ------
     AnnotationError
-        Where the file can't be read or has no such variable; it names both.
+        If the file can't be read or has no such variable; it names both.
     """
     if not path.is_file():
-        raise AnnotationError(f"{path} is missing")
+        raise AnnotationError("is missing", where=path)
     try:
         variables = loadmat(path)
     except NotImplementedError as error:
-        raise AnnotationError(f"{path} is a MATLAB 7.3 file; save it with -v7") from error
-    except Exception as error:  # scipy raises what it likes for damaged files
-        raise AnnotationError(f"{path} can't be read as a MATLAB file: {error}") from error
+        raise AnnotationError("is a MATLAB 7.3 file", where=path, remedy="save it with -v7") from error
+    except Exception as error:  # scipy raises anything for damaged files
+        raise AnnotationError(f"can't be read as a MATLAB file: {error}", where=path) from error
     if name not in variables:
         held = ", ".join(key for key in variables if not key.startswith("__")) or "nothing"
-        raise AnnotationError(f"{path} has no variable {name!r}; it holds {held}")
+        raise AnnotationError(f"has no variable {name!r}, but {held}", where=path)
     return np.asarray(variables[name])

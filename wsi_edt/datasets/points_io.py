@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from wsi_edt.cells import Cells
@@ -11,9 +10,10 @@ from wsi_edt.datasets.csv_points import parse_csv
 from wsi_edt.datasets.records import POINTS_SUFFIXES, points_stem, points_suffix
 from wsi_edt.datasets.text_points import parse_text
 from wsi_edt.errors import AnnotationError
-from wsi_edt.qupath.cells_in import parse_geojson
+from wsi_edt.qupath.cells_in import cells_of
+from wsi_edt.qupath.dialect import read_features
 
-_PARSERS: dict[str, Callable[[bytes, Path], dict[str, Cells]]] = {
+_TEXT_PARSERS: Mapping[str, Callable[[bytes, Path], dict[str, Cells]]] = {
     ".csv": parse_csv,
     ".txt": parse_text,
 }
@@ -22,7 +22,7 @@ _PARSERS: dict[str, Callable[[bytes, Path], dict[str, Cells]]] = {
 def read_points(path: Path) -> dict[str, Cells]:
     """The cells of each image that a points file names.
 
-    - GeoJSON (``.geojson``, ``.geojson.gz``, ``.json``): detections and points, see `parse_geojson`.
+    - GeoJSON (``.geojson``, ``.geojson.gz``, ``.json``): detections and points, see `cells_of`.
     - CSV (``.csv``): a header with x and y, see `parse_csv`.
     - Text (``.txt``): one line per image, predictions or truth, see `parse_text`.
 
@@ -43,14 +43,12 @@ def read_points(path: Path) -> dict[str, Cells]:
     suffix = points_suffix(path)
     if suffix is None:
         raise AnnotationError("isn't a points file", where=path, remedy=f"give {', '.join(POINTS_SUFFIXES)}")
+    if suffix not in _TEXT_PARSERS:
+        return {points_stem(path): cells_of(read_features(path))}
     try:
         content = path.read_bytes()
-        if suffix.endswith(".gz"):
-            content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except OSError as error:
         raise AnnotationError(
             f"can't be read: {error}", where=path, remedy="check the path and the file"
         ) from error
-    if suffix in _PARSERS:
-        return _PARSERS[suffix](content, path)
-    return {points_stem(path): parse_geojson(content, path)}
+    return _TEXT_PARSERS[suffix](content, path)

@@ -11,17 +11,17 @@ import numpy as np
 import shapely
 from PIL import Image
 
-from wsi_edt.datasets.folders import case_of, image_files
+from wsi_edt.datasets.folders import case_of, image_files, unreadable_image
 from wsi_edt.datasets.labelled import ClassArray, PointArray, Record, as_points
-from wsi_edt.errors import AnnotationError
 from wsi_edt.datasets.points_io import read_points
+from wsi_edt.errors import AnnotationError
 from wsi_edt.qupath.regions import Area, contains
 
 
 def read_points_set(folder: Path, split: str) -> Iterator[Record]:
     """``images/NAME.*`` and ``points/NAME.csv``; the fields of one TCGA patient are one case.
 
-    Where there is a ``roi/NAME.png``, labels hold where it is white, and points outside don't count.
+    If there is a ``roi/NAME.png``, labels hold where it is white, and points outside don't count.
     """
     del split  # there is one
     for path in image_files(folder / "images"):
@@ -35,43 +35,47 @@ def read_points_set(folder: Path, split: str) -> Iterator[Record]:
             inside = contains(region, points[:, 0], points[:, 1])
             if len(points) and not inside.any():
                 raise AnnotationError(
-                    f"{annotation}: none of its {len(points)} points lies where roi/{path.stem}.png is white; "
-                    "correct one of the two"
+                    f"has {len(points)} points, but none where roi/{path.stem}.png is white",
+                    where=annotation,
+                    remedy="correct one of the two",
                 )
             yield Record(path, case_of(path.stem), points[inside], class_id[inside], region=region)
 
 
 def read_glioma(folder: Path, split: str) -> Iterator[Record]:
-    """As `read_points_set`, of fields that are named CASE_NUMBER."""
+    """As `read_points_set`, for fields that are named CASE_NUMBER."""
     for record in read_points_set(folder, split):
         yield replace(record, case=record.path.stem.rpartition("_")[0] or record.path.stem)
 
 
 def _region(mask_file: Path, image_file: Path) -> Area | None:
-    """The white px of an image's mask as an area in px; None where there is no such file.
+    """The white px of an image's mask as an area in px; None if there is no such file.
 
     Raises
     ------
     AnnotationError
-        Where it can't be read, has no white px, or another size than the image.
+        If it can't be read, has no white px, or differs from the image in size.
     """
     if not mask_file.exists():
         return None
     mask = cv2.imread(str(mask_file), cv2.IMREAD_GRAYSCALE)
     if mask is None:
-        raise AnnotationError(f"{mask_file} can't be read as an image; copy or export it again")
+        raise unreadable_image(mask_file)
     with Image.open(image_file) as image:
         if image.size != mask.shape[::-1]:
             width, height = image.size
             raise AnnotationError(
-                f"{mask_file} has {mask.shape[1]}×{mask.shape[0]} px, but {image_file.name} has {width}×{height}; "
-                "make it again at that size"
+                f"has {mask.shape[1]}×{mask.shape[0]} px, but {image_file.name} has {width}×{height}",
+                where=mask_file,
+                remedy="make it again at that size",
             )
     white = np.pad(mask > 127, ((0, 0), (1, 1))).astype(np.int8)
     turns = np.diff(white, axis=1)
     (rows, starts), (_, ends) = np.nonzero(turns == 1), np.nonzero(turns == -1)
     if not len(rows):
-        raise AnnotationError(f"{mask_file} has no white px, where labels hold; remove it, or the image")
+        raise AnnotationError(
+            "has no white px, so that no labels hold", where=mask_file, remedy="remove it, or the image"
+        )
     area = shapely.union_all(shapely.box(starts, rows, ends, rows + 1))
     assert isinstance(area, Area), area
     return area
@@ -80,11 +84,13 @@ def _region(mask_file: Path, image_file: Path) -> Area | None:
 def points_of_csv(path: Path) -> tuple[PointArray, ClassArray]:
     """The points of one image: a header with x and y and perhaps class, as `wsi-edt evaluate` reads it too.
 
-    A file in which every coordinate is a whole number holds pixel indices. The header alone says that there is nothing.
+    A file in which every coordinate is a whole number holds pixel indices. A header alone means that there are none.
     """
     found = read_points(path)
     if len(found) > 1:
-        raise AnnotationError(f"{path} holds points of {len(found)} images; give each image its own file")
+        raise AnnotationError(
+            f"holds points of {len(found)} images", where=path, remedy="give each image its own file"
+        )
     points = [np.column_stack([cells.x, cells.y]) for cells in found.values()]
     class_id = [cells.class_id for cells in found.values()]
     return as_points(points[0] if points else []), class_id[0] if class_id else np.zeros(0, np.uint8)

@@ -1,4 +1,4 @@
-"""Slides with nuclei that were marked in QuPath, inside annotations that say how far the marking goes."""
+"""Slides with nuclei marked in QuPath, inside annotations that say where the marking is complete."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from wsi_edt.cells import Cells
 from wsi_edt.datasets.labelled import Record
 from wsi_edt.errors import AnnotationError
 from wsi_edt.geometry import Window
-from wsi_edt.qupath.cells_in import parse_geojson
-from wsi_edt.qupath.regions import Area, Region, contains, features_of, polygons_of, read_geojson, regions_of
+from wsi_edt.qupath.cells_in import cells_of
+from wsi_edt.qupath.dialect import read_features, shown_corner
+from wsi_edt.qupath.regions import Area, Region, contains, polygons_of, regions_of
 from wsi_edt.slides import IMAGE_SUFFIXES, SLIDE_SUFFIXES, Slide, open_slide
 
 ANNOTATION_SUFFIXES = (".geojson", ".geojson.gz")
@@ -48,29 +49,28 @@ def slide_records(slide: Slide, annotations: Path, *, case: str) -> Iterator[Rec
     Raises
     ------
     AnnotationError
-        For annotations that can't be read, have no area or one that is too large, lie beside the slide, or mark nuclei
+        If the annotations can't be read, have no area or one that is too large, lie outside the slide, or mark nuclei
         without saying where the marking is complete.
     """
-    content = read_geojson(annotations)
-    regions = regions_of(features_of(content, annotations), annotations, bounds=slide.bounds)
-    cells = parse_geojson(content, annotations)
-    # QuPath's pixels start at the slide's bounds.
-    x, y = cells.x + slide.bounds.x, cells.y + slide.bounds.y
+    features, corner = read_features(annotations), shown_corner(slide.bounds)
+    regions, cells = regions_of(features, corner=corner), cells_of(features, corner=corner)
     areas = _labelled_areas(regions, slide, annotations)
     if not areas:
         marked = f"marks {len(cells)} nuclei but" if len(cells) else "marks no nuclei and"
         raise AnnotationError(
-            f"{annotations} {marked} has no region; draw an annotation (a rectangle, say) in QuPath around the part in "
-            "which you marked every nucleus, and export again"
+            f"{marked} has no region",
+            where=annotations,
+            remedy="draw an annotation (a rectangle, say) in QuPath around the part in which you marked every nucleus, "
+            "and export again",
         )
     counted = np.zeros(len(cells), np.bool_)
     for number, area in enumerate(areas, start=1):
-        inside = contains(area, x, y)
+        inside = contains(area, cells.x, cells.y)
         counted |= inside
         yield _record(
             slide,
             area,
-            cells=Cells(x[inside], y[inside], cells.score[inside], cells.class_id[inside]),
+            cells=cells.select(inside),
             key=Path(f"{slide.path}#{number}"),
             case=case,
         )
@@ -87,7 +87,7 @@ def _slide_of(annotations: Path, folder: Path) -> Path:
     """The one slide whose name, with or without its suffix, is that of the annotations."""
     suffix = next(suffix for suffix in ANNOTATION_SUFFIXES if annotations.name.lower().endswith(suffix))
     stem = annotations.name[: -len(suffix)]
-    # A slide before a picture of it (its thumbnail, say), and beside the annotations before elsewhere.
+    # A slide comes before a picture of it (its thumbnail, say), and beside the annotations before elsewhere.
     for suffixes in (SLIDE_SUFFIXES, IMAGE_SUFFIXES):
         for places in (annotations.parent.iterdir(), folder.rglob("*")):
             found = sorted(
@@ -99,14 +99,16 @@ def _slide_of(annotations: Path, folder: Path) -> Path:
             )
             if len(found) > 1:
                 raise AnnotationError(
-                    f"{annotations} may belong to {found[0].name} or {found[1].name} ({found[1].parent}); rename it to "
-                    f"{found[0].name}{suffix}, or move one of them"
+                    f"may belong to {found[0].name} or {found[1].name} ({found[1].parent})",
+                    where=annotations,
+                    remedy=f"rename it to {found[0].name}{suffix}, or move one of them",
                 )
             if found:
                 return found[0]
     raise AnnotationError(
-        f"{annotations} has no slide: there is no {stem}.* below {folder} that can be opened; put the slide, or a link to "
-        "it, there"
+        f"has no slide: there is no {stem}.* below {folder} that can be opened",
+        where=annotations,
+        remedy="put the slide, or a link to it, there",
     )
 
 
@@ -122,8 +124,9 @@ def _labelled_areas(regions: Sequence[Region], slide: Slide, annotations: Path) 
         if area is None:
             width, height = slide.dimensions
             raise AnnotationError(
-                f"{annotations}: the region {region.name!r} lies outside the slide {slide.path.name} ({width}×{height} "
-                "px); was it drawn on another slide?"
+                f"has a region {region.name!r} outside the slide {slide.path.name} ({width}×{height} px)",
+                where=annotations,
+                remedy="was it drawn on another slide?",
             )
         overlapping = [other for other in areas if shapely.intersection(other, area).area > 0]
         areas = [other for other in areas if other not in overlapping]
@@ -141,9 +144,11 @@ def _record(slide: Slide, area: Area, *, cells: Cells, key: Path, case: str) -> 
     window = Window(x, y, min(grown.right, width) - x, min(grown.bottom, height) - y)
     if window.width * window.height > LARGEST_REGION_PX:
         raise AnnotationError(
-            f"a region of {slide.path.name} spans {box.width}×{box.height} px, with its context "
-            f"{window.width * window.height / 1e6:.0f} million; at most {LARGEST_REGION_PX / 1e6:.0f} million can be held: "
-            "split it into smaller regions in QuPath"
+            f"has a region of {box.width}×{box.height} px, with its context "
+            f"{window.width * window.height / 1e6:.0f} million px; at most {LARGEST_REGION_PX / 1e6:.0f} million fit in "
+            "memory",
+            where=slide.path.name,
+            remedy="split it into smaller regions in QuPath",
         )
     return Record(
         path=key,

@@ -1,4 +1,4 @@
-"""Points files' names, and points as text gives them, gathered until it is known what their numbers mean."""
+"""Names of points files, and points as they are written in text, gathered until it is clear what their numbers mean."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POINTS_SUFFIXES = (".geojson.gz", ".geojson", ".json", ".csv", ".txt")
 
 
 def points_suffix(path: Path) -> str | None:
-    """The suffix of a points file, of `POINTS_SUFFIXES` and in lower case; None for other files."""
+    """The suffix of a points file, one of `POINTS_SUFFIXES`, in lower case; None for other files."""
     return next((suffix for suffix in POINTS_SUFFIXES if path.name.lower().endswith(suffix)), None)
 
 
@@ -31,7 +31,7 @@ class PointRecords:
         self._all_whole = True
 
     def add_image(self, image: str) -> None:
-        """Say that there is an image, which may have no points."""
+        """Add an image, which may have no points."""
         self._rows.setdefault(image, [])
 
     def has_image(self, image: str) -> bool:
@@ -48,7 +48,7 @@ class PointRecords:
         score: float = 1.0,
         class_id: CellClass = CellClass.NUCLEUS,
     ) -> None:
-        """Add a point as it is written; `where` names file and line in the error of a number that is none."""
+        """Add a point as it is written; `where` names the file and the line in errors."""
         self.add_image(image)
         self._rows[image].append((parse_number(x, where), parse_number(y, where), score, int(class_id)))
         self._all_whole = self._all_whole and _is_whole(x) and _is_whole(y)
@@ -57,7 +57,7 @@ class PointRecords:
         """The cells of each image in continuous px.
 
         A file in which every coordinate is written as a whole number holds pixel indices, whose centres are half a
-        pixel on. One with a single decimal point has continuous coordinates, also where a number happens to be whole.
+        pixel further on. A single decimal point makes all of them continuous coordinates, even if some are whole.
         """
         shift = 0.5 if self._all_whole else 0.0
         found = {}
@@ -75,7 +75,7 @@ def parse_number(text: str, where: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise AnnotationError(f"{where}: {text.strip()!r} is no number")
+        raise AnnotationError(f"has {text.strip()!r} where a number belongs", where=where)
     return number
 
 

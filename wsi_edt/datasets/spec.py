@@ -1,4 +1,4 @@
-"""Which sets a training reads, and reading them."""
+"""A set of labelled images to read, and reading it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from shapely.affinity import translate
 
 from wsi_edt.cells import CellClass
+from wsi_edt.datasets.folders import unreadable_image
 from wsi_edt.datasets.formats import FORMATS
 from wsi_edt.datasets.labelled import ImageArray, Labelled, LabelledImage, Record
 from wsi_edt.errors import AnnotationError, UsageError
@@ -29,13 +30,13 @@ class SetSpec(BaseModel):
     Attributes
     ----------
     name : free, unique in a configuration
-    format : how it is distributed, a key of `FORMATS`; the name where not given
-    folder : below the data folder, or absolute; the name where not given
+    format : how it is distributed, a key of `FORMATS`; by default the name
+    folder : below the data folder, or absolute; by default the name
     split : one of the format's, or "all"
-    mpp : µm/px; overrides what the format assumes, not what an image states of itself
-    cases : of these cases alone; None: of all
-    without : of all cases but these
-    classes, nuclei : see `LabelledImage`; override the format's. Where no point of the set has a class, `classes` is
+    mpp : µm/px of its images; overrides what the format assumes, not what an image states itself
+    cases : only these cases; None: all
+    without : all cases but these
+    classes, nuclei : see `LabelledImage`; override the format's. If no point of the set has a class, `classes` is
         "nowhere" unless it is given
     """
 
@@ -62,7 +63,9 @@ class SetSpec(BaseModel):
     @classmethod
     def _is_known(cls, value: str) -> str:
         if value not in FORMATS:
-            raise UsageError(f"no data set's format is called {value!r}; known are {', '.join(FORMATS)}")
+            raise UsageError(
+                f"there is no data set format {value!r}", remedy=f"choose one of {', '.join(FORMATS)}"
+            )
         return value
 
 
@@ -72,40 +75,38 @@ class TrainingSet(SetSpec):
     weight: float = Field(gt=0, allow_inf_nan=False)
 
 
-def licence_of(format_name: str) -> str:
-    """The licence of the images and points that are distributed in a format."""
-    return FORMATS[format_name].licence
-
-
 def read_set(spec: SetSpec, data: Path) -> list[LabelledImage]:
     """All images of a set's split, in their names' order.
 
     Parameters
     ----------
     spec : what to read
-    data : the folder that `spec.folder` lies in
+    data : the folder that holds `spec.folder`
 
     Raises
     ------
     AnnotationError
-        for a missing folder or split, an unreadable file, a missing µm/px, or a point outside its image
+        If a folder, a split or µm/px is missing, a file can't be read, or a point lies outside its image.
     """
     facts, folder = FORMATS[spec.format], data / spec.folder
     if not folder.is_dir():
         raise AnnotationError(
-            f"{folder} is no folder; the set {spec.name!r} should lie there as {spec.format} is distributed"
+            f"isn't a folder: the set {spec.name!r} is expected there, as {spec.format} is distributed",
+            where=folder,
         )
     if spec.split not in (*facts.splits, ALL_SPLITS):
         raise AnnotationError(
-            f"the set {spec.name!r} has no split {spec.split!r}; the splits of {spec.format} are "
-            f"{', '.join(facts.splits)}, and {ALL_SPLITS!r} is all of them"
+            f"has no split {spec.split!r}",
+            where=f"the set {spec.name!r}",
+            remedy=f"the splits of {spec.format} are {', '.join(facts.splits)}, and {ALL_SPLITS!r} is all of them",
         )
     splits = facts.splits if spec.split == ALL_SPLITS else (spec.split,)
     records = [record for split in splits for record in facts.read(folder, split)]
     if not records:
         which = "" if spec.split == ALL_SPLITS else f"{spec.split} "
         raise AnnotationError(
-            f"{folder} holds no {which}images in the layout of {spec.format}, which workflows/training.md describes"
+            f"holds no {which}images in the layout of {spec.format}, which workflows/training.md describes",
+            where=folder,
         )
     records = _of_cases(spec, records)
     classes = spec.classes or (Labelled.NOWHERE if _has_no_class(records) else facts.classes)
@@ -113,22 +114,26 @@ def read_set(spec: SetSpec, data: Path) -> list[LabelledImage]:
 
 
 def _of_cases(spec: SetSpec, records: list[Record]) -> list[Record]:
-    """The records of the cases that are wanted; AnnotationError for a case that isn't there, or where none is left."""
+    """The records of the cases that are wanted; AnnotationError if a case isn't there, or none is left."""
     there = {record.case for record in records}
     named = set(spec.cases or ())
     missing = sorted((named | set(spec.without)) - there)
     if missing:
         raise AnnotationError(
-            f"the set {spec.name!r} has no case {missing[0]!r}; its cases are {', '.join(sorted(there))}"
+            f"has no case {missing[0]!r}",
+            where=f"the set {spec.name!r}",
+            remedy=f"its cases are {', '.join(sorted(there))}",
         )
     wanted = (named or there) - set(spec.without)
     if not wanted:
-        raise AnnotationError(f"the set {spec.name!r} is left without cases; shorten `without`")
+        raise AnnotationError(
+            "is left without cases", where=f"the set {spec.name!r}", remedy="shorten `without`"
+        )
     return [record for record in records if record.case in wanted]
 
 
 def _has_no_class(records: Sequence[Record]) -> bool:
-    """Whether nuclei were marked but none was called positive or negative: then that says nothing of their class."""
+    """Whether nuclei were marked but none as positive or negative: then the labels say nothing about classes."""
     class_id = np.concatenate([record.class_id for record in records])
     return len(class_id) > 0 and bool((class_id == CellClass.NUCLEUS).all())
 
@@ -139,7 +144,9 @@ def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> Labelle
     mpp = record.mpp or spec.mpp or facts.mpp
     if mpp is None:
         raise AnnotationError(
-            f"{record.path} states no µm/px; give mpp for the set {spec.name!r} (for example mpp = 0.25)"
+            "has no µm/px",
+            where=record.path,
+            remedy=f"give mpp for the set {spec.name!r} (for example mpp = 0.25)",
         )
     _refuse_points_outside(record, pixels)
     image = LabelledImage(
@@ -160,7 +167,7 @@ def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> Labelle
 
 
 def _around_its_region(image: LabelledImage, region: Area) -> LabelledImage:
-    """The image without what lies farther than `CONTEXT_UM` from the region's box: nothing there is ever looked at."""
+    """The image without what lies farther than `CONTEXT_UM` from the region's box: nothing there is ever used."""
     reach = CONTEXT_UM / image.mpp
     height, width = image.pixels.shape[:2]
     left, top = (max(0, math.floor(side - reach)) for side in region.bounds[:2])
@@ -177,10 +184,10 @@ def _around_its_region(image: LabelledImage, region: Area) -> LabelledImage:
 
 
 def decoded(path: Path) -> ImageArray:
-    """An image file's px, (H, W, 3) uint8 RGB; AnnotationError where it can't be read."""
+    """An image file's px, (H, W, 3) uint8 RGB; AnnotationError if it can't be read."""
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise AnnotationError(f"{path} can't be read as an image; copy or export it again")
+        raise unreadable_image(path)
     return np.ascontiguousarray(pixels[:, :, ::-1], dtype=np.uint8)
 
 
@@ -192,9 +199,7 @@ def _refuse_points_outside(record: Record, pixels: ImageArray) -> None:
         place = int(np.argmax(outside))
         x, y = points[place]
         file, number = record.annotation_of(place)
-        where = (
+        what = (
             f"lies at ({x:g}, {y:g}) px from the corner of {record.path.name}, which has {width}×{height} px"
-            if np.isfinite((x, y)).all()
-            else f"lies at ({x:g}, {y:g}), which is no place"
         )
-        raise AnnotationError(f"{file}: point {number} {where}; correct or remove it")
+        raise AnnotationError(what, where=f"{file}, point {number}", remedy="correct or remove it")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsi_edt.cells import Cells
-from wsi_edt.errors import AnnotationError
 from wsi_edt.datasets.records import PointRecords
+from wsi_edt.errors import AnnotationError
 
-# Numbers a point takes: `x y` in predictions; `x y sigma_small sigma_large level` in truth.
+# How many numbers a point has: `x y` in predictions; `x y sigma_small sigma_large level` in truth.
 _PREDICTED_WIDTH, _TRUTH_WIDTH = 2, 5
 
 
 def parse_text(content: bytes, path: Path) -> dict[str, Cells]:
-    """The cells of a text file by image index: of predictions or of truth, told apart by a line's length.
+    """The cells of a text file by image index; a line's length tells predictions from truth.
 
     Predictions: ``image_index n x1 y1 … xn yn``. Truth: ``image_index n`` then n times ``x y sigma_small sigma_large
     level``; the radius of a match is the evaluation's, so only x and y are kept. There are no classes. A file in
-    which every coordinate is a whole number holds pixel indices: their centres are half a pixel on.
+    which every coordinate is a whole number holds pixel indices: their centres are half a pixel further on.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def parse_text(content: bytes, path: Path) -> dict[str, Cells]:
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path} is no text in UTF-8: {error}") from error
+        raise AnnotationError(f"isn't text in UTF-8: {error}", where=path) from error
     records = PointRecords()
     for number, line in enumerate(lines, start=1):
         words = line.split()
@@ -39,16 +39,17 @@ def parse_text(content: bytes, path: Path) -> dict[str, Cells]:
 
 def _add_line(records: PointRecords, words: list[str], where: str) -> None:
     if len(words) < 2 or not words[1].isdecimal():
-        raise AnnotationError(f"{where}: a line starts with the image's index and its number of points")
+        raise AnnotationError("doesn't start with the image's index and its number of points", where=where)
     image, count, numbers = words[0], int(words[1]), words[2:]
     if records.has_image(image):
-        raise AnnotationError(f"{where}: image {image} has a line before; join the two")
+        raise AnnotationError(f"is another line of image {image}", where=where, remedy="join the two")
     records.add_image(image)
     width = _TRUTH_WIDTH if len(numbers) == count * _TRUTH_WIDTH else _PREDICTED_WIDTH
     if len(numbers) != count * width:
         raise AnnotationError(
-            f"{where}: {count} points need {count * _PREDICTED_WIDTH} numbers (predictions) or "
-            f"{count * _TRUTH_WIDTH} (truth); there are {len(numbers)}"
+            f"has {len(numbers)} numbers: {count} points need {count * _PREDICTED_WIDTH} (predictions) or "
+            f"{count * _TRUTH_WIDTH} (truth)",
+            where=where,
         )
     for x, y in zip(numbers[::width], numbers[1::width], strict=True):
         records.add_point(image, x, y=y, where=where)

@@ -24,19 +24,19 @@ def read_uw(folder: Path, split: str) -> Iterator[Record]:
         number = image_folder.name.removeprefix("img")
         if not number.isdigit():
             raise AnnotationError(
-                f"{image_folder} is not named imgN, with a number; rename it or move it away"
+                "isn't named imgN, with a number", where=image_folder, remedy="rename it or move it away"
             )
         if (int(number) > LAST_TRAINED) is not (split == "validation"):
             continue
         found = [image_folder / f"{image_folder.name}{suffix}" for suffix in (".bmp", ".png")]
         path = next((candidate for candidate in found if candidate.is_file()), None)
         if path is None:
-            raise AnnotationError(f"{image_folder} holds neither {found[0].name} nor {found[1].name}")
+            raise AnnotationError(f"holds neither {found[0].name} nor {found[1].name}", where=image_folder)
         annotation = image_folder / f"{image_folder.name}_detection.mat"
         try:
             one_based = as_points(read_mat(annotation, "detection"))
         except ValueError as error:
-            raise AnnotationError(f"{annotation} can't be read as UW points: {error}") from error
+            raise AnnotationError(f"can't be read as UW points: {error}", where=annotation) from error
         # 1-based px: whole-number coordinates run from 1 to 500, and the nuclei's centres lie up and left of them.
         points = np.maximum(one_based - 0.5, 0)
         yield Record(path, path.stem, points, of_no_class(points), annotations=((annotation, len(points)),))
