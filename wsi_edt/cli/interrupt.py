@@ -19,24 +19,23 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 @contextmanager
 def stopped_by_signals(stop: StopRequest, *, sentence: Callable[[], str]) -> Iterator[None]:
-    """Within the block, Ctrl-C or SIGTERM asks for a stop; Ctrl-C after either ends this process and its workers now.
+    """Within the block, Ctrl-C or SIGTERM asks for a stop; Ctrl-C after either ends this process and its workers at once.
 
     Parameters
     ----------
-    sentence : says how far the run has come; called in a signal's handler
+    sentence : how far the run has come; called in a signal handler
 
     Notes
     -----
-    Now is what SIGKILL would be: a store is safe at any moment, and to unwind would mean to wait for a slide's results
-    that are being written. SIGTERM never counts twice, because `timeout` and batch systems send it to a process and
-    then to its group.
+    At once means like SIGKILL: a store is safe at any moment, and unwinding would wait for a slide's files that are being
+    written. SIGTERM never counts twice, because `timeout` and batch systems send it to a process and then to its group.
     """
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         if stop.asked and number == signal.SIGINT:
             _end_now(sentence())
         if not stop.asked:
-            # At once: what the run itself says comes when it has time, which it hasn't while workers start.
+            # Now, since the run itself reports only when it has time, which it doesn't while workers start.
             _say("Stopping: what the workers have in hand is stored first. Ctrl-C again stops at once.")
         stop.ask()
 
@@ -49,7 +48,7 @@ def stopped_by_signals(stop: StopRequest, *, sentence: Callable[[], str]) -> Ite
 
 
 def _say(sentence: str) -> None:
-    """Past Python's streams, which the interrupted thread may be in the middle of."""
+    """Write past Python's streams, which the interrupted thread may be in the middle of."""
     with suppress(OSError):
         os.write(2, f"{sentence}\n".encode())
 

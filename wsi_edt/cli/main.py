@@ -16,19 +16,19 @@ from wsi_edt.errors import WsiEdtError
 
 # name: (module, what it does). The line is here, so that the list of subcommands imports none of them.
 COMMANDS = {
-    "run": ("wsi_edt.cli.run", "Find and score the nuclei of slides, for QuPath and as a Ki-67 index."),
-    "info": ("wsi_edt.cli.info", "Say what a slide is: size, µm/px, levels, staining."),
+    "run": ("wsi_edt.cli.run", "Find and count the nuclei of slides: a Ki-67 index, and detections for QuPath."),
+    "info": ("wsi_edt.cli.info", "Describe a slide: size, µm/px, levels, staining."),
     "doctor": (
         "wsi_edt.cli.doctor",
-        "Say whether a run would work here: formats, devices, disk, model, cluster.",
+        "Check whether a run would work here: formats, devices, disk, model, cluster.",
     ),
-    "evaluate": ("wsi_edt.cli.evaluate", "Score predicted points against annotated ones."),
+    "evaluate": ("wsi_edt.cli.evaluate", "Compare a model's cells, or anybody's points, with annotated ones."),
     "train": ("wsi_edt.cli.train", "Train a model."),
-    "bundle": ("wsi_edt.cli.bundle", "Make, check and describe models."),
+    "bundle": ("wsi_edt.cli.bundle", "Make a model from a checkpoint."),
 }
 _STORING = (["run"], ["train"])
 INTERRUPTED = 130  # what shells give for Ctrl-C
-_PIPE_CLOSED = 141  # and for a program whose reader (`| head -1`) has gone
+_PIPE_CLOSED = 141  # and if standard output was closed (`| head -1`)
 
 
 class _LazyGroup(click.Group):
@@ -53,7 +53,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(wsi_edt.__version__, prog_name="wsi-edt")
 def cli() -> None:
-    """Ki-67 on whole-slide images: finds the nuclei, scores them, and leaves files that QuPath opens.
+    """Ki-67 on whole-slide images: finds the nuclei, counts them, and writes files that QuPath opens.
 
     For research use only.
     """
@@ -62,8 +62,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; the process ends with its exit code.
 
-    0: all went well. 1: an error, or a run in which a slide failed. 2: a wrong argument. 130: interrupted. 141: nobody
-    reads what is said.
+    0: all went well. 1: an error, or a run in which a slide failed. 2: a wrong argument. 130: interrupted. 141: standard
+    output was closed.
     """
     sys.exit(run_command(sys.argv[1:]))
 

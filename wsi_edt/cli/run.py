@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.console import Console
@@ -16,9 +17,12 @@ from rich.text import Text
 from wsi_edt.cli.paths import OutFolder
 
 if TYPE_CHECKING:
+    from wsi_edt.cluster.worker import WorkerTasks
     from wsi_edt.report.rows import SummaryRow
+    from wsi_edt.run import RunOptions
 
-DEFAULT_MODEL = "ki67-m-hrnet-w18"  # bundles.DEFAULT_MODEL, whose import would take torch with it
+T = TypeVar("T")
+
 _MOST_ROWS = 20  # of the closing table; summary.csv has them all
 
 
@@ -29,39 +33,33 @@ def _numbers(context: click.Context, parameter: click.Parameter, words: str | No
     try:
         return tuple(int(word) for word in words.split(","))
     except ValueError as error:
-        raise click.BadParameter(f"{words!r} is no list of GPU numbers (for example 0,2)") from error
+        raise click.BadParameter(f"{words!r} isn't a list of GPU numbers (for example 0,2)") from error
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
 @click.option("--out", required=True, type=OutFolder(file_okay=True), help="The results folder.")
+@click.option("--model", help="A shipped model, or a model's folder.  [default: the shipped Ki-67 model]")
+@click.option("--mpp", "fallback_mpp", type=float, help="µm per px, for slides and images that state none.")
+@click.option("--no-tissue-mask", is_flag=True, help="Look at the whole slide, glass included.")
 @click.option(
-    "--model", default=DEFAULT_MODEL, show_default=True, help="A shipped model, or a model's folder."
+    "--threshold", type=float, help="The score that a cell must exceed, instead of the model's own."
 )
-@click.option("--mpp", type=float, help="µm per px, for slides and images that state none.")
-@click.option("--no-tissue-mask", is_flag=True, help="Look at the whole slide, glass and all.")
-@click.option("--threshold", type=float, help="Evidence that a cell must exceed, instead of the model's own.")
 @click.option(
     "--tile-px",
     type=int,
-    default=1024,
-    show_default=True,
-    help="Side of what the network sees, a multiple of 32; 512 suits a small memory.",
+    help="Side of what the network sees, a multiple of 32; 512 suits a small memory.  [default: 1024]",
 )
 @click.option(
-    "--batch-size",
-    type=click.IntRange(1, 256),
-    help="Tiles the network sees at once.  [default: 4]",
+    "--batch-size", type=click.IntRange(1, 256), help="Tiles the network sees at once.  [default: 4]"
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="[default: auto]")
 @click.option(
     "--runtime",
     type=click.Choice(["auto", "torch", "openvino"]),
-    default="auto",
-    show_default=True,
-    help="What runs the network: OpenVINO on x86-64 processors, else torch.",
+    help="What runs the network: OpenVINO on x86-64 processors, else torch.  [default: auto]",
 )
-@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True)
+@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), help="[default: auto]")
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -71,7 +69,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, words: str | No
     "--devices",
     metavar="NUMBERS",
     callback=_numbers,
-    help="Use these GPUs of this machine alone, as nvidia-smi numbers them (for example 0,2).  [default: all]",
+    help="Use only these GPUs of this machine, as nvidia-smi numbers them (for example 0,2).  [default: all]",
 )
 @click.option(
     "--threads",
@@ -83,99 +81,71 @@ def _numbers(context: click.Context, parameter: click.Parameter, words: str | No
     "--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tcp://host:8786)."
 )
 @click.option(
-    "--geometry",
-    type=click.Choice(["point", "circle"]),
-    default="point",
-    show_default=True,
-    help="How a cell is drawn in QuPath.",
+    "--geometry", type=click.Choice(["point", "circle"]), help="How QuPath draws a cell.  [default: point]"
 )
 @click.option(
     "--origin",
     type=click.Choice(["qupath", "openslide"]),
-    default="qupath",
-    show_default=True,
-    help="Coordinates as QuPath shows them, or of the file's level 0.",
+    help="Coordinates as QuPath shows them, or of the file's level 0.  [default: qupath]",
 )
 @click.option("--gzip", is_flag=True, help="Write cells.geojson.gz; QuPath opens it as it is.")
 @click.option(
-    "--overwrite", is_flag=True, help="Replace results of other settings or of a file that changed."
+    "--overwrite", is_flag=True, help="Replace results of other settings, or of a file that changed."
 )
-def run(
-    inputs: tuple[str, ...],
-    *,
-    out: Path,
-    model: str,
-    mpp: float | None,
-    no_tissue_mask: bool,
-    threshold: float | None,
-    tile_px: int,
-    batch_size: int | None,
-    device: str,
-    runtime: str,
-    precision: str,
-    workers: int | None,
-    devices: tuple[int, ...] | None,
-    threads: int | None,
-    scheduler: str | None,
-    geometry: Literal["point", "circle"],
-    origin: Literal["qupath", "openslide"],
-    gzip: bool,
-    overwrite: bool,
-) -> int:
-    """Find and score the nuclei of slides.
+def run(inputs: tuple[str, ...], *, out: Path, no_tissue_mask: bool, **given: Any) -> int:  # noqa: ANN401 - click's
+    """Find and count the nuclei of slides, positive and negative.
 
     INPUT is a slide or a folder of slides, searched to any depth, or the URL of one (for example s3://bucket/slides).
     Each slide gets a folder in --out with cells.geojson for QuPath, ki67.json and report.html; summary.csv and
-    report.html there tell of all. The same command continues a run that was stopped. A slide that fails gets its row
-    with the reason, the others go on, and the exit code is 1.
+    report.html in --out list them all. The same command continues a run that was stopped. A slide that fails gets its
+    row with the reason, the others go on, and the exit code is 1.
     """
-    # Here and not above: torch and Dask take seconds to import. --help needs neither, and wrong paths are known before.
-    from wsi_edt.results.lock import refuse_unusable_out
-    from wsi_edt.run.discover import find_slides
+    # Here and not above: --help needs none of it.
+    from wsi_edt.detection.compute import ComputeOptions
+    from wsi_edt.results.outputs import OutputOptions
+    from wsi_edt.run import RunOptions
 
-    refuse_unusable_out(out)
-    find_slides(inputs, out=out, with_images=mpp is not None)
+    compute, output = _taken(ComputeOptions, given), _taken(OutputOptions, given)
+    options = _taken(RunOptions, given, compute=compute, output=output, tissue_mask=not no_tissue_mask)
+    assert not given, f"no option takes {given}"
+    return run_and_show(inputs, out, options)
 
+
+def _taken(kind: type[T], given: dict[str, Any], **others: object) -> T:
+    """Options of that kind; what wasn't given is left to its own default."""
+    assert is_dataclass(kind)
+    names = [field.name for field in fields(kind) if field.name in given]
+    values = {name: given.pop(name) for name in names}
+    return kind(**{name: value for name, value in values.items() if value is not None}, **others)
+
+
+def run_and_show(
+    inputs: tuple[str, ...], out: Path, options: RunOptions, *, tasks: WorkerTasks | None = None
+) -> int:
+    """Run with a display, until the end or a signal; return the exit code.
+
+    Parameters
+    ----------
+    tasks : what workers do
+    """
+    from wsi_edt import run
     from wsi_edt.cli.interrupt import stopped_by_signals
     from wsi_edt.cli.main import INTERRUPTED
-    from wsi_edt.run import Wishes, score_slides
-    from wsi_edt.run.progress import LineProgress, TerminalProgress, counted
+    from wsi_edt.cli.run_display import LineDisplay, TerminalDisplay
+    from wsi_edt.results import names
+    from wsi_edt.run.progress import counted
     from wsi_edt.run.stop import StopRequest
 
-    wishes = Wishes(
-        model=model,
-        mpp=mpp,
-        tissue_mask=not no_tissue_mask,
-        tile_px=tile_px,
-        batch_size=batch_size,
-        threshold=threshold,
-        device=device,
-        runtime=runtime,
-        precision=precision,
-        threads=threads,
-        geometry=geometry,
-        origin=origin,
-        gzip=gzip,
-        overwrite=overwrite,
-    )
     console = Console(force_terminal=False if _is_dumb(os.environ) else None)
-    display = TerminalProgress(console) if console.is_terminal else LineProgress(sys.stdout)
+    display = TerminalDisplay(console) if console.is_terminal else LineDisplay(sys.stdout)
     stop = StopRequest()
-    with stopped_by_signals(stop, sentence=display.stopped), display as watcher:
-        result = score_slides(
-            inputs,
-            out,
-            wishes=wishes,
-            workers=workers,
-            devices=devices,
-            scheduler=scheduler,
-            watcher=watcher,
-            stop=stop,
-        )
+    with stopped_by_signals(stop, sentence=display.stopped), display as progress:
+        result = run.run_slides(inputs, out, options, progress=progress, stop=stop, tasks=tasks)
     if result.rows:  # a run that was stopped may have none
         _print_rows(console, result.rows)
         failed = f", {result.failed} failed" if result.failed else ""
-        console.print(Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {out / 'report.html'}"))
+        report = out / names.BATCH_REPORT
+        console.print(Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {report}"))
     if result.unfinished:
         click.echo(display.stopped(), err=True)
         return INTERRUPTED
@@ -183,7 +153,7 @@ def run(
 
 
 def _is_dumb(environment: Mapping[str, str]) -> bool:
-    """Whether a terminal there would show cursor codes as they are."""
+    """Whether a terminal there would print cursor codes instead of obeying them."""
     return sys.platform != "win32" and environment.get("TERM", "") in ("", "dumb", "unknown")
 
 
@@ -194,7 +164,8 @@ def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
     for row in sorted(shown, key=lambda row: row.slide):
         index = "" if row.index_percent is None else f"{row.index_percent:.1f} %"
         cells = "" if row.total is None else f"{row.total:,}"
-        remark = row.reason or ("few cells" if row.few_cells else "")
+        few = "few cells" if row.whole is not None and row.whole.few_cells else ""
+        remark = row.reason or few
         status = "" if row.status == "done" else str(row.status)
         note = ": ".join(word for word in (status, remark) if word)
         table.add_row(Text(row.slide, overflow="fold"), index, cells, note)

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wsi_edt.cluster.worker import Hardware
+from wsi_edt.cluster.machine import Machine
 from wsi_edt.errors import UsageError
 
 _VISIBLE, _ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
 
 
-def chosen_gpus(devices: Sequence[int] | None, machine: Hardware) -> tuple[int, ...]:
-    """The numbers of the GPUs that a run uses, none where it runs on the CPU.
+def chosen_gpus(devices: Sequence[int] | None, machine: Machine) -> tuple[int, ...]:
+    """The numbers of the GPUs that a run uses; none if it runs on the CPU.
 
     Parameters
     ----------
     devices : the numbers that were asked for; None for all
-    machine : this one, as `hardware` describes it
+    machine : this one
 
     Raises
     ------
     UsageError
-        Where one of them isn't here, is named twice, or where the run is on the CPU.
+        If one of them isn't here or is named twice, or the run is on the CPU.
     """
     named = ",".join(map(str, devices or ()))
-    if machine.device != "cuda":
+    if machine.compute.device != "cuda":
         if devices is not None:
-            raise UsageError(f"--devices {named} names GPUs, but this run is on the CPU; leave --devices out")
+            raise UsageError(
+                f"--devices {named} names GPUs, but this run is on the CPU", remedy="leave --devices out"
+            )
         return ()
     if devices is None:
         return tuple(range(machine.gpus))
@@ -35,17 +37,19 @@ def chosen_gpus(devices: Sequence[int] | None, machine: Hardware) -> tuple[int, 
     for device in devices:
         if not 0 <= device < machine.gpus:
             there = "one GPU, number 0" if machine.gpus == 1 else f"GPUs 0 to {machine.gpus - 1}"
-            raise UsageError(f"--devices {named}: there is no GPU {device}; {machine.host} has {there}")
+            raise UsageError(
+                f"--devices {named}: there is no GPU {device}", remedy=f"{machine.host} has {there}"
+            )
     return tuple(devices)
 
 
 def pinned_environments(gpus: Sequence[int], environment: Mapping[str, str]) -> list[dict[str, str]]:
-    """What each worker's environment says so that it sees its GPU and no other.
+    """What each worker's environment needs so that the worker sees its GPU and no other.
 
     Parameters
     ----------
     gpus : numbers as this process counts them
-    environment : of this process; where it leaves only some GPUs visible, the numbers count those
+    environment : of this process; if it leaves only some GPUs visible, the numbers count those
     """
     visible = environment.get(_VISIBLE)
     if visible:

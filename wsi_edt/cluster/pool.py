@@ -14,8 +14,9 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import KilledWorker
 
 import wsi_edt
-from wsi_edt.cluster.worker import ShardResult, ShardTask, compute_shard
-from wsi_edt.errors import ClusterLostError, SlideError, UsageError
+from wsi_edt.cluster.worker import ShardResult, ShardTask
+from wsi_edt.errors import UsageError
+from wsi_edt.foreign import translated
 
 _COUNT_WORKERS_EVERY = 5.0  # seconds
 _KEY = "wsi-edt-shard"
@@ -25,7 +26,7 @@ class PendingShard(Protocol):
     """A shard that a pool computes."""
 
     def result(self) -> ShardResult:
-        """Return the shard's peaks, or raise what its computation raised."""
+        """The shard's peaks; raises what its computation raised."""
 
     def cancel(self) -> None:
         """Forget the shard; its `done` is called all the same."""
@@ -36,10 +37,10 @@ class ShardPool(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many shards it takes at a time; 0 while there is no worker, when it keeps what is submitted for the next."""
+        """How many shards it takes at a time; 0 without workers, when it keeps what is submitted for the next."""
 
     def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
-        """Compute a shard, once; `done` is called once, in any thread, when `result` doesn't wait any more."""
+        """Compute a shard, once; `done` is called once, in any thread, when `result` no longer waits."""
 
 
 class DaskPool:
@@ -48,28 +49,30 @@ class DaskPool:
     Parameters
     ----------
     client : connected to their scheduler
+    compute : what a worker does with a task
 
     Raises
     ------
     UsageError
-        Where the scheduler can't import this package.
+        If the scheduler can't import this package.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, compute: Callable[[ShardTask], ShardResult]) -> None:
         try:
-            client.register_plugin(_FirstDeathIsTold())
-        except Exception as error:  # whatever it raises where the scheduler's environment is another
+            client.register_plugin(_ReportsFirstDeath())
+        except Exception as error:  # whatever it raises if the scheduler has other packages
             raise UsageError(
-                f"the Dask scheduler can't run wsi-edt {wsi_edt.__version__} ({type(error).__name__}: {error}); "
-                "install the same version there"
+                f"the Dask scheduler can't run wsi-edt {wsi_edt.__version__} ({type(error).__name__}: {error})",
+                remedy="install the same version there",
             ) from error
         self._client = client
+        self._compute = compute
         self._slots = 0
         self._counted = -_COUNT_WORKERS_EVERY
 
     @property
     def slots(self) -> int:
-        """A shard for each thread that there is now, and one that waits at each worker: none waits for the client."""
+        """A shard for each thread that there is now, and one waiting at each worker, so that none waits for the client."""
         now = time.monotonic()
         if now - self._counted >= _COUNT_WORKERS_EVERY:
             self._counted = now
@@ -79,40 +82,32 @@ class DaskPool:
 
     def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
         """Compute a shard on one of the workers."""
-        # A key of its own: what a scheduler remembers of an earlier run or try is no result of this one.
-        future = self._client.submit(compute_shard, task, key=f"{_KEY}-{uuid4()}")
+        # A key of its own: what a scheduler remembers of an earlier run or try isn't a result of this one.
+        future = self._client.submit(self._compute, task, key=f"{_KEY}-{uuid4()}")
         future.add_done_callback(lambda _: done())  # type: ignore[no-untyped-call]
-        return DaskShard(future, task)
+        return DaskShard(future)
 
 
 class DaskShard:
-    """A `PendingShard` of Dask, whose errors it puts into a user's words."""
+    """A `PendingShard` of Dask."""
 
-    def __init__(self, future: Future[ShardResult], task: ShardTask) -> None:
+    def __init__(self, future: Future[ShardResult]) -> None:
         self._future = future
-        self._task = task
 
     def result(self) -> ShardResult:
-        """Return the shard's peaks, or raise what its computation raised.
+        """The shard's peaks; raises what its computation raised.
 
         Raises
         ------
         SlideError
-            Where a worker died that had the shard.
+            If a worker died that had the shard.
         ClusterLostError
-            Where the scheduler is gone.
+            If the scheduler is gone.
         """
         try:
             result: ShardResult = self._future.result()
-        except KilledWorker as error:
-            raise SlideError(
-                f"the worker that had shard {self._task.shard.index} of {self._task.path} died "
-                "(out of memory? killed?); give a smaller --tile-px, or fewer workers"
-            ) from error
-        except CancelledError as error:
-            raise ClusterLostError(
-                "the connection to the Dask scheduler was lost; give the same command again: it continues"
-            ) from error
+        except (KilledWorker, CancelledError) as error:  # a dead worker; Dask cancels when its scheduler goes
+            raise translated(error) from error
         return result
 
     def cancel(self) -> None:
@@ -120,14 +115,14 @@ class DaskShard:
         self._future.cancel()  # type: ignore[no-untyped-call]
 
 
-class _FirstDeathIsTold(SchedulerPlugin):
-    """Has the scheduler give a shard back when a worker dies that had it; the schedule counts and tries again.
+class _ReportsFirstDeath(SchedulerPlugin):
+    """Makes the scheduler report a shard when a worker that had it dies; the schedule counts and tries again.
 
     Dask would count by itself, but blames every task that a dying worker had, and on a running cluster the number of
     deaths that it forgives is that cluster's.
     """
 
-    name = "wsi-edt-first-death-is-told"
+    name = "wsi-edt-reports-first-death"
     idempotent = True
 
     async def start(self, scheduler: Scheduler) -> None:

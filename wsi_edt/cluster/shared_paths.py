@@ -1,7 +1,7 @@
 """Whether every worker sees every slide under the client's path, asked in blocks of many paths.
 
-Of URLs one per bucket or server is asked for: a worker that lacks the driver, the network or the credentials lacks them
-for all.
+For URLs, one per bucket or server is enough: a worker that lacks the driver, the network or the credentials lacks them
+for all of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from upath import UPath
 
+from wsi_edt.errors import SlideError
 from wsi_edt.slides.location import SlidePath, unreadable
 
 _BLOCK = 1000  # paths a question: about 100 KB, and on a slow network file system a second or so
@@ -23,13 +24,13 @@ SizedFile = tuple[str, int]  # path, bytes
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one worker doesn't see of a block of files.
+    """Which of some files one worker can't see.
 
     Attributes
     ----------
     missing : paths at which it sees nothing
     other : paths at which it sees a file of another size
-    unreadable : why it can't read one of the URLs, in a sentence; None where it reads them
+    unreadable : why it can't read one of the URLs, in a sentence; None if it can
     """
 
     host: str
@@ -41,7 +42,7 @@ class Sight:
 def blocks(paths: Iterable[SlidePath]) -> Iterator[tuple[SizedFile, ...]]:
     """The files at these paths with their sizes, a block at a time.
 
-    URLs are left out, and what isn't there any more: it will fail its slide, not the batch.
+    URLs are left out, and files that are gone: they will fail their slide, not the batch.
     """
     block: list[SizedFile] = []
     for path in paths:
@@ -55,7 +56,7 @@ def blocks(paths: Iterable[SlidePath]) -> Iterator[tuple[SizedFile, ...]]:
 
 
 def look_for(files: Sequence[SizedFile]) -> Sight:
-    """What this machine doesn't see of them."""
+    """Which of them this machine can't see."""
     sizes = {path: _size(Path(path)) for path, _ in files}
     missing = tuple(path for path, _ in files if sizes[path] is None)
     other = tuple(path for path, size in files if sizes[path] not in (None, size))
@@ -81,21 +82,29 @@ def look_at(urls: Sequence[UPath]) -> Sight:
     return Sight(platform.node(), unreadable=next((reason for reason in reasons if reason is not None), None))
 
 
-def refusal(sights: Iterable[Sight]) -> str | None:
-    """One sentence on the first worker that doesn't see what the client sees, or None."""
+def refusal(sights: Iterable[Sight]) -> SlideError | None:
+    """Why the first worker that can't see what the client sees is refused, or None."""
     for sight in sorted(sights, key=lambda sight: sight.host):
+        worker = f"worker {sight.host}"
         if sight.unreadable:
-            return f"worker {sight.host} can't read the slides: {sight.unreadable}"
+            return SlideError(f"can't read the slides: {sight.unreadable}", where=worker)
         if sight.missing:
-            more = f" and {len(sight.missing) - 1} more" if len(sight.missing) > 1 else ""
-            return f"worker {sight.host} doesn't see {sight.missing[0]}{more}; mount the slides there under the same path"
+            return SlideError(
+                f"doesn't see {_first_of(sight.missing)}",
+                where=worker,
+                remedy="mount the slides there under the same path",
+            )
         if sight.other:
-            more = f" and {len(sight.other) - 1} more" if len(sight.other) > 1 else ""
-            return (
-                f"worker {sight.host} has files of another size at {sight.other[0]}{more}; "
-                "mount the same slides there, or copy them again"
+            return SlideError(
+                f"has files of another size at {_first_of(sight.other)}",
+                where=worker,
+                remedy="mount the same slides there, or copy them again",
             )
     return None
+
+
+def _first_of(paths: Sequence[str]) -> str:
+    return paths[0] + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def _size(path: Path) -> int | None:

@@ -1,7 +1,7 @@
-"""What must be the same on all machines of a run: the versions that change cells, and Dask's.
+"""What must be the same on all machines of a run: the versions of what changes cells, and Dask's.
 
-Workers are asked with this module's own code (Dask sends it by value, see `cluster`), so that one without wsi-edt, or
-with another, can answer too. It therefore needs Python's library alone and answers in plain types.
+Workers are asked with this module's own code (Dask sends it by value, see `workers`), so that a worker without wsi-edt, or
+with another version, can answer too. So it needs nothing but Python's standard library and answers in plain types.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Versions = tuple[tuple[str, str], ...]
 
 
 def installed_versions() -> Versions:
-    """(package, version) of wsi-edt and `PACKAGES`, as far as they are installed here.
+    """(package, version) of wsi-edt and of those of `PACKAGES` that are installed here.
 
-    A version of wsi-edt names a release, which a clone has long before and long after: its code is told as well.
+    A clone bears a release's version long before and after it, so a digest of the code is part of wsi-edt's version.
     """
     found = []
     with suppress(ImportError):
@@ -49,12 +49,12 @@ def code_digest(folder: Path) -> str:
 
 
 def host_and_versions() -> tuple[str, Versions]:
-    """The name of this machine, and what `installed_versions` says here."""
+    """The name of this machine, and its `installed_versions`."""
     return platform.node(), installed_versions()
 
 
 def difference(there: Versions, here: Versions) -> str | None:
-    """What another machine has otherwise: "torch 2.12.0 (here 2.13.0) and no numpy (here 2.4.6)"; None if nothing."""
+    """What is different on another machine: "torch 2.12.0 (here 2.13.0) and no numpy (here 2.4.6)"; None if nothing is."""
     theirs, words = dict(there), []
     for package, version in here:
         their = theirs.get(package)
@@ -66,7 +66,7 @@ def difference(there: Versions, here: Versions) -> str | None:
 
 
 def refusal(answers: Sequence[tuple[str, Versions]], here: Versions) -> str | None:
-    """One sentence on the first worker whose versions aren't the client's, or None.
+    """What is wrong with the first worker whose versions aren't the client's, or None.
 
     Parameters
     ----------
@@ -77,4 +77,4 @@ def refusal(answers: Sequence[tuple[str, Versions]], here: Versions) -> str | No
         return None
     host, words = next(iter(sorted(differing.items())))
     others = f", and {len(differing) - 1} more hosts differ" if len(differing) > 1 else ""
-    return f"worker {host} has {words}{others}; install the same versions there"
+    return f"worker {host} has {words}{others}"

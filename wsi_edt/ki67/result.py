@@ -1,106 +1,160 @@
-"""A slide's result: its score and what it rests on, to and from the fields of ki67.json."""
+"""A slide's result: the numbers of its areas and what they rest on, to and from the fields of ki67.json."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from wsi_edt.errors import OutputError
-from wsi_edt.ki67.index import Ki67Score
+from wsi_edt.ki67.areas import AreaKind
+from wsi_edt.ki67.findings import CountedBy
+from wsi_edt.ki67.number import Value
+from wsi_edt.ki67.numbers import NUMBERS
+from wsi_edt.ki67.reasons import Reason
 
 FORMAT = 1  # raised when a field changes its meaning; new fields don't raise it
-
 RESEARCH_USE = "For research use only; not for diagnosis."
-WHAT_IS_COUNTED = (
-    "The model counts nuclei as a BCData-style tumour count would. It does not segment tumour from stroma: "
-    "regions drawn in QuPath do that."
-)
 
-Json = str | int | float | bool | None
+Json = Mapping[str, Any]
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class SlideResult:
-    """One slide's score with what it rests on.
+class AreaResult:
+    """The numbers of one area.
+
+    Attributes
+    ----------
+    name : tells it from others of its kind
+    reason : why it has no index; None if it has one
+    values : by the names in `NUMBERS`
+    """
+
+    kind: AreaKind
+    name: str
+    reason: Reason | None
+    values: Mapping[str, Value]
+
+    @property
+    def assessable(self) -> bool:
+        """Whether there is an index."""
+        return self.reason is None
+
+    @property
+    def index_percent(self) -> float | None:
+        """The Ki-67 index."""
+        return cast(float | None, self.values["index_percent"])
+
+    @property
+    def total(self) -> int:
+        """All cells."""
+        return cast(int, self.values["total"])
+
+    @property
+    def few_cells(self) -> bool:
+        """Whether the index rests on too few cells."""
+        return cast(bool, self.values["few_cells"])
+
+    def to_json(self) -> dict[str, Value | str]:
+        """The area's fields of ki67.json."""
+        return {"assessable": self.assessable, "reason": self.reason, **self.values}
+
+    @classmethod
+    def from_json(cls, kind: AreaKind, name: str, fields: Json) -> AreaResult:
+        """The area that `to_json` gave these fields; OutputError if one is missing or of another type."""
+        values = {
+            number.name: None
+            if fields.get(number.name, 0) is None
+            else _field(fields, number.name, number.kind)
+            for number in NUMBERS
+        }
+        reason = None if fields.get("reason") is None else Reason(_field(fields, "reason", str))
+        return cls(kind, name, reason, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Ki67Result:
+    """What is reported of one slide.
 
     Attributes
     ----------
     slide : the slide's relative path, POSIX, extension included
+    areas : the first is the whole tissue
     staining : in words, for example "haematoxylin and DAB"
     mpp : µm per level-0 px
-    mpp_stated : whether the file states its µm/px (False: the user gave it)
-    model : name and version of the model
+    mpp_stated : whether the file states its µm/px; if not, the user gave it
     """
 
     slide: str
-    score: Ki67Score
+    areas: tuple[AreaResult, ...]
     staining: str
     mpp: float
     mpp_stated: bool
-    model: str
+    counted_by: CountedBy
 
-    def to_json(self) -> dict[str, Json]:
-        """Return the fields of ki67.json, in order; no times: the same cells give the same bytes."""
-        score = self.score
+    @property
+    def whole(self) -> AreaResult:
+        """The whole tissue."""
+        return self.areas[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of ki67.json, in order; no times: the same cells give the same bytes.
+
+        Those of the whole tissue stand at the top; `areas` has every area, the whole tissue too.
+        """
         return {
             "format": FORMAT,
             "slide": self.slide,
-            "index_percent": _rounded(score.index_percent, 4),
-            "assessable": score.assessable,
-            "reason": score.reason,
-            "positive": score.positive,
-            "negative": score.negative,
-            "unclassified": score.unclassified,
-            "total": score.total,
-            "few_cells": score.few_cells,
-            "area_mm2": _rounded(score.area_mm2, 6),
-            "cells_per_mm2": _rounded(score.cells_per_mm2, 2),
+            **self.whole.to_json(),
             "staining": self.staining,
             "mpp": self.mpp,
             "mpp_stated": self.mpp_stated,
-            "model": self.model,
-            "what_is_counted": WHAT_IS_COUNTED,
+            "model": self.counted_by.model,
+            "what_is_counted": self.counted_by.counts,
             "research_use": RESEARCH_USE,
+            "areas": [{"kind": area.kind, "name": area.name, **area.to_json()} for area in self.areas],
         }
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, object]) -> SlideResult:
-        """Return the result that `to_json` gave these fields.
+    def from_json(cls, fields: Json) -> Ki67Result:
+        """The result that `to_json` gave these fields.
 
         Raises
         ------
         OutputError
-            Where a field is missing, of another type, or of a newer format.
+            If a field is missing or of another type, or the format is another.
         """
         if fields.get("format") != FORMAT:
-            raise OutputError(f"a ki67.json of format {fields.get('format')!r}; this version reads {FORMAT}")
-        score = Ki67Score(
-            positive=_field(fields, "positive", int),
-            negative=_field(fields, "negative", int),
-            unclassified=_field(fields, "unclassified", int),
-            area_mm2=_field(fields, "area_mm2", float),
-            reason=None if fields.get("reason") is None else _field(fields, "reason", str),
-        )
-        return cls(
-            slide=_field(fields, "slide", str),
-            score=score,
-            staining=_field(fields, "staining", str),
-            mpp=_field(fields, "mpp", float),
-            mpp_stated=_field(fields, "mpp_stated", bool),
-            model=_field(fields, "model", str),
-        )
+            raise OutputError(
+                f"has format {fields.get('format')!r}, and this version reads {FORMAT}", where="a ki67.json"
+            )
+        areas = _field(fields, "areas", list)
+        if not areas:
+            raise OutputError("has no areas", where="a ki67.json", remedy="delete it and run again")
+        try:
+            return cls(
+                slide=_field(fields, "slide", str),
+                areas=tuple(
+                    AreaResult.from_json(AreaKind(area["kind"]), area["name"], area) for area in areas
+                ),
+                staining=_field(fields, "staining", str),
+                mpp=_field(fields, "mpp", float),
+                mpp_stated=_field(fields, "mpp_stated", bool),
+                counted_by=CountedBy(_field(fields, "model", str), _field(fields, "what_is_counted", str)),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise OutputError(
+                f"can't be understood ({error})", where="a ki67.json", remedy="delete it and run again"
+            ) from error
 
 
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
-
-
-def _field(fields: Mapping[str, object], name: str, kind: type[_T]) -> _T:
+def _field(fields: Json, name: str, kind: type[_T]) -> _T:
     value = fields.get(name)
-    if not isinstance(value, kind):
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise OutputError(
-            f"ki67.json has {value!r} as {name!r}, not a {kind.__name__}; delete it and run again"
+            f"has {value!r} as {name!r}, not a {kind.__name__}",
+            where="a ki67.json",
+            remedy="delete it and run again",
         )
     return value

@@ -4,68 +4,82 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wsi_edt.cells import CellClass
-from wsi_edt.files import write_atomically
-from wsi_edt.ki67.index import FEW_CELLS, Ki67Score
-from wsi_edt.ki67.result import RESEARCH_USE, WHAT_IS_COUNTED, SlideResult
-from wsi_edt.qupath.cells_out import CLASS_COLORS
+from wsi_edt.ki67 import NUMBERS, Conventions, Ki67Result
+from wsi_edt.ki67.reasons import Reason
+from wsi_edt.ki67.result import RESEARCH_USE
+from wsi_edt.ki67.text import count, decimal, percent
+from wsi_edt.qupath.dialect import CLASS_COLORS
 from wsi_edt.report.rows import Status, SummaryRow
 
-_NONE = "–"
+# What a user can do about a reason; ki67.json has the reason alone.
+_REMEDIES = {Reason.NO_TISSUE: "--no-tissue-mask looks everywhere"}
 
 
-def write_slide_report(path: Path, result: SlideResult, *, overview: str, cells_file: str) -> None:
-    """Write one slide's page, atomically.
+def slide_page(result: Ki67Result, *, conventions: Conventions, overview: str, cells: str) -> str:
+    """One slide's page.
 
     Parameters
     ----------
-    overview, cells_file : the names of the picture and of the GeoJSON, which lie in the page's folder
+    overview, cells : the names of the picture and of the GeoJSON, which lie in the page's folder
     """
-    page = (
-        _environment()
-        .get_template("slide.html")
-        .render(
-            result=result,
-            score=result.score,
-            has_classes=_has_classes(result.score),
-            overview=overview,
-            cells_file=cells_file,
-        )
+    area = result.whole
+    listed = [number for number in NUMBERS if number.label and number.shown(area.values)]
+    return _render(
+        "slide.html",
+        result=result,
+        area=area,
+        numbers=[(number.name, number.label, number.text(area.values[number.name])) for number in listed],
+        remedy=_REMEDIES.get(area.reason) if area.reason else None,
+        least_cells=conventions.least_cells,
+        counts=result.counted_by.counts,
+        overview=overview,
+        cells=cells,
     )
-    write_atomically(path, page.encode())
 
 
-def write_batch_report(path: Path, rows: Sequence[SummaryRow], *, model: str, slides: int) -> None:
-    """Write the batch's page, atomically; it links to `<slide>/report.html` of each slide that has one.
+def batch_page(
+    rows: Sequence[SummaryRow],
+    *,
+    model: str,
+    counts: str,
+    slides: int,
+    conventions: Conventions,
+    summary: str,
+    report: str,
+) -> str:
+    """The batch's page; it links to the page of each slide that has one.
 
     Parameters
     ----------
     rows : of the slides that have ended
+    model, counts : the model's name, and what it counts
     slides : how many the batch has
+    summary, report : the names of the table beside the page, and of the page in each slide's folder
     """
     statuses = [row.status for row in rows]
-    page = (
-        _environment()
-        .get_template("batch.html")
-        .render(
-            rows=rows,
-            model=model,
-            slides=slides,
-            Status=Status,
-            counts={status: statuses.count(status) for status in Status},
-        )
+    return _render(
+        "batch.html",
+        rows=rows,
+        columns=[number for number in NUMBERS if number.label and number.name != "unclassified"],
+        model=model,
+        counts=counts,
+        slides=slides,
+        Status=Status,
+        how_many={status: statuses.count(status) for status in Status},
+        remedies=_REMEDIES,
+        least_cells=conventions.least_cells,
+        summary=summary,
+        report=report,
     )
-    write_atomically(path, page.encode())
 
 
-def _has_classes(score: Ki67Score) -> bool:
-    """Whether positive and negative say something: not where all that was found are nuclei without a class."""
-    return score.unclassified == 0 or score.positive + score.negative > 0
+def _render(template: str, **values: object) -> str:
+    return _environment().get_template(template).render(**values)
 
 
 @cache
@@ -77,45 +91,16 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "percent": percent,
-        "count": count,
-        "decimal": decimal,
-        "area": area,
-        "href": quote,
-    }
-    environment.globals |= {
-        "research_use": RESEARCH_USE,
-        "what_is_counted": WHAT_IS_COUNTED,
-        "few_cells_limit": FEW_CELLS,
-        "colors": {
-            kind.name.lower(): "#{:02x}{:02x}{:02x}".format(*CLASS_COLORS[kind]) for kind in CellClass
-        },
-    }
+    environment.filters |= {"percent": percent, "count": count, "decimal": decimal, "href": quote}
+    environment.globals |= {"research_use": RESEARCH_USE, "colors": _colours()}
     return environment
 
 
-def percent(value: float | None) -> str:
-    """Return an index for reading: one digit, and never 0 or 100 where it is only nearly that."""
-    if value is None:
-        return _NONE
-    if 0 < value < 0.05:
-        return "< 0.1 %"
-    if 99.95 <= value < 100:
-        return "> 99.9 %"
-    return f"{value:.1f} %"
-
-
-def count(value: float | None) -> str:
-    """Return a whole number with thin spaces between thousands."""
-    return _NONE if value is None else f"{round(value):,}".replace(",", "\u202f")
-
-
-def area(value: float | None) -> str:
-    """Return an area in mm² with three digits below 1 mm², where fields lie, and two above."""
-    return decimal(value, 2 if value is not None and value >= 1 else 3)
-
-
-def decimal(value: float | None, digits: int) -> str:
-    """Return a number with so many digits after the point."""
-    return _NONE if value is None else f"{value:.{digits}f}"
+def _colours() -> dict[str, str]:
+    """The classes' colours by the names of their counts."""
+    names = {
+        CellClass.POSITIVE: "positive",
+        CellClass.NEGATIVE: "negative",
+        CellClass.NUCLEUS: "unclassified",
+    }
+    return {name: "#{:02x}{:02x}{:02x}".format(*CLASS_COLORS[kind]) for kind, name in names.items()}

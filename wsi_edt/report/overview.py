@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,9 +10,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from wsi_edt.cells import Cells
-from wsi_edt.files import write_atomically
 from wsi_edt.geometry import FloatArray
-from wsi_edt.qupath.cells_out import CLASS_COLORS
+from wsi_edt.qupath.dialect import CLASS_COLORS
 from wsi_edt.slides.protocol import Slide, required_mpp
 from wsi_edt.slides.window import read_overview
 
@@ -32,11 +30,11 @@ _BAR_LENGTHS_UM = tuple(factor * 10**power for power in range(5) for factor in (
 
 
 def overview_mpp(dimensions: tuple[int, int], downsamples: Sequence[float], *, slide_mpp: float) -> float:
-    """Return the µm/px at which a slide of (width, height) level-0 px is drawn.
+    """The µm/px at which a slide of (width, height) level-0 px is drawn.
 
-    Its own where the longer side then has at most `MAX_SIDE_PX`, so that on small slides and fields the cells
-    are seen on their nuclei; otherwise that of the level which has at most that side, and at least half of it: it is
-    read as it is, where a finer one has four times the px and more. Without such a level the one that gives that side.
+    Its own if the longer side then has at most `MAX_SIDE_PX`, so that on small slides and fields the cells are seen on
+    their nuclei. Otherwise that of a level with at most that side and at least half of it, which can be read without
+    resampling; a finer one has at least four times as many px. Without such a level, what gives that side.
 
     Parameters
     ----------
@@ -49,33 +47,33 @@ def overview_mpp(dimensions: tuple[int, int], downsamples: Sequence[float], *, s
     return slide_mpp * min(fitting, default=smallest)
 
 
-def write_overview(path: Path, slide: Slide, cells: Cells) -> None:
-    """Read the slide as a picture, draw the cells (level-0 px) on it, and write the PNG atomically.
+def overview_png(slide: Slide, cells: Cells) -> bytes:
+    """The slide as a PNG with the cells (level-0 px) drawn on it.
 
     Raises
     ------
-    OutputError, SlideError
-        Where the file can't be written, or the slide not read.
+    SlideError
+        If the slide can't be read.
     """
     slide_mpp = required_mpp(slide)
     mpp = overview_mpp(slide.dimensions, slide.level_downsamples, slide_mpp=slide_mpp)
-    picture = read_overview(slide, mpp=mpp)
+    picture = read_overview(slide, wanted_mpp=mpp)
     draw_cells(picture, cells, mpp=mpp, slide_mpp=slide_mpp)
-    write_atomically(path, _png(picture))
+    return _png(picture)
 
 
 def draw_cells(picture: Picture, cells: Cells, *, mpp: float, slide_mpp: float) -> None:
-    """Draw the cells on the picture, in QuPath's colours, and a scale bar: in place, a copy would be 50 MB.
+    """Draw the cells in QuPath's colours and a scale bar, in place: a copy would take 50 MB.
 
     Parameters
     ----------
     picture : (H, W, 3) uint8 RGB, the whole slide at `mpp` µm/px
-    cells : level-0 px of `slide_mpp` µm; those beyond the picture are left out
+    cells : level-0 px of `slide_mpp` µm; those outside the picture are left out
 
     Notes
     -----
-    A ring around each nucleus where it is large enough to be seen in one, else a dot on a paler picture.
-    Cells are drawn by position and not class by class: where they crowd, neither class hides the other.
+    A ring around each nucleus if it is large enough to be seen inside one, else a dot on a paler picture. Cells are
+    drawn by position and not class by class, so that neither class hides the other where they crowd.
     """
     cells = cells.sorted_by_position()
     radius_px = _NUCLEUS_RADIUS_UM / mpp

@@ -1,1 +1,1 @@
-"""Cells and scores as files: QuPath's GeoJSON, ki67.json, summary.csv."""
+"""A results folder: its names, the store of each slide, what a finished slide leaves, the batch's table and page."""

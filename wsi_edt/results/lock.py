@@ -12,28 +12,30 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from wsi_edt.errors import OutputError, UsageError
+from wsi_edt.results import names
 
-LOCK_NAME = ".wsi-edt.lock"
-
-# What the system says of a folder that nobody may write to, as against a full or broken disk.
+# What the system answers if a folder may not be written to, rather than for a full or broken disk.
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 
 def refuse_unusable_out(out: Path) -> None:
-    """UsageError where no results folder can be at `out`; makes nothing."""
+    """UsageError if there can't be a results folder at `out`; creates nothing."""
     if re.match(r"[a-z][a-z0-9+.-]+:/", str(out), re.IGNORECASE):
         raise UsageError(
-            f"--out {out} is no folder of this machine, and results are written to one; copy them from there"
+            "isn't a folder of this machine",
+            where=f"--out {out}",
+            remedy="write to a folder here, and copy the results from there",
         )
     try:
         there = next(path for path in (out, *out.absolute().parents) if path.exists())
     except OSError as error:
-        raise UsageError(f"can't write to {out}: {error.strerror}; choose another --out") from error
+        raise UsageError(f"can't write to {out}: {error.strerror}", remedy="choose another --out") from error
     if not there.is_dir():
-        raise UsageError(f"--out {out}: {there} is a file, not a folder; choose another --out")
+        raise UsageError(f"--out {out}: {there} is a file, not a folder", remedy="choose another --out")
     if not os.access(there, os.W_OK | os.X_OK):
         raise UsageError(
-            f"can't write to {out}: no permission to write in {there}, or it is read-only; choose another --out"
+            f"can't write to {out}: no permission to write in {there}, or it is read-only",
+            remedy="choose another --out",
         )
 
 
@@ -41,31 +43,34 @@ def refuse_unusable_out(out: Path) -> None:
 def results_lock(out: Path) -> Iterator[None]:
     """Make the results folder and hold its lock.
 
-    The lock's file stays behind: to unlink it while another run opens it would let both in. It holds the process id,
-    which only the message below reads.
+    The lock's file stays behind: deleting it while another run opens it would let both in. It holds the process id,
+    for the message below.
 
     Raises
     ------
     UsageError
-        Where no results folder can be there.
+        If there can't be a results folder.
     OutputError
-        Where another run holds the lock, or the system refuses for another reason.
+        If another run holds the lock, or the system refuses for another reason.
     """
     refuse_unusable_out(out)
-    path = out / LOCK_NAME
+    path = out / names.LOCK
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, timeout=0)
         lock.acquire()
     except Timeout:
         raise OutputError(
-            f"another run is writing to {out} ({_holder(path)}); wait for it or choose another --out"
+            f"another run is writing to {out} ({_holder(path)})",
+            remedy="wait for it, or choose another --out",
         ) from None
     except OSError as error:
         kind = UsageError if error.errno in _NOT_ALLOWED else OutputError
-        raise kind(f"can't write to {out}: {error.strerror or error}; choose another --out") from error
+        raise kind(
+            f"can't write to {out}: {error.strerror or error}", remedy="choose another --out"
+        ) from error
     try:
-        with suppress(OSError):  # the number is a courtesy
+        with suppress(OSError):  # the process id is only a courtesy
             path.write_text(f"{os.getpid()}\n")
         yield
     finally:

@@ -9,12 +9,8 @@ computed again.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
+from wsi_edt import files
 from wsi_edt.detection.peaks import TilePeaks
-from wsi_edt.errors import OutputError, SlideError
-from wsi_edt.slides.location import SlidePath, open_binary, reason_and_remedy
+from wsi_edt.errors import OutputError
 
 IntArray = npt.NDArray[np.int32]
 
 FORMAT = 1
-STORE_NAME = "store.zarr"
-_FINGERPRINT_BYTES = 1 << 20
 _MISSING = -1  # no peak has the tile -1
 
 
@@ -42,7 +36,7 @@ class StoreHeader:
     Attributes
     ----------
     cells_hash, cells : the hash of the settings, and the settings for the message where they differ
-    fingerprint : of the slide's file, see `fingerprint`
+    fingerprint : of the slide's file, see `SlideSource.fingerprint`
     slide_mpp, mpp_stated : µm per level-0 px that was used, and whether it is the file's own
     extent : the slide's (width, height) in model px
     """
@@ -68,22 +62,6 @@ class Finished:
     seconds: float
 
 
-def fingerprint(path: SlidePath) -> str:
-    """The size and the sha256 of the first MiB of a slide's file: enough to notice another file of the same name.
-
-    Raises
-    ------
-    SlideError
-        Where the file can't be read.
-    """
-    with open_binary(path) as file:
-        try:
-            start = hashlib.sha256(file.read(_FINGERPRINT_BYTES)).hexdigest()
-            return f"{file.seek(0, os.SEEK_END)}-{start}"
-        except Exception as error:  # OSError for a path; the drivers of URLs raise what they like
-            raise SlideError(f"{path} can't be read {reason_and_remedy(path, error)}") from error
-
-
 class SlideStore:
     """The store of one slide. One process writes it, the client, under the lock of the results folder."""
 
@@ -99,31 +77,31 @@ class SlideStore:
         Raises
         ------
         OutputError
-            Where the system refuses.
+            If the system refuses.
         """
-        with _refusals(path):
-            if path.exists():
-                shutil.rmtree(path)
+        with files.writing(path):
+            files.remove(path)
             zarr.open_group(path, mode="w", attributes={"format": FORMAT, **asdict(header)})
-            _sync(path / "zarr.json", path)
+            files.sync(path / "zarr.json", path)
         return cls(path, header)
 
     @classmethod
     def read_header(cls, path: Path) -> StoreHeader | None:
-        """What the store at `path` belongs to; None where there is none, or none that was begun properly.
+        """What the store at `path` belongs to; None if there is no store, or it was never begun properly.
 
         Raises
         ------
         OutputError
-            Where another version of wsi-edt wrote it.
+            If another version of wsi-edt wrote it.
         """
         fields = _attributes(path)
         if not fields:
             return None
         if fields.get("format") != FORMAT:
             raise OutputError(
-                f"{path} was written by another version of wsi-edt (format {fields.get('format')}, not {FORMAT}); "
-                "pass --overwrite to replace it, or choose another --out"
+                f"was written by another version of wsi-edt (format {fields.get('format')}, not {FORMAT})",
+                where=path,
+                remedy="pass --overwrite to replace it, or choose another --out",
             )
         try:
             return StoreHeader(
@@ -139,12 +117,12 @@ class SlideStore:
 
     @classmethod
     def read_begun(cls, path: Path) -> StoreHeader | None:
-        """What the store at `path` belongs to; None also where nothing has been stored: it binds nobody.
+        """What the store at `path` belongs to; None also if nothing has been stored yet, so that it binds no settings.
 
         Raises
         ------
         OutputError
-            Where another version of wsi-edt wrote it.
+            If another version of wsi-edt wrote it.
         """
         header = cls.read_header(path)
         if header is None or cls.read_finished(path) is not None:
@@ -154,7 +132,7 @@ class SlideStore:
 
     @classmethod
     def read_finished(cls, path: Path) -> Finished | None:
-        """The mark of a finished slide in the store at `path`; None where it isn't finished."""
+        """The mark of a finished slide in the store at `path`; None if it isn't finished."""
         fields = _attributes(path)
         mark = None if fields is None else fields.get("finished")
         if not isinstance(mark, dict):
@@ -162,19 +140,19 @@ class SlideStore:
         return Finished(mark["written_as"], float(mark["seconds"]))
 
     def mark_finished(self, mark: Finished | None) -> None:
-        """Say that the slide's results are written, or (None) that they are about to be written anew.
+        """Mark the slide's results as written, or (None) as about to be written again.
 
         Raises
         ------
         OutputError
-            Where the system refuses.
+            If the system refuses.
         """
-        with _refusals(self.path):
+        with files.writing(self.path):
             self._root.attrs.update({"finished": None if mark is None else asdict(mark)})
-            _sync(self.path / "zarr.json", self.path)
+            files.sync(self.path / "zarr.json", self.path)
 
     def done_shards(self, indices: Iterable[int]) -> dict[int, float]:
-        """Which of these shards are whole, with the seconds that each took a worker."""
+        """Those of these shards that are complete, with the seconds that each took a worker."""
         found = {}
         for index in indices:
             fields = _attributes(self._shard(index))
@@ -188,19 +166,18 @@ class SlideStore:
         Raises
         ------
         OutputError
-            Where the system refuses, for example because the disk is full.
+            If the system refuses, for example because the disk is full.
         """
         folder = self._shard(index)
-        with _refusals(folder):
-            if folder.exists():
-                shutil.rmtree(folder)
+        with files.writing(folder):
+            files.remove(folder)
             packed = _packed(peaks)
             array = self._root.create_array(
                 f"shards/{index}", data=packed, chunks=packed.shape, compressors=None, fill_value=_MISSING
             )
-            _sync(*folder.rglob("*"), folder, folder.parent)
+            files.sync(*folder.rglob("*"), folder, folder.parent)
             array.attrs.update({"cells": len(peaks), "seconds": round(seconds, 3), "done": True})
-            _sync(folder / "zarr.json", folder)
+            files.sync(folder / "zarr.json", folder)
 
     def read_shards(self, indices: Iterable[int]) -> TilePeaks:
         """The peaks of these shards, in the order given.
@@ -208,7 +185,7 @@ class SlideStore:
         Raises
         ------
         OutputError
-            Where one can't be read.
+            If one can't be read.
         """
         parts = []
         for index in indices:
@@ -216,7 +193,8 @@ class SlideStore:
                 parts.append(_unpacked(self._read(index)))
             except Exception as error:  # zarr and its codecs raise what they like on a damaged file
                 raise OutputError(
-                    f"can't read shard {index} of {self.path} ({error}); delete that folder and run again"
+                    f"can't read shard {index} of {self.path} ({error})",
+                    remedy="delete that folder and run again",
                 ) from error
         return TilePeaks.concatenate(parts) if parts else TilePeaks.empty()
 
@@ -260,36 +238,9 @@ def _unpacked(values: IntArray) -> TilePeaks:
 
 
 def _attributes(node: Path) -> dict[str, Any] | None:
-    """The attributes of a Zarr group or array, or None where it isn't whole; ten times quicker than to open it."""
+    """The attributes of a Zarr group or array, or None if it isn't complete; ten times faster than opening it."""
     try:
         attributes = json.loads((node / "zarr.json").read_bytes())["attributes"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return attributes if isinstance(attributes, dict) else None
-
-
-def _sync(*paths: Path) -> None:
-    """Flush files and folders to the disk."""
-    for path in paths:
-        if os.name == "nt" and path.is_dir():  # Windows opens no folders
-            continue
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-@contextmanager
-def _refusals(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        free = ""
-        with suppress(OSError):
-            folder = next(folder for folder in path.absolute().parents if folder.exists())
-            free = f" ({shutil.disk_usage(folder).free:,} bytes free)"
-        raise OutputError(
-            f"can't write {path}: {error.strerror or error}{free}; "
-            "make room there, then give the same command again: it continues"
-        ) from error

@@ -1,22 +1,6 @@
-"""The run: from a folder of slides to a folder of results, on as many workers as there are.
+"""A run: options to settings, the plan of each slide, the schedule of all shards, and the files at the end."""
 
-Its two names are imported when they are asked for: torch and Dask take seconds, and whoever only looks for slides
-(`discover`) needs neither.
-"""
+from wsi_edt.run.options import RunOptions
+from wsi_edt.run.slides import run_slides
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from wsi_edt.run.resolve import Wishes
-    from wsi_edt.run.score import score_slides
-
-__all__ = ["Wishes", "score_slides"]
-
-_MODULES = {"Wishes": "wsi_edt.run.resolve", "score_slides": "wsi_edt.run.score"}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+__all__ = ["RunOptions", "run_slides"]

@@ -1,34 +1,32 @@
-"""The run: slides in, results out, as far as an earlier run left them undone."""
+"""A batch: slides in, results out, as far as an earlier run left them undone."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from wsi_edt.cluster.pool import ShardPool
-from wsi_edt.report.html import write_batch_report
-from wsi_edt.report.rows import Status, SummaryRow, write_summary
+from wsi_edt.report.rows import Status, SummaryRow
+from wsi_edt.results import names
 from wsi_edt.results.lock import results_lock
+from wsi_edt.results.summary import BatchFiles
 from wsi_edt.run.discover import SlideRef
-from wsi_edt.run.progress import Watcher, counted
+from wsi_edt.run.progress import RunProgress, counted
 from wsi_edt.run.record import RunRecord
 from wsi_edt.run.resume import earlier_results, refuse_other_settings, row_if_finished
 from wsi_edt.run.schedule import Schedule
-from wsi_edt.run.settings import RunConfig
+from wsi_edt.run.settings import RunSettings
 from wsi_edt.run.stop import StopRequest
 from wsi_edt.slides.location import SlidePath
-
-SUMMARY, REPORT, RECORD = "summary.csv", "report.html", "run.json"
 
 PoolOpener = Callable[[SlidePath], AbstractContextManager[ShardPool]]
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A row per slide that has ended, ordered by name.
+    """A row for each slide that has ended, ordered by name.
 
     Attributes
     ----------
@@ -44,84 +42,60 @@ class RunResult:
         return sum(row.status is Status.FAILED for row in self.rows)
 
 
-def run(
+def run_batch(
     slides: Sequence[SlideRef],
     out: Path,
     *,
-    config: RunConfig,
+    settings: RunSettings,
     open_pool: PoolOpener,
-    watcher: Watcher,
+    progress: RunProgress,
     stop: StopRequest | None = None,
 ) -> RunResult:
-    """Score the slides into the results folder, and continue there where an earlier run stopped.
+    """Process the slides into the results folder, and continue there from where an earlier run stopped.
 
     Parameters
     ----------
-    slides : as `find_slides` gives them
-    out : the results folder; made where missing
-    open_pool : gives the pool that computes shards; called at the first shard, with the path of its slide
-    watcher : is told of the steps
-    stop : ends the run before its end, when it is asked for
+    slides : as `find_slides` finds them
+    out : the results folder; made if it is missing
+    open_pool : opens the pool that computes shards; called at the first shard, with the path of its slide
+    progress : is told about each step
+    stop : ends the run early when it is asked for
 
     Raises
     ------
     OutputError
-        Where the results can't be written, belong to other settings, or to another run that is going on.
+        If the results can't be written, belong to other settings, or to another run that is going on.
     ModelError, UsageError, ClusterLostError
-        Where no worker can compute. What is stored stays, and the same call continues.
+        If no worker can compute. What is stored stays, and the same call continues.
     """
-    record = RunRecord.begin(config)
+    record = RunRecord.begin(settings)
     with results_lock(out):
-        refuse_other_settings(slides, out, config)
-        tables = _Tables(slides, out, model=config.cells.model)
+        refuse_other_settings(slides, out, settings)
+        files = BatchFiles(out, [slide.name for slide in slides], settings.counted_by, settings.conventions)
         for slide in slides:
-            if (row := row_if_finished(slide, out, config)) is not None:
-                tables.rows[slide.name] = row
-        watcher.begun(slides=len(slides), finished=len(tables.rows))
+            if (row := row_if_finished(slide, out, settings)) is not None:
+                files.rows[slide.name] = row
+        progress.begun(slides=len(slides), finished=len(files.rows))
         if others := earlier_results(slides, out):
-            watcher.note(
-                f"{counted(others, 'slide')} with earlier results in {out.absolute()} are no part of this run: "
-                f"{SUMMARY} and {REPORT} there tell of this run's slides alone"
+            progress.note(
+                f"{counted(others, 'slide')} with earlier results in {out.absolute()} {'is' if others == 1 else 'are'} "
+                f"not part of this run: {names.SUMMARY} and {names.BATCH_REPORT} there list this run's slides only"
             )
-        to_do = [slide for slide in slides if slide.name not in tables.rows]
+        to_do = [slide for slide in slides if slide.name not in files.rows]
         with ExitStack() as pools:
             schedule = Schedule(
                 to_do,
                 out,
-                config=config,
+                settings=settings,
                 open_pool=lambda path: pools.enter_context(open_pool(path)),
-                watcher=watcher,
-                ended=tables.add,
+                progress=progress,
+                ended=files.add,
                 stop=stop or StopRequest(),
             )
             schedule.work()
-        rows = tables.write()
+        rows = files.write()
         result = RunResult(rows, unfinished=len(slides) - len(rows))
-        record.write(out / RECORD, slides=len(slides), failed=result.failed, unfinished=result.unfinished)
+        record.write(
+            out / names.RUN_RECORD, slides=len(slides), failed=result.failed, unfinished=result.unfinished
+        )
     return result
-
-
-@dataclass(slots=True)
-class _Tables:
-    """summary.csv and the batch's report, which tell of each slide as soon as it has ended."""
-
-    slides: Sequence[SlideRef]
-    out: Path
-    model: str = field(kw_only=True)
-    rows: dict[str, SummaryRow] = field(init=False, default_factory=dict)
-    _next: float = field(init=False, default=0.0)
-
-    def add(self, row: SummaryRow) -> None:
-        """Take a slide's row and write both files, unless they would take more than a tenth of the run's time."""
-        self.rows[row.slide] = row
-        started = time.monotonic()
-        if started >= self._next:
-            self.write()
-            self._next = time.monotonic() + 9 * (time.monotonic() - started)
-
-    def write(self) -> tuple[SummaryRow, ...]:
-        """Write both files; return the rows that are there, ordered as the slides are."""
-        rows = tuple(self.rows[slide.name] for slide in self.slides if slide.name in self.rows)
-        write_summary(self.out / SUMMARY, rows)
-        write_batch_report(self.out / REPORT, rows, model=self.model, slides=len(self.slides))
-        return rows

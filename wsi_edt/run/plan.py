@@ -8,11 +8,10 @@ import numpy as np
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Scale, Window
-from wsi_edt.results.store import StoreHeader, fingerprint
+from wsi_edt.results.store import StoreHeader
 from wsi_edt.run.discover import SlideRef
-from wsi_edt.run.settings import RunConfig
+from wsi_edt.run.settings import CellSettings
 from wsi_edt.slides.grid import Shard, TileGrid, shards
-from wsi_edt.slides.opening import open_slide
 from wsi_edt.slides.protocol import RgbArray, required_mpp
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
@@ -26,7 +25,7 @@ class SlidePlan:
     ----------
     header : what the slide's store must belong to
     bounds : what QuPath shows of the slide, level-0 px
-    shards : of the tiles that touch tissue; none where there is no tissue
+    shards : of the tiles that touch tissue; none without tissue
     """
 
     ref: SlideRef
@@ -39,27 +38,30 @@ class SlidePlan:
     shards: tuple[Shard, ...]
 
 
-def plan_slide(ref: SlideRef, config: RunConfig) -> tuple[SlidePlan, RgbArray]:
-    """Return the plan of a slide, and the overview (H, W, 3) whose px are those of its tissue mask.
+def plan_slide(ref: SlideRef, cells: CellSettings) -> tuple[SlidePlan, RgbArray]:
+    """The plan of a slide, and the overview (H, W, 3) whose px are those of its tissue mask.
 
     Raises
     ------
     SlideError
-        Where the slide can't be read, states no µm/px, or is fluorescence.
+        If the slide can't be read, states no µm/px, or is fluorescence.
     """
-    cells = config.cells
-    mark = fingerprint(ref.path)
-    with open_slide(ref.path, config.mpp) as slide:
+    fingerprint = ref.source.fingerprint()
+    with ref.source.open() as slide:
         scale = Scale(required_mpp(slide), cells.model_mpp)
         tissue, overview = slide_tissue(slide, model_mpp=cells.model_mpp)
         staining = classify_staining(slide, tissue, overview)
         if staining is Staining.FLUORESCENCE:
             raise SlideError(
-                f"{ref.path} is a fluorescence slide; the model is for brightfield, so leave it out"
+                "is a fluorescence slide",
+                where=ref.source,
+                remedy="the model is for brightfield, so leave it out",
             )
         bounds, stated = slide.bounds, slide.mpp_stated
     if not cells.tissue_mask:
         tissue = replace(tissue, mask=np.ones_like(tissue.mask))
     grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
-    header = StoreHeader(cells.cells_hash(), cells.to_json(), mark, scale.slide_mpp, stated, tissue.extent)
+    header = StoreHeader(
+        cells.cells_hash(), cells.to_json(), fingerprint, scale.slide_mpp, stated, tissue.extent
+    )
     return SlidePlan(ref, header, scale, bounds, staining, tissue, grid, shards(grid, tissue)), overview

@@ -12,40 +12,40 @@ from typing import Self
 import orjson
 
 import wsi_edt
-from wsi_edt.cluster.worker import core_count
+from wsi_edt.cluster.machine import core_count
 from wsi_edt.files import write_atomically
-from wsi_edt.run.settings import RunConfig
+from wsi_edt.run.settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run that has begun at that time."""
 
-    config: RunConfig
+    settings: RunSettings
     started: datetime
 
     @classmethod
-    def begin(cls, config: RunConfig) -> Self:
+    def begin(cls, settings: RunSettings) -> Self:
         """A run that begins now."""
-        return cls(config, datetime.now(UTC))
+        return cls(settings, datetime.now(UTC))
 
     def write(self, path: Path, *, slides: int, failed: int, unfinished: int) -> None:
         """Write the record of the run, which ends now.
 
         Parameters
         ----------
-        slides, failed, unfinished : how many the run was about; that failed; that were left when it was stopped
+        slides, failed, unfinished : how many there were; that failed; that were left when the run was stopped
 
         Raises
         ------
         OutputError
-            Where the system refuses.
+            If the system refuses.
         """
         finished = datetime.now(UTC)
         fields = {
             "version": wsi_edt.__version__,
             "command": sys.argv,
-            "configuration": self.config.to_json(),
+            "configuration": self.settings.to_json(),
             "slides": slides,
             "failed": failed,
             "unfinished": unfinished,

@@ -1,7 +1,7 @@
-"""The schedule: slides are planned ahead, their shards computed side by side, each finalised with its last shard.
+"""The schedule: slides are planned ahead, their shards computed side by side, each slide finalised with its last shard.
 
 One thread, the caller's, decides and writes the stores. Others only wait: for plans (two threads), for workers (Dask),
-for results to be written (one thread). What they have to say comes through one queue, as calls that this thread makes.
+for files to be written (one thread). They report through one queue, as calls that this thread makes.
 """
 
 from __future__ import annotations
@@ -17,15 +17,24 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from wsi_edt.cluster.pool import PendingShard, ShardPool
-from wsi_edt.cluster.worker import DetectorSpec, ShardTask
-from wsi_edt.errors import ClusterLostError, MissingMppError, ModelError, OutputError, UsageError, WsiEdtError
+from wsi_edt.cluster.worker import ShardTask
+from wsi_edt.errors import (
+    ClusterLostError,
+    MissingMppError,
+    ModelError,
+    OutputError,
+    UsageError,
+    WsiEdtError,
+)
 from wsi_edt.files import write_atomically
+from wsi_edt.foreign import translated
 from wsi_edt.report.rows import SummaryRow
+from wsi_edt.results import names
 from wsi_edt.run.discover import SlideRef
-from wsi_edt.run.finalise import ERROR_LOG, finalise
-from wsi_edt.run.progress import Watcher, counted
+from wsi_edt.run.finalise import finalise
+from wsi_edt.run.progress import RunProgress, counted
 from wsi_edt.run.resume import Prepared, prepare
-from wsi_edt.run.settings import RunConfig
+from wsi_edt.run.settings import RunSettings
 from wsi_edt.run.stop import StopRequest
 from wsi_edt.slides.grid import Shard
 from wsi_edt.slides.location import SlidePath
@@ -36,8 +45,8 @@ _PLANNERS = 2
 _OPEN_SLIDES = 3  # whose shards interleave, so that no worker waits where one slide ends
 _FINALISING = 4  # slides that may wait to be written before no further slide is opened
 _TRIES = 3  # of a shard
-_SILENCE = 30.0  # seconds without an event until it is asked whether a worker is left
-# What ends the run: the next slide would meet it too.
+_SILENCE = 30.0  # seconds without an event before looking whether a worker is left
+# These end the run: the next slide would meet them too.
 _FATAL = (OutputError, ModelError, UsageError, ClusterLostError)
 
 
@@ -47,7 +56,7 @@ class _OpenSlide:
 
     prepared: Prepared
     waiting: deque[Shard]
-    flying: dict[int, PendingShard] = field(default_factory=dict)
+    in_flight: dict[int, PendingShard] = field(default_factory=dict)
     unstored: int = field(init=False)
     failures: Counter[int] = field(default_factory=Counter)  # by the shard's index
     failed: bool = False
@@ -67,8 +76,8 @@ class Schedule:
     ----------
     slides : those that aren't finished
     out : the results folder, whose lock the caller holds
-    open_pool : gives the pool that computes shards; called at the first shard, with the path of its slide
-    ended : takes the row of each slide that is finished or has failed, before the watcher is told
+    open_pool : opens the pool that computes shards; called at the first shard, with the path of its slide
+    ended : takes the row of each slide that is finished or has failed, before it is reported
     stop : when it is asked for, nothing more is begun; slides that aren't finished then get no row
     """
 
@@ -77,26 +86,25 @@ class Schedule:
         slides: Sequence[SlideRef],
         out: Path,
         *,
-        config: RunConfig,
+        settings: RunSettings,
         open_pool: Callable[[SlidePath], ShardPool],
-        watcher: Watcher,
+        progress: RunProgress,
         ended: Callable[[SummaryRow], None],
         stop: StopRequest,
     ) -> None:
         self._waiting = deque(slides)
         self._out = out
-        self._config = config
-        self._spec = DetectorSpec.of(config)
+        self._settings = settings
         self._open_pool = open_pool
         self._pool: ShardPool | None = None
-        self._watcher = watcher
+        self._progress = progress
         self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._planner = ThreadPoolExecutor(_PLANNERS, thread_name_prefix="plan")
         self._finaliser = ThreadPoolExecutor(1, thread_name_prefix="finalise")
-        self._planning = self._finalising = self._flying = 0
+        self._planning = self._finalising = self._in_flight = 0
         self._open: deque[_OpenSlide] = deque()  # with shards to submit or to wait for, in turn
         self._last_tries: deque[tuple[_OpenSlide, Shard]] = deque()  # the first of them may be in flight
-        self._deserted = False  # as the watcher was told
+        self._deserted = False  # as was reported
         self._ended = ended
         self._stop = stop
         stop.wakes(partial(self._events.put, self._on_stop))
@@ -129,7 +137,7 @@ class Schedule:
     def _busy(self) -> bool:
         if self._planning or self._finalising or (self._open and not self._stop.asked):
             return True
-        return self._flying > 0 and not (self._stop.asked and self._has_no_worker)
+        return self._in_flight > 0 and not (self._stop.asked and self._has_no_worker)
 
     @property
     def _has_no_worker(self) -> bool:
@@ -143,10 +151,10 @@ class Schedule:
         while self._waiting and self._room_to_plan(slots):
             ref = self._waiting.popleft()
             self._planning += 1
-            planned = self._planner.submit(prepare, ref, self._config, self._out / ref.name)
+            planned = self._planner.submit(prepare, ref, self._settings, self._out / ref.name)
             planned.add_done_callback(partial(self._tell, self._on_planned, ref))
         if self._pool is None and self._open:
-            self._pool = self._open_pool(self._open[0].ref.path)
+            self._pool = self._open_pool(self._open[0].ref.source.path)
             slots = self._slots
         while not self._stop.asked and (ready := self._next_shard(slots)) is not None:
             self._submit(*ready)
@@ -168,8 +176,8 @@ class Schedule:
         A shard's last try is made with nothing else in flight: what dies with a worker may be another shard's doing.
         """
         if self._last_tries:
-            return None if self._flying else self._last_tries[0]
-        if self._flying >= slots:
+            return None if self._in_flight else self._last_tries[0]
+        if self._in_flight >= slots:
             return None
         for _ in range(len(self._open)):
             self._open.rotate(-1)
@@ -180,17 +188,16 @@ class Schedule:
     def _submit(self, slide: _OpenSlide, shard: Shard) -> None:
         assert self._pool is not None
         task = ShardTask(
-            path=slide.ref.path,
+            source=slide.ref.source,
             fingerprint=slide.prepared.plan.header.fingerprint,
-            mpp=self._config.mpp,
             shard=shard,
-            model_mpp=self._config.cells.model_mpp,
-            batch_size=self._config.cells.batch_size,
-            detector=self._spec,
+            model_mpp=self._settings.cells.model_mpp,
+            batch_size=self._settings.cells.batch_size,
+            detector=self._settings.detector,
         )
-        self._flying += 1
+        self._in_flight += 1
         done = partial(self._events.put, partial(self._on_computed, slide, shard))
-        slide.flying[shard.index] = self._pool.submit(task, done)
+        slide.in_flight[shard.index] = self._pool.submit(task, done)
 
     def _tell(self, handler: Callable[[SlideRef, Future[T]], None], ref: SlideRef, future: Future[T]) -> None:
         self._events.put(partial(handler, ref, future))
@@ -208,7 +215,7 @@ class Schedule:
             return
         tiles = sum(len(shard.tiles) for shard in prepared.plan.shards)
         missing = sum(len(shard.tiles) for shard in prepared.missing)
-        self._watcher.planned(ref.name, tiles=tiles, tiles_stored=tiles - missing)
+        self._progress.planned(ref.name, tiles=tiles, tiles_stored=tiles - missing)
         slide = _OpenSlide(prepared, deque(prepared.missing))
         if slide.unstored:
             self._open.append(slide)
@@ -216,8 +223,8 @@ class Schedule:
             self._finalise(slide)
 
     def _on_computed(self, slide: _OpenSlide, shard: Shard) -> None:
-        self._flying -= 1
-        pending = slide.flying.pop(shard.index)
+        self._in_flight -= 1
+        pending = slide.in_flight.pop(shard.index)
         if self._last_tries and self._last_tries[0] == (slide, shard):
             self._last_tries.popleft()
         if slide.failed:
@@ -231,7 +238,7 @@ class Schedule:
             self._on_failed_try(slide, shard, error)
             return
         self._deserted = False
-        self._watcher.stored(slide.ref.name, tiles=len(shard.tiles), cells=len(result.peaks))
+        self._progress.stored(slide.ref.name, tiles=len(shard.tiles), cells=len(result.peaks))
         slide.unstored -= 1
         if not slide.unstored:
             self._open.remove(slide)
@@ -242,7 +249,7 @@ class Schedule:
         slide.failures[shard.index] += 1
         left = _TRIES - slide.failures[shard.index]
         if left == 0 or isinstance(error, MissingMppError):  # which no further try would change
-            # Its shards in flight stay there: a pool can't take them from a worker, and they count for `_flying`.
+            # Its shards in flight stay there: a pool can't take them from a worker, and they count for `_in_flight`.
             slide.failed = True
             slide.waiting.clear()
             self._last_tries = deque(ready for ready in self._last_tries if ready[0] is not slide)
@@ -254,17 +261,17 @@ class Schedule:
             self._last_tries.append((slide, shard))
         else:
             slide.waiting.appendleft(shard)
-        self._watcher.note(
-            f"{slide.ref.name}: shard {shard.index} is tried again: {_sentence(slide.ref, error).partition('; ')[0]}"
+        self._progress.note(
+            f"{slide.ref.name}: shard {shard.index} is tried again: {_sentence(slide.ref, error, with_remedy=False)}"
         )
 
     def _on_silence(self) -> None:
-        """Say, once until a shard is stored again, that all workers are gone; a cluster may have new ones in its queue."""
+        """Report, once until a shard is stored again, that all workers are gone; a cluster may have new ones queued."""
         deserted = self._has_no_worker
         if deserted and not self._deserted:
-            flying = counted(self._flying, "shard")
-            self._watcher.note(
-                f"no Dask worker is left, and {flying} in flight. Start workers, and the run goes on; or stop it with "
+            shards = counted(self._in_flight, "shard")
+            self._progress.note(
+                f"no Dask worker is left, and {shards} in flight. Start workers, and the run goes on; or stop it with "
                 "Ctrl-C, and the same command continues later"
             )
         self._deserted = deserted
@@ -272,13 +279,13 @@ class Schedule:
     def _on_stop(self) -> None:
         if self._has_no_worker:
             return
-        flying = counted(self._flying, "shard")
-        self._watcher.note(f"stopping once the {flying} in flight are stored")
+        shards = counted(self._in_flight, "shard")
+        self._progress.note(f"stopping once the {shards} in flight are stored")
 
     def _finalise(self, slide: _OpenSlide) -> None:
         self._finalising += 1
         plan, store = slide.prepared.plan, slide.prepared.store
-        written = self._finaliser.submit(finalise, plan, store, self._out / slide.ref.name, self._config)
+        written = self._finaliser.submit(finalise, plan, store, self._out / slide.ref.name, self._settings)
         written.add_done_callback(partial(self._tell, self._on_finalised, slide.ref))
 
     def _on_finalised(self, ref: SlideRef, written: Future[SummaryRow]) -> None:
@@ -295,22 +302,23 @@ class Schedule:
     def _fail(self, ref: SlideRef, error: Exception, *, tries: int = 1) -> None:
         """Give a slide its row, and its traceback to its log; the others go on."""
         trace = "".join(traceback.format_exception(error))
-        write_atomically(self._out / ref.name / ERROR_LOG, trace.encode())
-        told = _sentence(ref, error) + (f" (tried {tries} times)" if tries > 1 else "")
-        self._end(SummaryRow.failed(ref.name, told, seconds=None, model=self._config.cells.model))
+        write_atomically(self._out / ref.name / names.ERROR_LOG, trace.encode())
+        sentence = _sentence(ref, error) + (f" (tried {tries} times)" if tries > 1 else "")
+        self._end(SummaryRow.failed(ref.name, sentence, model=self._settings.counted_by.model))
 
     def _end(self, row: SummaryRow) -> None:
         self._ended(row)
-        self._watcher.ended(row)
+        self._progress.ended(row)
 
 
-def _sentence(ref: SlideRef, error: Exception) -> str:
-    sentence = str(error) if isinstance(error, WsiEdtError) else f"unexpected {type(error).__name__}: {error}"
-    # Whoever reads it knows the slide's name already, and it is shorter than the path.
-    return " ".join(sentence.split()).replace(str(ref.path), ref.name)
+def _sentence(ref: SlideRef, error: Exception, *, with_remedy: bool = True) -> str:
+    """The error for a reader who knows the slide by its name, which is shorter than its path."""
+    ours: WsiEdtError = translated(error)
+    where = ref.name if ours.where == str(ref.source) else None
+    return ours.sentence(where=where, with_remedy=with_remedy)
 
 
 def _cancel(slide: _OpenSlide) -> None:
-    for pending in slide.flying.values():
+    for pending in slide.in_flight.values():
         pending.cancel()
     slide.waiting.clear()

@@ -1,22 +1,20 @@
-"""What a run was asked for: what changes cells, apart from what doesn't."""
+"""What a run was asked for, resolved: what changes cells, apart from what doesn't."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Literal
+from dataclasses import asdict, dataclass, field
 
-from wsi_edt.detection.compute import Precision, RuntimeName
+from wsi_edt.cluster.detector_spec import DetectorSpec
+from wsi_edt.detection.compute import Compute
 from wsi_edt.errors import UsageError
+from wsi_edt.ki67 import Conventions, CountedBy
 from wsi_edt.maps import DecodeSettings
-from wsi_edt.qupath.cells_out import Geometry
+from wsi_edt.results.outputs import Output, outputs
+from wsi_edt.run.options import RunOptions
 from wsi_edt.slides.grid import TileGrid
-from wsi_edt.slides.metadata import refuse_implausible_mpp
-
-Origin = Literal["qupath", "openslide"]
 
 LARGEST_TILE_PX = 8192  # whose maps and features already take tens of GB
 
@@ -34,7 +32,7 @@ _OPTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class CellsConfig:
+class CellSettings:
     """All that changes cells, and nothing else; with the slide's own µm/px it decides every byte of a result.
 
     Attributes
@@ -42,7 +40,7 @@ class CellsConfig:
     model : name and version, for people; `model_sha256` is what counts
     model_mpp : µm per model px
     tile_px, halo_px : model px
-    threads : of one worker's network; part of this because sums in another order round differently
+    compute : its threads are part of this because sums in another order round differently
     tissue_mask : False looks at the whole slide
     """
 
@@ -53,25 +51,26 @@ class CellsConfig:
     halo_px: int
     batch_size: int
     decode: DecodeSettings
-    runtime: RuntimeName
-    device: str
-    precision: Precision
-    threads: int
+    compute: Compute
     tissue_mask: bool
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
-            raise UsageError(f"--batch-size {self.batch_size} is too small; give at least 1")
-        if self.threads < 1:
-            raise UsageError(f"--threads {self.threads} is too small; give at least 1")
+            raise UsageError(f"--batch-size {self.batch_size} is too small", remedy="give at least 1")
+        if self.compute.threads < 1:
+            raise UsageError(f"--threads {self.compute.threads} is too small", remedy="give at least 1")
         if self.tile_px > LARGEST_TILE_PX:
-            raise UsageError(f"--tile-px {self.tile_px} is too large; give at most {LARGEST_TILE_PX}")
-        TileGrid((1, 1), self.tile_px, self.halo_px)  # refuses what is no tile
+            raise UsageError(
+                f"--tile-px {self.tile_px} is too large", remedy=f"give at most {LARGEST_TILE_PX}"
+            )
+        TileGrid((1, 1), self.tile_px, self.halo_px)  # refuses sizes that aren't on the grid
 
     def to_json(self) -> dict[str, object]:
         """The settings as JSON values, equal to what a JSON file gives back."""
         fields: dict[str, object] = json.loads(json.dumps(asdict(self)))
-        return fields
+        compute = fields.pop("compute")
+        assert isinstance(compute, dict)
+        return fields | compute
 
     def cells_hash(self) -> str:
         """The sha256 of the settings, but for the model's name, which may change while its weights don't."""
@@ -107,45 +106,44 @@ class CellsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class RunConfig:
+class RunSettings:
     """A run's settings.
 
     Attributes
     ----------
+    options : what the user asked for
     cells : what changes cells
-    model_name, model_directory : of the model, and where the client's copy lies
-    mpp : µm per level-0 px for slides that state none
-    geometry, origin, gzip : how cells.geojson is written
-    overwrite : whether results of other settings may be replaced
-    chosen : names of the settings in `cells` that nobody asked for: they were chosen
+    detector : what workers build
+    counted_by : the model, for reports
     """
 
-    cells: CellsConfig
-    model_name: str
-    model_directory: Path
-    mpp: float | None
-    geometry: Geometry
-    origin: Origin
-    gzip: bool
-    overwrite: bool
-    chosen: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        if self.mpp is not None:
-            refuse_implausible_mpp(self.mpp)
+    options: RunOptions
+    cells: CellSettings
+    detector: DetectorSpec
+    counted_by: CountedBy
+    conventions: Conventions = field(default_factory=Conventions)
 
     @property
-    def geojson_name(self) -> str:
-        """The name of a slide's file of cells."""
-        return "cells.geojson.gz" if self.gzip else "cells.geojson"
+    def outputs(self) -> tuple[Output, ...]:
+        """What each slide leaves in its folder."""
+        return outputs(self.options.output, self.conventions)
 
-    def written_as(self) -> dict[str, object]:
-        """How results are written: a finished slide that was written otherwise is written again from its store."""
-        return {"geometry": self.geometry, "origin": self.origin, "gzip": self.gzip}
+    @property
+    def chosen(self) -> frozenset[str]:
+        """Names of the settings in `cells` that the user left to the program."""
+        options, compute = self.options, self.options.compute
+        left = {"threads"} if compute.threads is None else set()
+        left |= {"threshold"} if options.threshold is None else set()
+        left |= {name for name in ("device", "runtime", "precision") if getattr(compute, name) == "auto"}
+        return frozenset(left)
 
     def to_json(self) -> dict[str, object]:
         """The settings for run.json."""
-        return {**self.cells.to_json(), "mpp": self.mpp, **self.written_as()}
+        return {
+            **self.cells.to_json(),
+            "mpp": self.options.fallback_mpp,
+            **self.options.output.to_json(),
+        }
 
 
 def _flat(cells: Mapping[str, object]) -> dict[str, object]:

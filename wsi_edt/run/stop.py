@@ -1,4 +1,4 @@
-"""How a run is asked to stop before its end."""
+"""How a run is asked to stop early."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class StopRequest:
-    """A wish that a run ends soon: it begins nothing more, stores the shards in flight, and returns what has ended."""
+    """A request to end a run early: it begins nothing more, stores the shards in flight, and returns the rows so far."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -18,12 +18,12 @@ class StopRequest:
         return self._asked
 
     def ask(self) -> None:
-        """Ask, from any thread or from a signal's handler; once is enough."""
+        """Ask, from any thread or a signal handler; once is enough."""
         if not self._asked:
             self._asked = True
             if self._wake is not None:
                 self._wake()
 
     def wakes(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called when somebody asks; it must be safe in a signal's handler."""
+        """Have `wake` called when somebody asks; it must be safe in a signal handler."""
         self._wake = wake

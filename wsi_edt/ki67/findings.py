@@ -1,0 +1,60 @@
+"""What was found on one slide: all that its numbers and its files are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wsi_edt.cells import CellClass, Cells
+from wsi_edt.geometry import Scale, Window
+from wsi_edt.slides.source import SlideSource
+from wsi_edt.slides.staining import Staining
+from wsi_edt.slides.tissue import TissueMask
+
+
+@dataclass(frozen=True, slots=True)
+class CountedBy:
+    """The model that found the cells.
+
+    Attributes
+    ----------
+    model : its name and version
+    counts : what it counts, in its bundle's own words
+    """
+
+    model: str
+    counts: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlideFindings:
+    """One slide's findings.
+
+    Attributes
+    ----------
+    slide : its relative path, POSIX, extension included
+    source : the slide itself, for outputs that show it
+    cells : level-0 px, ordered by y, x and class; without DAB none of them has a class, see `classes_of_stain`
+    tissue : where the model looked
+    scale : of the slide against the model
+    mpp_stated : whether the file states its µm/px; if not, the user gave it
+    bounds : what QuPath shows of the slide, level-0 px
+    """
+
+    slide: str
+    source: SlideSource
+    cells: Cells
+    tissue: TissueMask
+    staining: Staining
+    scale: Scale
+    mpp_stated: bool
+    bounds: Window
+    counted_by: CountedBy
+
+
+def classes_of_stain(cells: Cells, staining: Staining) -> Cells:
+    """The cells with the classes that the stain allows: without DAB none, or QuPath would make a "Positive %" of them."""
+    if staining is Staining.DAB:
+        return cells
+    return replace(cells, class_id=np.full(len(cells), CellClass.NUCLEUS, np.uint8))

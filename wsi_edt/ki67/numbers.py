@@ -1,0 +1,20 @@
+"""The numbers of an area, in the order in which files have them. A new one is a file beside these and a line here."""
+
+from __future__ import annotations
+
+from wsi_edt.ki67.few_cells import FEW_CELLS
+from wsi_edt.ki67.index import INDEX
+from wsi_edt.ki67.number import Number
+from wsi_edt.ki67.size import AREA, DENSITY
+from wsi_edt.ki67.tally import NEGATIVE, POSITIVE, TOTAL, UNCLASSIFIED
+
+NUMBERS: tuple[Number, ...] = (
+    INDEX,
+    POSITIVE,
+    NEGATIVE,
+    UNCLASSIFIED,
+    TOTAL,
+    FEW_CELLS,
+    AREA,
+    DENSITY,
+)

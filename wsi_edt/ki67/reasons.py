@@ -1,0 +1,28 @@
+"""Why an area has no Ki-67 index: "not assessable", never 0 %."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from wsi_edt.ki67.areas import Area
+from wsi_edt.ki67.counts import Counts
+from wsi_edt.slides.staining import Staining
+
+
+class Reason(StrEnum):
+    """In words, as ki67.json has them."""
+
+    NO_DAB = "no DAB"
+    NO_COLOUR = "no colour"
+    NO_TISSUE = "no tissue"
+    NO_CELLS = "no cells"
+    NO_CLASSES = "the model doesn't tell positive from negative"
+
+
+def reason_against(area: Area, counts: Counts, staining: Staining) -> Reason | None:
+    """Why the area is not assessable; None if it is. An index is a share, and nothing has no share."""
+    if not counts.total:
+        return Reason.NO_CELLS if area.mm2 > 0 else Reason.NO_TISSUE
+    if staining is not Staining.DAB:
+        return Reason.NO_COLOUR if staining is Staining.GREY else Reason.NO_DAB
+    return None if counts.positive + counts.negative else Reason.NO_CLASSES

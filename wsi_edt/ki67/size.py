@@ -1,0 +1,28 @@
+"""How much tissue an area has, and how densely cells lie in it."""
+
+from __future__ import annotations
+
+from wsi_edt.ki67.number import Evidence, Number
+from wsi_edt.ki67.text import NONE, count, square_mm
+
+
+def cells_per_mm2(evidence: Evidence) -> float | None:
+    """All cells over the tissue's area; None without tissue."""
+    mm2 = _area_mm2(evidence)
+    return evidence.counts.total / mm2 if mm2 > 0 else None
+
+
+def _area_mm2(evidence: Evidence) -> float:
+    return round(float(evidence.area.mm2), 6)  # to 1 µm², which is what ki67.json keeps
+
+
+AREA = Number("area_mm2", float, _area_mm2, digits=6, table_digits=4, label="Tissue area", text=square_mm)
+DENSITY = Number(
+    "cells_per_mm2",
+    float,
+    cells_per_mm2,
+    digits=2,
+    table_digits=1,
+    label="Density",
+    text=lambda value: NONE if value is None else f"{count(value)} cells/mm²",
+)

@@ -1,0 +1,31 @@
+"""Numbers for reading."""
+
+from __future__ import annotations
+
+NONE = "–"
+
+
+def percent(value: float | None) -> str:
+    """An index with one digit, and never 0 or 100 where it is only nearly that."""
+    if value is None:
+        return NONE
+    if 0 < value < 0.05:
+        return "< 0.1 %"
+    if 99.95 <= value < 100:
+        return "> 99.9 %"
+    return f"{value:.1f} %"
+
+
+def count(value: float | None) -> str:
+    """A whole number with thin spaces between thousands."""
+    return NONE if value is None else f"{round(value):,}".replace(",", "\u202f")
+
+
+def decimal(value: float | None, digits: int) -> str:
+    """A number with that many digits after the point."""
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def square_mm(value: float | None) -> str:
+    """An area in mm², with three digits below 1 mm², where fields lie, and two above."""
+    return NONE if value is None else f"{decimal(value, 2 if value >= 1 else 3)} mm²"

@@ -1,0 +1,21 @@
+"""Every name in a results folder, in one place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Of the batch.
+SUMMARY: Final = "summary.csv"
+BATCH_REPORT: Final = "report.html"
+RUN_RECORD: Final = "run.json"
+LOCK: Final = ".wsi-edt.lock"
+
+# Of a slide, in the folder named after it. What outputs write is named here too, and listed in `outputs`.
+CELLS: Final = "cells.geojson"
+CELLS_GZIPPED: Final = "cells.geojson.gz"
+KI67: Final = "ki67.json"
+REPORT: Final = "report.html"
+OVERVIEW: Final = "overview.png"
+TISSUE: Final = "tissue.png"
+STORE: Final = "store.zarr"
+ERROR_LOG: Final = "error.log"

@@ -1,0 +1,86 @@
+"""What a finished slide leaves in its folder: one ordered tuple. A new output is a file beside these and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from wsi_edt import files
+from wsi_edt.ki67 import Conventions
+from wsi_edt.qupath.dialect import Geometry, Origin
+from wsi_edt.results import names
+from wsi_edt.results.outputs.cells_geojson import CellsGeoJson
+from wsi_edt.results.outputs.ki67_json import Ki67Json, read_ki67
+from wsi_edt.results.outputs.output import Output
+from wsi_edt.results.outputs.overview import Overview
+from wsi_edt.results.outputs.slide_report import SlideReport
+
+__all__ = ["Output", "OutputOptions", "is_whole", "outputs", "read_ki67", "remove_results"]
+
+# Beside what outputs write: drawn when a slide is planned, since its picture is too large to be kept until the end; and
+# the details of a failure.
+_PLANNED = (names.TISSUE,)
+_FAILED = (names.ERROR_LOG,)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """How files are written: what is changed here changes no cell.
+
+    Attributes
+    ----------
+    geometry : how QuPath draws a cell: "point", or "circle" of 6 µm
+    origin : of coordinates: "qupath" as QuPath shows them, "openslide" as level 0 has them
+    gzip : whether the cells' file is compressed
+    """
+
+    geometry: Geometry = "point"
+    origin: Origin = "qupath"
+    gzip: bool = False
+
+    def to_json(self) -> dict[str, object]:
+        """The options as JSON values: a finished slide that was written otherwise is written again from its store."""
+        return asdict(self)
+
+
+def outputs(options: OutputOptions, conventions: Conventions) -> tuple[Output, ...]:
+    """The outputs of each slide, in the order in which they are written."""
+    cells = CellsGeoJson(options.geometry, options.origin, options.gzip)
+    overview = Overview()
+    return (
+        cells,
+        Ki67Json(),
+        overview,
+        SlideReport(conventions, cells=cells.name, overview=overview.name),
+    )
+
+
+def is_whole(folder: Path, written: tuple[Output, ...]) -> bool:
+    """Whether a slide's folder has all of its files."""
+    wanted = (*(output.name for output in written), *_PLANNED)
+    return all((folder / name).is_file() for name in wanted)
+
+
+def remove_results(folder: Path, written: tuple[Output, ...], *, leave_new: bool = False) -> None:
+    """Remove a slide's files but for its store, or with `leave_new` only what these outputs wouldn't write.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses.
+    """
+    for name in _stale(written) if leave_new else _all_names(written):
+        files.remove(folder / name)
+
+
+def _stale(written: tuple[Output, ...]) -> Iterator[str]:
+    for output in written:
+        yield from output.other_names
+    yield from _FAILED
+
+
+def _all_names(written: tuple[Output, ...]) -> Iterator[str]:
+    yield from (output.name for output in written)
+    yield from _PLANNED
+    yield from _stale(written)

@@ -1,0 +1,74 @@
+"""The batch's own files: summary.csv and report.html, which tell of each slide as soon as it has ended."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wsi_edt.files import write_atomically
+from wsi_edt.ki67 import Conventions, CountedBy
+from wsi_edt.report.html import batch_page
+from wsi_edt.report.rows import COLUMNS, SummaryRow
+from wsi_edt.results import names
+
+
+@dataclass(slots=True)
+class BatchFiles:
+    """Both files of one run.
+
+    Attributes
+    ----------
+    folder : the results folder
+    slides : names of the batch's slides, in the order of the rows
+    rows : of the slides that have ended
+    """
+
+    folder: Path
+    slides: Sequence[str]
+    counted_by: CountedBy
+    conventions: Conventions
+    rows: dict[str, SummaryRow] = field(init=False, default_factory=dict)
+    _next: float = field(init=False, default=0.0)
+
+    def add(self, row: SummaryRow) -> None:
+        """Take a slide's row and write both files, unless that would take more than a tenth of the run's time."""
+        self.rows[row.slide] = row
+        started = time.monotonic()
+        if started >= self._next:
+            self.write()
+            self._next = time.monotonic() + 9 * (time.monotonic() - started)
+
+    def write(self) -> tuple[SummaryRow, ...]:
+        """Write both files; return the rows that there are, in the slides' order.
+
+        Raises
+        ------
+        OutputError
+            If the system refuses.
+        """
+        rows = tuple(self.rows[slide] for slide in self.slides if slide in self.rows)
+        write_summary(self.folder / names.SUMMARY, rows)
+        page = batch_page(
+            rows,
+            model=self.counted_by.model,
+            counts=self.counted_by.counts,
+            slides=len(self.slides),
+            conventions=self.conventions,
+            summary=names.SUMMARY,
+            report=names.REPORT,
+        )
+        write_atomically(self.folder / names.BATCH_REPORT, page.encode())
+        return rows
+
+
+def write_summary(path: Path, rows: Iterable[SummaryRow]) -> None:
+    """Write summary.csv, atomically: a header, then a row per slide in the order given; UTF-8."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.columns() for row in rows)
+    write_atomically(path, text.getvalue().encode())

@@ -1,0 +1,47 @@
+"""What a user asks of a run. A new option is a field here (or in what is nested) and one line in the command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wsi_edt.bundles import DEFAULT_MODEL
+from wsi_edt.detection.compute import ComputeOptions
+from wsi_edt.results.outputs import OutputOptions
+
+# 1.31 px are computed for each px of the slide, where tiles of 512 px take 1.78; the same cells (see the model card).
+_TILE_PX = 1024
+_BATCH_SIZE = 4  # tiles; on a CPU more are no faster, and 4 Mpx fill a GPU
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of one run; None leaves the choice to the program.
+
+    Attributes
+    ----------
+    model : a shipped model's name, or a model's folder
+    fallback_mpp : µm per level-0 px of slides that state none
+    tissue_mask : False looks at the whole slide
+    tile_px : side of what the network sees, model px
+    batch_size : tiles that the network sees at once
+    threshold : the score that a cell must exceed, instead of the model's own
+    overwrite : whether results of other settings may be replaced
+    compute : device, runtime, precision and threads
+    output : how files are written
+    workers : processes on this machine; by default as many as its cores serve, up to four per GPU
+    devices : numbers of this machine's GPUs to use; by default all of them
+    scheduler : the address of a Dask scheduler, whose workers compute instead
+    """
+
+    model: str = DEFAULT_MODEL
+    fallback_mpp: float | None = None
+    tissue_mask: bool = True
+    tile_px: int = _TILE_PX
+    batch_size: int = _BATCH_SIZE
+    threshold: float | None = None
+    overwrite: bool = False
+    compute: ComputeOptions = field(default_factory=ComputeOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+    workers: int | None = None
+    devices: tuple[int, ...] | None = None
+    scheduler: str | None = None
