@@ -71,7 +71,7 @@ class Cells:
         )
 
     def select(self, which: BoolArray | IndexArray) -> Cells:
-        """The cells that a boolean mask or an index array names."""
+        """The cells that a boolean mask or an index array selects."""
         return Cells(self.x[which], self.y[which], self.score[which], self.class_id[which])
 
     def sorted_by_position(self) -> Cells:

@@ -82,6 +82,6 @@ def pixel_centers(indices: npt.NDArray[np.integer]) -> FloatArray:
     return indices.astype(np.float64) + 0.5
 
 
-def area_mm2(pixels: float, mpp: float) -> float:
-    """The area in mm² of that many pixels of `mpp` µm."""
-    return pixels * (mpp / 1000.0) ** 2
+def area_mm2(pixels: float, px_um: float) -> float:
+    """The area in mm² of that many pixels of `px_um` µm a side."""
+    return pixels * (px_um / 1000.0) ** 2

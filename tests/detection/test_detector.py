@@ -22,7 +22,7 @@ from wsi_edt.evaluation import match_points
 from wsi_edt.geometry import Window
 from wsi_edt.maps import Peaks
 from wsi_edt.networks import folded
-from wsi_edt.slides import ImageSlide, TileGrid, open_slide, read_window, shards
+from wsi_edt.slides import ImageSlide, SlideSource, TileGrid, open_slide, read_window, shards
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: P
     """≥ 99.5 % of cells within 2 model px for other tile sizes, batch sizes, precisions and runtimes."""
     bundle = find_bundle(DEFAULT_MODEL)
     with open_slide(data_dir / "slides" / "ki67-scanner-b.ome.tif") as slide:
-        field = read_window(slide, Window(200, 200, 1024, 768), mpp=bundle.mpp)
+        field = read_window(slide, Window(200, 200, 1024, 768), wanted_mpp=bundle.mpp)
 
     def detect(tile_px: int, batch_size: int, precision: str, runtime: str) -> Peaks:
         grid = TileGrid((field.shape[1], field.shape[0]), tile_px=tile_px, halo_px=bundle.halo_px)
@@ -190,11 +190,11 @@ def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: P
             detect_shard(
                 shard,
                 load(bundle, precision=precision, threads=2, runtime=runtime),
-                path=Path("field.png"),
-                mpp=bundle.mpp,
+                source=SlideSource(Path("field.png")),
+                model_mpp=bundle.mpp,
                 batch_size=batch_size,
                 readers=1,
-                opener=lambda path: ImageSlide(path, field, bundle.mpp),
+                opener=lambda source: ImageSlide(source.path, field, bundle.mpp),
             )
             for shard in shards(grid, None)
         ]

@@ -1,6 +1,7 @@
 """Tiles give what the whole image gives: nothing lost at a seam, nothing doubled."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from wsi_edt.detection.shards import detect_shard
 from wsi_edt.detection.stitching import stitch
 from wsi_edt.geometry import Window
 from wsi_edt.maps import DecodeSettings, Peaks, decode
-from wsi_edt.slides import ImageSlide, TileGrid, read_window, shards
+from wsi_edt.slides import ImageSlide, SlideSource, TileGrid, read_window, shards
 
 RADIUS = 5
 SETTINGS = DecodeSettings(("positive", "negative"), "max", 2 * RADIUS + 1, 0.2)
@@ -55,7 +56,9 @@ def whole(image: npt.NDArray[np.uint8], border: int = 32) -> Peaks:
     """The stub's peaks of the whole image on white."""
     slide = ImageSlide(__file__, image, 1.0)
     height, width = image.shape[:2]
-    pixels = read_window(slide, Window(-border, -border, width + 2 * border, height + 2 * border), mpp=1.0)
+    pixels = read_window(
+        slide, Window(-border, -border, width + 2 * border, height + 2 * border), wanted_mpp=1.0
+    )
     peaks = decode(LocalDetector().maps(pixels), SETTINGS)
     return Peaks(peaks.x - np.int32(border), peaks.y - np.int32(border), peaks.score, peaks.class_id)
 
@@ -68,11 +71,11 @@ def tiled(image: npt.NDArray[np.uint8], tile_px: int, order: int) -> Peaks:
         detect_shard(
             block,
             LocalDetector(),
-            path=__file__,
-            mpp=1.0,
+            source=SlideSource(Path("field.png")),
+            model_mpp=1.0,
             batch_size=3,
             readers=1,
-            opener=lambda path: ImageSlide(path, image, 1.0),
+            opener=lambda source: ImageSlide(source.path, image, 1.0),
         )
         for block in blocks
     ]

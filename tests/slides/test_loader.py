@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import MPP
 from wsi_edt.errors import MissingMppError, SlideError, UsageError
 from wsi_edt.geometry import Window
-from wsi_edt.slides import ImageSlide, Slide, TileLoader, TileRequest, open_slide, read_window
+from wsi_edt.slides import ImageSlide, Slide, SlideSource, TileLoader, TileRequest, open_slide, read_window
 from wsi_edt.slides.loader import HANDLES_PER_THREAD
 from wsi_edt.slides.protocol import RgbArray
 
@@ -20,14 +20,14 @@ PIXELS = np.random.default_rng(5).integers(0, 256, (200, 300, 3), dtype=np.uint8
 
 
 def request(index: int, path: str = "a.png") -> TileRequest:
-    return TileRequest(Path(path), Window(3 * index % 250, 7 * index % 150, 32, 24), MPP)
+    return TileRequest(SlideSource(Path(path)), Window(3 * index % 250, 7 * index % 150, 32, 24), MPP)
 
 
 class Counting(ImageSlide):
     """An image that knows which threads read it and whether it was closed."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, PIXELS, MPP)
+    def __init__(self, source: SlideSource) -> None:
+        super().__init__(source.path, PIXELS, MPP)
         self.readers: set[int] = set()
         self.closed = False
 
@@ -44,8 +44,8 @@ class Opener:
     def __init__(self) -> None:
         self.slides: list[Counting] = []
 
-    def __call__(self, path: Path) -> Slide:
-        self.slides.append(Counting(path))
+    def __call__(self, source: SlideSource) -> Slide:
+        self.slides.append(Counting(source))
         return self.slides[-1]
 
 
@@ -59,18 +59,18 @@ def test_batches_come_in_order_and_the_last_has_what_is_left() -> None:
     for batch in batches:
         assert batch.images.shape == (len(batch.requests), 24, 32, 3)
         for image, wanted in zip(batch.images, batch.requests, strict=True):
-            assert np.array_equal(image, read_window(slide, wanted.window, mpp=MPP))
+            assert np.array_equal(image, read_window(slide, wanted.window, wanted_mpp=MPP))
 
 
 def test_windows_are_read_into_their_batch_whole_at_the_edge_too() -> None:
     slide = ImageSlide(Path("a.png"), PIXELS, MPP)
     windows = [Window(x, y, 64, 64) for y in (-32, 100, 180, 400) for x in (-40, 100, 270)]
-    requests = [TileRequest(slide.path, window, 0.3125) for window in windows]
+    requests = [TileRequest(SlideSource(slide.path), window, 0.3125) for window in windows]
     with TileLoader(requests, batch_size=12, opener=lambda _: slide) as loader:
         (batch,) = loader
     assert batch.images.flags.c_contiguous
     for image, window in zip(batch.images, windows, strict=True):
-        assert np.array_equal(image, read_window(slide, window, mpp=0.3125))
+        assert np.array_equal(image, read_window(slide, window, wanted_mpp=0.3125))
 
 
 def test_no_requests_are_no_batches() -> None:
@@ -130,9 +130,11 @@ def test_a_window_that_cannot_be_read_fails_its_own_batch() -> None:
             return super().read_level(level, window)
 
     requests = [request(i) for i in range(12)]
-    with TileLoader(requests, batch_size=4, threads=1, opener=lambda path: Broken(path)) as loader:
+    with TileLoader(requests, batch_size=4, threads=1, opener=Broken) as loader:
         assert len(next(loader).requests) == 4
-        with pytest.raises(SlideError, match=r"a\.png can't be read \(window of 32 x 24 px at \(15, 35\)"):
+        with pytest.raises(
+            SlideError, match=r"^window of 32 x 24 px at \(15, 35\), 0.25 µm/px: a\.png can't"
+        ):
             next(loader)
         assert len(next(loader).requests) == 4  # with a fresh handle
 
@@ -153,9 +155,9 @@ def test_sizes_below_one_are_refused() -> None:
 
 def test_threads_read_a_real_file_alike(ihc_slide_path: Path) -> None:
     windows = [Window(x, y, 128, 128) for y in range(-64, 1200, 250) for x in range(-64, 1200, 250)]
-    requests = [TileRequest(ihc_slide_path, window, 0.3125) for window in windows]
+    requests = [TileRequest(SlideSource(ihc_slide_path), window, 0.3125) for window in windows]
     with open_slide(ihc_slide_path) as slide:
-        expected = [read_window(slide, window, mpp=0.3125) for window in windows]
-    with TileLoader(requests, batch_size=8, threads=4, opener=open_slide) as loader:
+        expected = [read_window(slide, window, wanted_mpp=0.3125) for window in windows]
+    with TileLoader(requests, batch_size=8, threads=4) as loader:
         images = [image for batch in loader for image in batch.images[: len(batch.requests)]]
     assert all(np.array_equal(one, other) for one, other in zip(images, expected, strict=True))

@@ -142,7 +142,7 @@ def test_a_url_has_the_pixels_of_its_file(fixture: str, request: pytest.FixtureR
             assert remote.mpp == pytest.approx(MPP)
             for mpp, window in ((MPP, Window(100, 200, 512, 400)), (0.6, Window(-20, 30, 300, 200))):
                 assert np.array_equal(
-                    read_window(remote, window, mpp=mpp), read_window(slide, window, mpp=mpp)
+                    read_window(remote, window, wanted_mpp=mpp), read_window(slide, window, wanted_mpp=mpp)
                 )
         assert web.sent > 0
 

@@ -59,7 +59,7 @@ def test_pixels_that_are_not_square_are_refused() -> None:
 )
 def test_ome_mpp(attributes: str, expected: tuple[float | None, float | None]) -> None:
     xml = f'<OME xmlns="http://x"><Image><Pixels {attributes}/></Image><Image><Pixels PhysicalSizeX="9"/></Image></OME>'
-    assert ome_mpp(xml) == (pytest.approx(expected[0]), pytest.approx(expected[1]))
+    assert list(ome_mpp(xml)) == [pytest.approx(side) for side in expected]
 
 
 @pytest.mark.parametrize("xml", [None, "", "Aperio Image Library", "<OME><unclosed>", "<OME/>"])

@@ -97,7 +97,7 @@ def test_a_tiled_tiff_that_openslide_shows_as_8_bit_rgb_is_refused_all_the_same(
     tifffile.imwrite(path, pixels, tile=(128, 128), photometric=photometric)
     with openslide.OpenSlide(path) as shown:
         assert shown.dimensions == (700, 600)
-    with pytest.raises(SlideError, match=f"{words}; only 8-bit RGB is read: export it as 8-bit RGB"):
+    with pytest.raises(SlideError, match=f"{words}; only 8-bit RGB is read; export it as 8-bit RGB"):
         open_slide(path, 0.25)
 
 
@@ -138,7 +138,7 @@ def test_a_jpeg_opens(tmp_path: Path) -> None:
         ("bomb.png", png_header(100_000, 100_000), "a plain image may have 268 million"),
     ],
 )
-def test_what_is_no_slide_is_one_sentence(
+def test_what_isnt_a_slide_is_one_sentence(
     tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     path = tmp_path / name
@@ -150,14 +150,14 @@ def test_what_is_no_slide_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_is_no_slide(tmp_path: Path) -> None:
+def test_a_folder_isnt_a_slide(tmp_path: Path) -> None:
     with pytest.raises(SlideError, match="is a folder"):
         open_slide(tmp_path)
 
 
 @pytest.mark.parametrize("mpp", [0.0, -0.25, float("nan"), float("inf")])
 def test_an_impossible_mpp_is_a_usage_error(ihc_slide_path: Path, mpp: float) -> None:
-    with pytest.raises(UsageError, match="is no µm/px of a microscope"):
+    with pytest.raises(UsageError, match="isn't a µm/px that a microscope has"):
         open_slide(ihc_slide_path, mpp)
 
 
@@ -178,7 +178,7 @@ def test_pixels_that_are_not_square_are_refused(tmp_path: Path) -> None:
 
 def move_level_0_to_the_end(path: Path) -> None:
     with tifffile.TiffFile(path, mode="r+") as file:
-        page = file.pages[0]
+        page = file.pages.first
         offsets = []
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
             file.filehandle.seek(offset)
@@ -191,8 +191,8 @@ def move_level_0_to_the_end(path: Path) -> None:
 def read_whole(path: Path) -> None:
     with open_slide(path, 0.25) as slide:
         width, height = slide.dimensions
-        assert read_window(slide, Window(0, 0, 64, 64), mpp=0.25).shape == (64, 64, 3)
-        read_window(slide, Window(0, 0, width, height), mpp=0.25)
+        assert read_window(slide, Window(0, 0, 64, 64), wanted_mpp=0.25).shape == (64, 64, 3)
+        read_window(slide, Window(0, 0, width, height), wanted_mpp=0.25)
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "deflate", None])

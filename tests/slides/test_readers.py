@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import tifffile
 from tests.conftest import MPP, write_pyramid
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
+from wsi_edt.slides import Slide
 from wsi_edt.slides.openslide_reader import OpenSlideSlide
 from wsi_edt.slides.tiffslide_reader import TiffSlideSlide
 
@@ -49,9 +51,10 @@ def assert_readers_agree(path: Path) -> None:
 
 def test_both_readers_give_the_stored_pixels(ruler_slide_path: Path) -> None:
     stored = [page.asarray() for page in tifffile.TiffFile(ruler_slide_path).pages]
-    for reader in (OpenSlideSlide, TiffSlideSlide):
+    readers: tuple[Callable[[Path, None], Slide], ...] = (OpenSlideSlide, TiffSlideSlide)
+    for reader in readers:
         with reader(ruler_slide_path, None) as slide:
-            assert slide.level_downsamples == (1, 2, 4)
+            assert slide.level_downsamples == (1.0, 2.0, 4.0)
             assert slide.mpp == pytest.approx(MPP)
             for level, size in enumerate(slide.level_dimensions):
                 for window in windows(size):

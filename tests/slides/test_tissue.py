@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from wsi_edt.errors import OutputError
-from wsi_edt.geometry import Window
 from wsi_edt.slides import (
     ImageSlide,
     TissueMask,
@@ -47,7 +46,7 @@ def glass(side: int = 200) -> npt.NDArray[np.float64]:
     """Glass as scanned: tinted, brighter in the middle, with the noise that JPEG leaves at 10 µm/px."""
     y, x = np.mgrid[:side, :side] / side - 0.5
     noise = np.random.default_rng(0).normal(0, 0.7, (side, side, 3))
-    return GLASS - 8 * (x * x + y * y)[..., np.newaxis] + noise
+    return np.asarray(GLASS - 8 * (x * x + y * y)[..., np.newaxis] + noise, np.float64)
 
 
 def tissue_on_glass(ihc_pixels: RgbArray, strength: float) -> RgbArray:
@@ -182,13 +181,13 @@ def test_the_mask_lies_on_the_grid_of_32_model_px(ihc_pixels: RgbArray) -> None:
     tissue, overview = slide_tissue(ImageSlide(Path("a.png"), pixels, 0.25), model_mpp=MODEL_MPP)
     assert tissue.extent == (1600, 1200)
     assert tissue.mask.shape == overview.shape[:2] == (38, 50)
-    assert tissue.mpp == 10
+    assert tissue.unit_mpp == 10
     assert tissue.mask[8:20, 16:28].all()
     tissue.mask[5:24, 13:32] = False  # closing and dilation reach 3 units
     assert not tissue.mask.any()
 
 
-def test_points_areas_and_windows_of_a_known_mask() -> None:
+def test_points_and_areas_of_a_known_mask() -> None:
     mask = np.zeros((2, 3), dtype=np.bool_)
     mask[0, 1] = mask[1, 2] = True
     tissue = TissueMask(mask, 10.0, (80, 40))
@@ -197,10 +196,8 @@ def test_points_areas_and_windows_of_a_known_mask() -> None:
     assert tissue.holds(x, y).tolist() == [False, True, True, False, True, False, False, False]
     # 32 × 32 px and, cut by the edge, 16 × 8 px, of 0.3125 µm
     assert tissue.area_mm2 == pytest.approx((1024 + 128) * 0.3125e-3**2)
-    assert tissue.touches(Window(0, 0, 33, 1))
-    assert not tissue.touches(Window(0, 0, 32, 64))
-    assert not tissue.touches(Window(-100, -100, 50, 50))
-    assert TissueMask.everything((80, 40), model_mpp=0.3125).area_mm2 == pytest.approx(3200 * 0.3125e-3**2)
+    everything = TissueMask(np.ones_like(mask), 10.0, (80, 40))
+    assert everything.area_mm2 == pytest.approx(3200 * 0.3125e-3**2)
     # The slide is 79.5 × 39.2 px: the unit at the edge has 15.5 × 7.2 of it
     cut = TissueMask(mask, 10.0, (80, 40), (79.5, 39.2))
     assert cut.area_mm2 == pytest.approx((1024 + 15.5 * 7.2) * 0.3125e-3**2)
@@ -223,8 +220,9 @@ def test_the_picture_shows_overview_and_outline(tmp_path: Path, ihc_pixels: RgbA
     assert picture.shape == (1200, 1200, 3)
     assert np.array_equal(picture[3::6, 3::6][:60], overview[:60])
     assert (picture == (0, 160, 0)).all(axis=2).sum() > 1000
+    assert [path.name for path in tmp_path.iterdir()] == ["tissue.png"]
     with pytest.raises(OutputError, match="can't be written"):
-        save_tissue_picture(tmp_path / "nowhere" / "tissue.png", overview, find_tissue(overview))
+        save_tissue_picture(tmp_path / "tissue.png" / "tissue.png", overview, find_tissue(overview))
 
 
 def annotated_fields(data_dir: Path) -> list[tuple[Path, float, npt.NDArray[np.float64]]]:

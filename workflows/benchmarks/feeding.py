@@ -192,7 +192,7 @@ def reading_alone(slide: Path, config: RunConfig) -> float:
     tiles = tiles[: READ_ALONE_PX // config.cells.tile_px**2 + 1]
     with open_slide(slide) as opened, spent() as taken:
         for tile in tiles:
-            read_window(opened, tile.window, mpp=config.cells.model_mpp)
+            read_window(opened, tile.window, wanted_mpp=config.cells.model_mpp)
     return taken.cpu_seconds / len(tiles)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from wsi_edt.run import Wishes
 from wsi_edt.run.finalise import slide_cells
 from wsi_edt.run.plan import SlidePlan
 from wsi_edt.run.settings import RunConfig
-from wsi_edt.slides import TileLoader, TileRequest, open_slide
+from wsi_edt.slides import SlideSource, TileLoader, TileRequest
 
 Images = npt.NDArray[np.uint8]
 LEAST_SECONDS = 2.0  # that a stage is repeated for
@@ -43,8 +42,9 @@ HEAD = ("stage", "tiles/s", "MPix/s", "ms/tile", "CPU ms/tile", "× network")
 
 def read(plan: SlidePlan, config: RunConfig, *, tiles: int, readers: int) -> list[Images]:
     """Batches of the first tiles."""
+    source = SlideSource(plan.ref.path, config.mpp)
     requests = [
-        TileRequest(plan.ref.path, tile.window, config.cells.model_mpp)
+        TileRequest(source, tile.window, config.cells.model_mpp)
         for shard in plan.shards
         for tile in shard.tiles
     ]
@@ -52,7 +52,6 @@ def read(plan: SlidePlan, config: RunConfig, *, tiles: int, readers: int) -> lis
         requests[:tiles],
         batch_size=config.cells.batch_size,
         threads=readers,
-        opener=partial(open_slide, mpp=config.mpp),
     ) as loader:
         return [batch.images for batch in loader]
 
@@ -157,11 +156,10 @@ def _ended(
             detect_shard(
                 shard,
                 detector,
-                path=path,
-                mpp=config.cells.model_mpp,
+                source=SlideSource(path, config.mpp),
+                model_mpp=config.cells.model_mpp,
                 batch_size=config.cells.batch_size,
                 readers=2,
-                opener=partial(open_slide, mpp=config.mpp),
             )
             for shard in plan.shards
         ]

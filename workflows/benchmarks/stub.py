@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from typing import TypeVar
 
 import cv2
@@ -17,7 +16,6 @@ import numpy.typing as npt
 from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.detection.shards import detect_shard
 from wsi_edt.maps import DecodeSettings, Peaks, decode
-from wsi_edt.slides import open_slide
 
 T = TypeVar("T")
 
@@ -56,11 +54,10 @@ def compute(task: ShardTask) -> ShardResult:
     peaks = detect_shard(
         task.shard,
         StubNetwork(task.detector.decode.window_px),
-        path=task.path,
-        mpp=task.model_mpp,
+        source=task.source,
+        model_mpp=task.model_mpp,
         batch_size=task.batch_size,
         readers=2,
-        opener=partial(open_slide, mpp=task.mpp),
     )
     return ShardResult(peaks, time.perf_counter() - started)
 

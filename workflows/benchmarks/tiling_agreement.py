@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import click
@@ -27,7 +26,7 @@ from wsi_edt.detection.stitching import stitch
 from wsi_edt.evaluation import match_points
 from wsi_edt.geometry import Scale
 from wsi_edt.maps import Peaks
-from wsi_edt.slides import TileGrid, open_slide, required_mpp, shards
+from wsi_edt.slides import SlideSource, TileGrid, open_slide, required_mpp, shards
 
 RADIUS_PX = 2.0
 HALOS_PX = (32, 64, 96, 128)
@@ -64,11 +63,10 @@ def detect(path: Path, mpp: float | None, bundle: Bundle, variant: Variant) -> t
         detect_shard(
             shard,
             detector,
-            path=path,
-            mpp=bundle.mpp,
+            source=SlideSource(path, mpp),
+            model_mpp=bundle.mpp,
             batch_size=1,
             readers=2,
-            opener=partial(open_slide, mpp=mpp),
         )
         for shard in shards(grid, None)
     ]

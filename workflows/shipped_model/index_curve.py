@@ -30,7 +30,7 @@ from wsi_edt.evaluation.figure import write_panels
 from wsi_edt.files import write_atomically
 from wsi_edt.geometry import pixel_centers
 from wsi_edt.maps import Evidence, Peaks
-from wsi_edt.slides import TileGrid, open_slide, shards, slide_tissue
+from wsi_edt.slides import SlideSource, TileGrid, shards, slide_tissue
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,18 +95,18 @@ def slide_peaks(path: Path, detector: Detector, bundle: Bundle, *, mpp: float | 
     bundle : the model
     mpp : µm/px of a slide that states none
     """
-    with open_slide(path, mpp) as slide:
+    source = SlideSource(path, mpp)
+    with source.open() as slide:
         tissue, _ = slide_tissue(slide, model_mpp=bundle.mpp)
     grid = TileGrid(tissue.extent, TILE_PX, bundle.halo_px)
     parts = [
         detect_shard(
             shard,
             detector,
-            path=path,
-            mpp=bundle.mpp,
+            source=source,
+            model_mpp=bundle.mpp,
             batch_size=1,
             readers=1,
-            opener=partial(open_slide, mpp=mpp),
         )
         for shard in shards(grid, tissue)
     ]

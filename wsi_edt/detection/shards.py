@@ -12,8 +12,7 @@ import numpy.typing as npt
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.stitching import MARGIN_PX
 from wsi_edt.maps import Peaks
-from wsi_edt.slides import Opener, Shard, Tile, TileLoader, TileRequest
-from wsi_edt.slides.location import SlidePath
+from wsi_edt.slides import Opener, Shard, SlideSource, Tile, TileLoader, TileRequest
 
 # Batches in the detector at a time: while the peaks of one are found, the network has the next.
 _BATCHES_IN_FLIGHT = 2
@@ -31,11 +30,11 @@ def detect_shard(
     shard: Shard,
     detector: TileDetector,
     *,
-    path: SlidePath,
-    mpp: float,
+    source: SlideSource,
+    model_mpp: float,
     batch_size: int,
     readers: int,
-    opener: Opener,
+    opener: Opener = SlideSource.open,
 ) -> TilePeaks:
     """The peaks of a shard's tiles, each tile's in its core and a few px around it, in the tiles' order.
 
@@ -43,13 +42,13 @@ def detect_shard(
     ----------
     shard : which tiles
     detector : finds the peaks
-    path : of the slide
-    mpp : µm/px of the model
+    source : the slide
+    model_mpp : µm per model px
     batch_size : tiles a batch; no batch spans two shards, so that a shard's sums are the same wherever it is computed
     readers : threads that read ahead
     opener : opens the slide, once for each of them
     """
-    requests = [TileRequest(path, tile.window, mpp) for tile in shard.tiles]
+    requests = [TileRequest(source, tile.window, model_mpp) for tile in shard.tiles]
     tiles = iter(shard.tiles)
     found: list[TilePeaks] = []
     flying: deque[Future[list[Peaks]]] = deque()

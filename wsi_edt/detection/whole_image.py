@@ -67,7 +67,7 @@ def image_maps(
     height, width = (round(side * image_mpp / model_mpp) for side in pixels.shape[:2])
     window = Window(0, 0, -(-width // stride) * stride, -(-height // stride) * stride)
     slide = ImageSlide(Path("image"), pixels, image_mpp)
-    maps = runner.maps(read_window(slide, window, mpp=model_mpp)[None])[0]
+    maps = runner.maps(read_window(slide, window, wanted_mpp=model_mpp)[None])[0]
     return np.ascontiguousarray(maps[:, :height, :width])
 
 

@@ -56,7 +56,7 @@ class TileGrid:
     Raises
     ------
     UsageError
-        Where a size isn't a multiple of 32 or leaves no core.
+        If a size isn't a multiple of 32 or leaves no core.
     """
 
     extent: tuple[int, int]
@@ -68,12 +68,13 @@ class TileGrid:
         if self.tile_px % UNIT_PX or self.halo_px % UNIT_PX or self.halo_px < 0:
             raise UsageError(
                 f"a tile of {self.tile_px} px with a halo (what it sees beyond its own part) of {self.halo_px} px isn't on "
-                f"the grid; both must be multiples of {UNIT_PX} (for example 512 and 64)"
+                "the grid",
+                remedy=f"give multiples of {UNIT_PX} for both (for example 512 and 64)",
             )
         if self.core_px <= 0:
             raise UsageError(
-                f"a tile of {self.tile_px} px has no room for two halos of {self.halo_px} px; "
-                f"take at least {2 * self.halo_px + UNIT_PX} px"
+                f"a tile of {self.tile_px} px has no room for two halos of {self.halo_px} px",
+                remedy=f"give at least {2 * self.halo_px + UNIT_PX} px",
             )
 
     @property
@@ -99,7 +100,7 @@ class TileGrid:
         return Tile(row * self.columns + column, core, core.grown(self.halo_px))
 
     def tiles(self, tissue: TissueMask | None) -> tuple[Tile, ...]:
-        """The tiles whose core touches tissue, row by row; all of them where `tissue` is None."""
+        """The tiles whose core touches tissue, row by row; all of them if `tissue` is None."""
         rows, columns = np.nonzero(self._wanted(tissue))
         return tuple(
             self.tile(column, row) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)

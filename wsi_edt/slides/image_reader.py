@@ -13,21 +13,21 @@ from PIL.Image import Image
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
-from wsi_edt.slides.location import SlidePath, open_binary, reason_and_remedy
-from wsi_edt.slides.pixels import as_rgb, inside, on_white
+from wsi_edt.slides.location import SlidePath, open_binary, read_failure
+from wsi_edt.slides.pixels import as_rgb, inside, on_white, other_pixels
 from wsi_edt.slides.protocol import RgbArray
 
-# A plain image is held whole: 16384 x 16384 px are 0.8 GB. Beyond that it belongs into a pyramid.
+# A plain image is held whole: 16384 x 16384 px are 0.8 GB. Beyond that it belongs in a pyramid.
 LARGEST_IMAGE_PX = 2**28
 
 
 class ImageSlide:
     """A slide of one level made of an array: (H, W, 3) uint8 RGB. Safe to read from several threads.
 
-    `mpp` is what the caller says, since plain images state none that could be relied on.
+    `slide_mpp` is what the caller says, since plain images state none that could be relied on.
     """
 
-    def __init__(self, path: SlidePath, pixels: RgbArray, mpp: float | None) -> None:
+    def __init__(self, path: SlidePath, pixels: RgbArray, slide_mpp: float | None) -> None:
         assert pixels.dtype == np.uint8, pixels.dtype
         assert pixels.ndim == 3, pixels.shape
         assert pixels.shape[2] == 3, pixels.shape
@@ -38,7 +38,7 @@ class ImageSlide:
         self.dimensions = (width, height)
         self.level_dimensions: tuple[tuple[int, int], ...] = ((width, height),)
         self.level_downsamples: tuple[float, ...] = (1.0,)
-        self.mpp = mpp
+        self.mpp = slide_mpp
         self.mpp_stated = False
         self.bounds = Window(0, 0, width, height)
         self.vendor: str | None = None
@@ -63,20 +63,20 @@ class ImageSlide:
         self.close()
 
 
-def open_image(path: SlidePath, mpp: float | None) -> ImageSlide:
+def open_image(path: SlidePath, fallback_mpp: float | None) -> ImageSlide:
     """A PNG, JPEG or TIFF file as a slide of one level, decoded whole.
 
     Raises
     ------
     SlideError
-        Where the file is none of these, is damaged, or has more than 2^28 px.
+        If the file is none of these, is damaged, or has more than 2^28 px.
     """
     try:
-        return ImageSlide(path, _decoded(path), mpp)
+        return ImageSlide(path, _decoded(path), fallback_mpp)
     except SlideError:
         raise
     except Exception as error:  # decoders raise what they like for damaged files
-        raise SlideError(f"{path} can't be decoded {reason_and_remedy(path, error)}") from error
+        raise read_failure(path, error, "can't be decoded") from error
 
 
 def _decoded(path: SlidePath) -> RgbArray:
@@ -91,8 +91,9 @@ def _decoded(path: SlidePath) -> RgbArray:
         if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             return _tiff_page(file, path)
     raise SlideError(
-        f"{path} is neither a slide that openslide or tiffslide opens nor a PNG, JPEG or TIFF image; "
-        "export the slide as a pyramidal TIFF"
+        "is neither a slide that openslide or tiffslide opens nor a PNG, JPEG or TIFF image",
+        where=path,
+        remedy="export the slide as a pyramidal TIFF",
     )
 
 
@@ -103,13 +104,15 @@ def _rgb(image: Image, path: SlidePath) -> RgbArray:
     if image.mode in ("RGBA", "P", "PA"):
         return on_white(np.array(image.convert("RGBA"), dtype=np.uint8))
     kind = "greyscale" if image.mode in ("1", "L", "LA") else image.mode
-    raise SlideError(f"{path} holds {kind} pixels; only 8-bit RGB is read: export it as 8-bit RGB")
+    raise other_pixels(f"{kind} pixels", path)
 
 
 def _tiff_page(file: BinaryIO, path: SlidePath) -> RgbArray:
     with tifffile.TiffFile(file, name=path.name) as tiff:
         if not tiff.pages:
-            raise SlideError(f"{path} is damaged or truncated: it holds no image; copy or export it again")
+            raise SlideError(
+                "is damaged or truncated: it holds no image", where=path, remedy="copy or export it again"
+            )
         page = tiff.pages[0]
         _refuse_huge((page.shape[1], page.shape[0]), path)
         return as_rgb(page.asarray(), path)
@@ -118,6 +121,7 @@ def _tiff_page(file: BinaryIO, path: SlidePath) -> RgbArray:
 def _refuse_huge(size: tuple[int, int], path: SlidePath) -> None:
     if size[0] * size[1] > LARGEST_IMAGE_PX:
         raise SlideError(
-            f"{path} has {size[0]} x {size[1]} px; a plain image may have {LARGEST_IMAGE_PX / 1e6:.0f} million: "
-            "convert it into a pyramidal TIFF (for example with vips tiffsave --tile --pyramid)"
+            f"has {size[0]} x {size[1]} px, but a plain image may have {LARGEST_IMAGE_PX / 1e6:.0f} million at most",
+            where=path,
+            remedy="convert it to a pyramidal TIFF (for example with vips tiffsave --tile --pyramid)",
         )

@@ -1,32 +1,32 @@
-"""Slides that stay open between shards, since opening one costs as much as reading a tile's part of it.
+"""Slides that stay open between shards, since opening one costs as much as reading some of its tiles.
 
-A slide of 100,000 × 100,000 px in JPEG takes 20 ms to open, 12 of them with Python's lock, and each of a shard's reading
-threads opens it: for a shard of nine tiles that was 4.5 ms a tile, beside 80 to read it.
+A slide of 100,000 × 100,000 px in JPEG takes 20 ms to open, 12 of them holding Python's lock, and each of a shard's reading
+threads opens it: for a shard of nine tiles that was 4.5 ms a tile, on top of 80 to read it. From a server it takes
+requests; workflows/benchmarks/opening.py measures both.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from wsi_edt.slides.location import SlidePath
 from wsi_edt.slides.protocol import Slide
+from wsi_edt.slides.source import SlideSource
 
 
 @dataclass(frozen=True, slots=True)
 class SlideKey:
-    """Which slide, read in which way.
+    """Which slide, and which state of its file.
 
     Attributes
     ----------
-    mpp : µm per level-0 px of a slide that states none
-    fingerprint : of the file: another file under the same name is another slide
+    source : the slide
+    fingerprint : of its file, see `SlideSource.fingerprint`: another file of the same name is another slide
     """
 
-    path: SlidePath
-    mpp: float | None
+    source: SlideSource
     fingerprint: str
 
 
@@ -35,26 +35,24 @@ class KeptSlides:
 
     Parameters
     ----------
-    opener : opens a slide
-    most : that are kept while nobody has them; of more, the one that was given back first is closed
+    most : how many are kept while nobody uses them; of more, the one that was given back first is closed
     """
 
-    def __init__(self, opener: Callable[[SlideKey], Slide], *, most: int) -> None:
-        self._opener = opener
+    def __init__(self, *, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._idle: list[tuple[SlideKey, Slide]] = []  # the one given back last comes last
 
     @contextmanager
     def lent(self, key: SlideKey) -> Iterator[Slide]:
-        """Give the slide, opened where none is kept; an error of the block closes it, as a handle may be useless then.
+        """Lend the slide, opened if none is kept; an error in the block closes it, as a handle may be useless after it.
 
         Raises
         ------
         SlideError
-            Where it can't be opened.
+            If it can't be opened.
         """
-        slide = self._taken(key) or self._opener(key)
+        slide = self._taken(key) or key.source.open()
         try:
             yield slide
         except BaseException:
@@ -63,7 +61,7 @@ class KeptSlides:
         self._keep(key, slide)
 
     def close(self) -> None:
-        """Close all that nobody has."""
+        """Close all that nobody uses."""
         with self._lock:
             idle, self._idle = self._idle, []
         for _, slide in idle:

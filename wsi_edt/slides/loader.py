@@ -16,23 +16,23 @@ import numpy as np
 
 from wsi_edt.errors import SlideError, UsageError
 from wsi_edt.geometry import Window
-from wsi_edt.slides.location import SlidePath
 from wsi_edt.slides.protocol import RgbArray, Slide
+from wsi_edt.slides.source import SlideSource
 from wsi_edt.slides.window import read_window
 
 HANDLES_PER_THREAD = 4
 
-# Gives a slide that is open until the context ends, which an error in it tells: a `Slide` is its own.
-Opener = Callable[[SlidePath], AbstractContextManager[Slide]]
+# Yields a slide that is open until the context ends; the context learns of errors in it. A `Slide` is such a context.
+Opener = Callable[[SlideSource], AbstractContextManager[Slide]]
 
 
 @dataclass(frozen=True, slots=True)
 class TileRequest:
-    """A window to read: px of `mpp` µm on the slide at `path`, which may be a URL."""
+    """A window to read: px of `model_mpp` µm of a slide."""
 
-    path: SlidePath
+    source: SlideSource
     window: Window
-    mpp: float
+    model_mpp: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +56,12 @@ class TileLoader:
     """Iterates over batches of windows in the requests' order, reading some batches ahead in threads.
 
     Each window is read into its place in the batch. Each thread has its own handles, a few of the slides it read last.
-    All windows of a batch have one size. A window that can't be read raises a SlideError naming it when its batch is
-    due. Use it as a context manager: leaving it stops the threads and closes the handles.
+    All windows of a batch have one size. A window that can't be read raises a SlideError that names it, when its batch
+    is due. Use it as a context manager: leaving it stops the threads and closes the handles.
 
     Parameters
     ----------
-    requests : windows to read; may be endless, and is drawn from only as far as is read ahead
+    requests : windows to read; may be endless: only what is read ahead is taken from it
     batch_size : images of a batch; the last one may have fewer
     threads : reading threads
     batches_ahead : batches that may be read or waiting beyond the one in use
@@ -75,12 +75,12 @@ class TileLoader:
         batch_size: int,
         threads: int = 2,
         batches_ahead: int = 2,
-        opener: Opener,
+        opener: Opener = SlideSource.open,
     ) -> None:
         if min(batch_size, threads, batches_ahead) < 1:
             raise UsageError(
-                f"batch size {batch_size}, threads {threads}, batches ahead {batches_ahead}: "
-                "each must be at least 1"
+                f"a batch size of {batch_size}, {threads} threads and {batches_ahead} batches ahead aren't possible",
+                remedy="give at least 1 each",
             )
         self._requests = iter(requests)
         self._batch_size = batch_size
@@ -111,7 +111,7 @@ class TileLoader:
         self.close()
 
     def close(self) -> None:
-        """Drop what isn't read yet, wait for the threads and close the handles."""
+        """Drop what hasn't been read, wait for the threads and close the handles."""
         self._pending.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._handles.close()
@@ -135,14 +135,14 @@ class TileLoader:
     def _read(self, request: TileRequest, image: RgbArray) -> None:
         """Read a window into its place in the batch."""
         try:
-            read_window(self._handles.get(request.path), request.window, mpp=request.mpp, out=image)
+            slide = self._handles.get(request.source)
+            read_window(slide, request.window, wanted_mpp=request.model_mpp, out=image)
         except SlideError as error:
             # openslide's handle stays useless after an error: the next window gets a fresh one.
-            self._handles.discard(request.path, error)
+            self._handles.discard(request.source, error)
             window = request.window
-            raise type(error)(
-                f"{error} (window of {window.width} x {window.height} px at ({window.x}, {window.y}), "
-                f"{request.mpp:g} µm/px)"
+            raise error.within(
+                f"window of {window.width} x {window.height} px at ({window.x}, {window.y}), {request.model_mpp:g} µm/px"
             ) from error
 
 
@@ -155,21 +155,21 @@ class _Handles:
         self._lock = threading.Lock()
         self._open: list[_Handle] = []  # of all threads, for closing
 
-    def get(self, path: SlidePath) -> Slide:
+    def get(self, source: SlideSource) -> Slide:
         handles = self._of_this_thread()
-        handle = handles.get(path)
+        handle = handles.get(source)
         if handle is None:
-            context = self._opener(path)
-            handle = handles[path] = _Handle(context, context.__enter__())
+            context = self._opener(source)
+            handle = handles[source] = _Handle(context, context.__enter__())
             with self._lock:
                 self._open.append(handle)
             if len(handles) > HANDLES_PER_THREAD:
                 self._close(handles.popitem(last=False)[1])
-        handles.move_to_end(path)
+        handles.move_to_end(source)
         return handle.slide
 
-    def discard(self, path: SlidePath, error: SlideError) -> None:
-        handle = self._of_this_thread().pop(path, None)
+    def discard(self, source: SlideSource, error: SlideError) -> None:
+        handle = self._of_this_thread().pop(source, None)
         if handle is not None:
             self._close(handle, error)
 
@@ -179,10 +179,10 @@ class _Handles:
                 handle.close()
             self._open.clear()
 
-    def _of_this_thread(self) -> OrderedDict[SlidePath, _Handle]:
+    def _of_this_thread(self) -> OrderedDict[SlideSource, _Handle]:
         if not hasattr(self._own, "handles"):
             self._own.handles = OrderedDict()
-        handles: OrderedDict[SlidePath, _Handle] = self._own.handles
+        handles: OrderedDict[SlideSource, _Handle] = self._own.handles
         return handles
 
     def _close(self, handle: _Handle, error: SlideError | None = None) -> None:

@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 
 from upath import UPath
 
-from wsi_edt.errors import SlideError, UsageError
+from wsi_edt.errors import SlideError, UsageError, WsiEdtError
 
 SlidePath = Path | UPath
 
@@ -29,12 +29,12 @@ _BLOCKS = 64
 
 
 def location(given: str | SlidePath) -> SlidePath:
-    """The path or URL that a text means; file:// URLs are paths of this machine.
+    """The path or URL that a text means; file:// URLs are paths on this machine.
 
     Raises
     ------
     UsageError
-        Where nothing reads such URLs, or a package is missing that does.
+        If nothing reads such URLs, or the package that does is missing.
     """
     if isinstance(given, Path):
         return given
@@ -45,15 +45,17 @@ def location(given: str | SlidePath) -> SlidePath:
     if protocol.lower() in ("file", "local"):
         path = rest.removeprefix("localhost")
         if not path.startswith("/"):
-            raise UsageError(f"{text} names another machine; write file:/// and the path on this one")
+            raise UsageError(
+                "names another machine", where=text, remedy="write file:/// and the path on this one"
+            )
         return Path(url2pathname(path))
     try:
         url = given if isinstance(given, UPath) else UPath(text)
         _ = url.fs  # loads the driver
     except ImportError as error:
-        raise UsageError(_no_driver(text, error)) from error
+        raise _no_driver(UsageError, text, error) from error
     except Exception as error:  # ValueError for an unknown protocol; drivers raise what they like
-        raise UsageError(f"{text} can't be read ({_reason(error)}); check the URL") from error
+        raise UsageError(f"can't be read ({_reason(error)})", where=text, remedy="check the URL") from error
     return url
 
 
@@ -63,18 +65,18 @@ def is_folder(path: SlidePath) -> bool:
     Raises
     ------
     UsageError
-        Where it is neither, or can't be reached.
+        If it is neither, or can't be reached.
     """
     if isinstance(path, Path):
         if path.is_file():
             return False
         if path.is_dir():
             return True
-        raise UsageError(f"{path} is neither a file nor a folder")
+        raise UsageError("is neither a file nor a folder", where=path, remedy="check the path")
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except Exception as error:  # drivers raise what they like
-        raise UsageError(_refusal(path, error)) from error
+        raise _refusal(UsageError, path, error) from error
 
 
 def file_name(path: SlidePath) -> str:
@@ -85,22 +87,22 @@ def file_name(path: SlidePath) -> str:
 
 
 def files_below(folder: UPath) -> Iterator[tuple[UPath, str]]:
-    """Each file below a folder, at any depth, with its name from there; hidden files and folders are passed over.
+    """Each file below a folder, at any depth, with its name from there; hidden files and folders are skipped.
 
     Raises
     ------
     UsageError
-        Where the folder can't be listed.
+        If the folder can't be listed.
     """
     try:
         found: list[str] = sorted(folder.fs.find(folder.path))
     except Exception as error:  # drivers raise what they like
-        raise UsageError(_refusal(folder, error)) from error
+        raise _refusal(UsageError, folder, error) from error
     root = folder.path.rstrip("/")
     for file in found:
         below = file.removeprefix(root).removeprefix("/")
         name = unquote(below) if _is_web(folder) else below
-        # ".." among them: what is written under that name must not leave the results folder.
+        # ".." among them: what is written under that name must stay in the results folder.
         if all(part and not part.startswith(".") for part in name.split("/")):
             yield folder / below, name
 
@@ -111,7 +113,7 @@ def open_binary(path: SlidePath) -> BinaryIO:
     Raises
     ------
     SlideError
-        Where it is missing, empty or a folder, or can't be reached or read.
+        If it is missing, empty or a folder, or can't be reached or read.
     """
     try:
         if isinstance(path, Path):
@@ -125,15 +127,15 @@ def open_binary(path: SlidePath) -> BinaryIO:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
     except Exception as error:  # OSError for a path; drivers raise what they like
-        raise SlideError(_refusal(path, error)) from error
+        raise _refusal(SlideError, path, error) from error
     if not size:
         file.close()
-        raise SlideError(f"{path} is empty (0 bytes); copy or export it again")
+        raise SlideError("is empty (0 bytes)", where=path, remedy="copy or export it again")
     return file
 
 
 def unreadable(path: SlidePath) -> str | None:
-    """Why this machine can't read it, in one sentence; None where it can."""
+    """Why this machine can't read it, in one sentence; None if it can."""
     try:
         open_binary(path).close()
     except SlideError as error:
@@ -141,44 +143,49 @@ def unreadable(path: SlidePath) -> str | None:
     return None
 
 
-def reason_and_remedy(path: SlidePath, error: Exception) -> str:
-    """The end of a sentence that says that a slide's file can't be read or decoded: "(reason); remedy"."""
+def read_failure(path: SlidePath, error: Exception, what: str = "can't be read") -> SlideError:
+    """The error for a slide's file that opened, but whose content can't be read or decoded."""
+    reason = str(error)
     if isinstance(path, Path):
-        return f"({error}); the file is damaged or truncated: copy or export it again"
-    if "range requests" in str(error):  # what fsspec says of it is for programmers
-        return "(its server gives whole files alone, no ranges of bytes); use one that does, or copy the slide here"
-    what_to_do = "the connection failed, or the file is damaged or truncated: try again, else upload or export it again"
-    return f"({error}); {what_to_do}"
+        remedy = "the file is damaged or truncated: copy or export it again"
+    elif "range requests" in reason:  # what fsspec says of it is for programmers
+        reason = "its server sends only whole files, no ranges of bytes"
+        remedy = "use one that does, or copy the slide here"
+    else:
+        remedy = "the connection failed, or the file is damaged or truncated: try again, else upload or export it again"
+    return SlideError(f"{what} ({reason})", where=path, remedy=remedy)
 
 
 def _is_web(url: UPath) -> bool:
     return url.protocol in ("http", "https")
 
 
-def _refusal(path: SlidePath, error: Exception) -> str:
-    """Why it can't be opened, in one sentence."""
+def _refusal(kind: type[WsiEdtError], path: SlidePath, error: Exception) -> WsiEdtError:
+    """The error for what can't be opened or listed."""
     if isinstance(error, ImportError):
-        return _no_driver(str(path), error)
+        return _no_driver(kind, str(path), error)
     if isinstance(error, IsADirectoryError):
-        return f"{path} is a folder, not a slide; name a file in it"
+        return kind("is a folder, not a slide", where=path, remedy="name a file in it")
     if isinstance(path, Path):
         if isinstance(error, FileNotFoundError):
-            return f"{path} doesn't exist; check the path"
-        return f"{path} can't be read ({_reason(error)}); check its permissions"
+            return kind("doesn't exist", where=path, remedy="check the path")
+        return kind(f"can't be read ({_reason(error)})", where=path, remedy="check its permissions")
     if isinstance(error, FileNotFoundError):
         cause = error.__cause__  # fsspec's web driver takes whatever goes wrong for a missing file
         if not isinstance(cause, OSError) and getattr(cause, "status", 404) == 404:
-            return f"{path} doesn't exist; check the URL"
+            return kind("doesn't exist", where=path, remedy="check the URL")
         error = cause if isinstance(cause, Exception) else error
-    return f"{path} can't be read ({_reason(error)}); check the URL, the network and your credentials"
+    remedy = "check the URL, the network and your credentials"
+    return kind(f"can't be read ({_reason(error)})", where=path, remedy=remedy)
 
 
-def _no_driver(text: str, error: ImportError) -> str:
+def _no_driver(kind: type[WsiEdtError], text: str, error: ImportError) -> WsiEdtError:
     missing = error if error.name else error.__cause__  # fsspec hides which package it missed
     package = missing.name if isinstance(missing, ImportError) else None
     if package is None:
-        return f"{text} needs a package that isn't installed: {_reason(error)}"
-    return f"{text} needs the package {package}, which isn't installed; pip install {package}"
+        return kind(f"needs a package that isn't installed: {_reason(error)}", where=text)
+    what = f"needs the package {package}, which isn't installed"
+    return kind(what, where=text, remedy=f"pip install {package}")
 
 
 def _reason(error: BaseException) -> str:

@@ -15,11 +15,15 @@ LARGEST_ANISOTROPY = 0.05
 OME_UNITS_UM = {"nm": 1e-3, "µm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 
 
-def refuse_implausible_mpp(mpp: float) -> None:
-    """UsageError unless a microscope could have that µm/px."""
+def refuse_implausible_mpp(fallback_mpp: float) -> None:
+    """Raise UsageError unless a microscope could have that µm/px."""
     lowest, highest = PLAUSIBLE_MPP
-    if not lowest <= mpp <= highest:
-        raise UsageError(f"--mpp {mpp:g} is no µm/px of a microscope; give for example 0.25")
+    if not lowest <= fallback_mpp <= highest:
+        raise UsageError(
+            "isn't a µm/px that a microscope has",
+            where=f"--mpp {fallback_mpp:g}",
+            remedy="give for example 0.25",
+        )
 
 
 def true_downsamples(
@@ -28,7 +32,7 @@ def true_downsamples(
     """Level-0 px per px of each level.
 
     Readers report the quotient of the sizes, which rounding of the level's size makes a little wrong (2202 / 550 =
-    4.0036 for a level that was made with 4). Where a whole number explains both sizes, it is the downsample.
+    4.0036 for a level that was made with 4). If a whole number explains both sizes, it is the downsample.
     """
     width, height = level_dimensions[0]
     downsamples = []
@@ -43,26 +47,27 @@ def true_downsamples(
 
 
 def stated_mpp(path: SlidePath, x: float | None, y: float | None) -> float | None:
-    """One µm/px out of the two that a file states, or None where it states none that a microscope could have.
+    """One µm/px out of the two that a file states, or None if it states none that a microscope could have.
 
     Raises
     ------
     SlideError
-        Where the two differ by more than 5 %: the pixels aren't square, and distances would be wrong.
+        If the two differ by more than 5 %: the pixels aren't square, and distances would be wrong.
     """
     low, high = PLAUSIBLE_MPP
     if x is None or y is None or not (low <= x <= high and low <= y <= high):
         return None
     if abs(x - y) > LARGEST_ANISOTROPY * min(x, y):
         raise SlideError(
-            f"{path} states {x:g} µm/px across and {y:g} down, which differ by more than {LARGEST_ANISOTROPY:.0%}; "
-            "convert it to square pixels"
+            f"states {x:g} µm/px across and {y:g} down, which differ by more than {LARGEST_ANISOTROPY:.0%}",
+            where=path,
+            remedy="convert it to square pixels",
         )
     return (x + y) / 2
 
 
 def ome_mpp(ome_xml: str | None) -> tuple[float | None, float | None]:
-    """µm/px across and down of the first image that OME-XML describes; None where it states none."""
+    """µm/px across and down of the first image that OME-XML describes; None if it states none."""
     try:
         root = ElementTree.fromstring(ome_xml or "")
     except ElementTree.ParseError:
@@ -81,7 +86,7 @@ def _ome_length_um(element: ElementTree.Element, name: str) -> float | None:
 
 
 def stated_number(value: object) -> float | None:
-    """The number that a property holds, or None where it is missing or none."""
+    """The number that a property holds, or None if it is missing or isn't a number."""
     try:
         return float(str(value).replace(",", "."))
     except ValueError:
@@ -89,7 +94,7 @@ def stated_number(value: object) -> float | None:
 
 
 def stated_bounds(stated: Sequence[object], dimensions: tuple[int, int]) -> Window:
-    """The stated bounds (x, y, width, height), cut to the slide; the whole slide where a file states none."""
+    """The stated bounds (x, y, width, height), cut to the slide; the whole slide if the file states none."""
     width, height = dimensions
     numbers = [stated_number(value) for value in stated]
     x, y, bounds_width, bounds_height = (None if number is None else round(number) for number in numbers)

@@ -10,9 +10,10 @@ import tifffile
 
 from wsi_edt.errors import SlideError
 from wsi_edt.slides.image_reader import open_image
-from wsi_edt.slides.location import SlidePath, file_name, open_binary
+from wsi_edt.slides.location import SlidePath, file_name, open_binary, read_failure
 from wsi_edt.slides.metadata import refuse_implausible_mpp
 from wsi_edt.slides.openslide_reader import OpenSlideSlide
+from wsi_edt.slides.pixels import other_pixels
 from wsi_edt.slides.protocol import Slide
 from wsi_edt.slides.tiffslide_reader import TiffSlideSlide
 
@@ -26,7 +27,7 @@ _LOCAL_SUFFIXES = frozenset({".mrxs", ".vms", ".vmu", ".svslide", ".czi", ".dcm"
 _GREY = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
 
 
-def open_slide(path: SlidePath, mpp: float | None = None) -> Slide:
+def open_slide(path: SlidePath, fallback_mpp: float | None = None) -> Slide:
     """The slide at `path`, opened with openslide, else tiffslide, else as a plain PNG, JPEG or TIFF image.
 
     OME-TIFFs that openslide would open as plain TIFFs go to tiffslide, which knows their µm/px and levels. So do all
@@ -35,23 +36,23 @@ def open_slide(path: SlidePath, mpp: float | None = None) -> Slide:
     Parameters
     ----------
     path : the file or its URL
-    mpp : µm per level-0 px of a file that states none; never overrules one that does
+    fallback_mpp : µm per level-0 px of a file that states none; never overrules one that does
 
     Raises
     ------
     SlideError
-        Where the file is missing, damaged, no slide or image, or has pixels that aren't square 8-bit RGB; for a URL
-        also where it can't be reached.
+        If the file is missing, damaged, neither a slide nor an image, or has pixels that aren't square 8-bit RGB; a URL
+        also if it can't be reached.
     UsageError
-        Where `mpp` is none that a microscope could have.
+        If no microscope could have that `fallback_mpp`.
     """
-    if mpp is not None:
-        refuse_implausible_mpp(mpp)
+    if fallback_mpp is not None:
+        refuse_implausible_mpp(fallback_mpp)
     reason = None
     if isinstance(path, Path):
-        open_binary(path).close()  # says what is no file
+        open_binary(path).close()  # explains what isn't a file better than the libraries do
         try:
-            slide = OpenSlideSlide(path, mpp)
+            slide = OpenSlideSlide(path, fallback_mpp)
             if not _is_ome_as_generic_tiff(slide):
                 if slide.vendor == "generic-tiff":
                     _refuse_other_pixels(slide)
@@ -62,21 +63,21 @@ def open_slide(path: SlidePath, mpp: float | None = None) -> Slide:
         except openslide.OpenSlideError as error:
             reason = error  # one of its formats, but damaged or packed in a way that it can't unpack
     elif PurePath(file_name(path)).suffix.lower() in _LOCAL_SUFFIXES:
-        raise SlideError(f"{path} has a format that is read from local files only; copy it to this machine")
+        raise SlideError(
+            "has a format that is read from local files only", where=path, remedy="copy it to this machine"
+        )
     try:
-        return TiffSlideSlide(path, mpp)
+        return TiffSlideSlide(path, fallback_mpp)
     except SlideError:
         raise
     except Exception:  # tifffile, zarr and the decoders raise what they like
         pass
     try:
-        return open_image(path, mpp)
+        return open_image(path, fallback_mpp)
     except SlideError as error:
         if reason is None:
             raise
-        raise SlideError(
-            f"{path} can't be opened ({reason}); the file is damaged or truncated: copy or export it again"
-        ) from error
+        raise read_failure(path, reason, "can't be opened") from error
 
 
 def _is_ome_as_generic_tiff(slide: OpenSlideSlide) -> bool:
@@ -85,7 +86,7 @@ def _is_ome_as_generic_tiff(slide: OpenSlideSlide) -> bool:
 
 
 def _refuse_other_pixels(slide: OpenSlideSlide) -> None:
-    """Close a plain TIFF and raise a SlideError where its px aren't 8-bit colours: openslide shows them as if they were."""
+    """Close a plain TIFF and raise a SlideError if its px aren't 8-bit colours: openslide shows them as if they were."""
     try:
         with tifffile.TiffFile(slide.path) as tiff:
             page = tiff.pages.first
@@ -94,5 +95,4 @@ def _refuse_other_pixels(slide: OpenSlideSlide) -> None:
         return
     if bits != 8 or is_grey:
         slide.close()
-        kind = f"{'greyscale' if is_grey else 'colour'} of {bits} bits"
-        raise SlideError(f"{slide.path} holds {kind} a px; only 8-bit RGB is read: export it as 8-bit RGB")
+        raise other_pixels(f"{'greyscale' if is_grey else 'colour'} of {bits} bits a px", slide.path)

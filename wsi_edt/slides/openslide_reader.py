@@ -11,8 +11,8 @@ from typing import Self
 import numpy as np
 import openslide
 
-from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
+from wsi_edt.slides.location import read_failure
 from wsi_edt.slides.metadata import stated_bounds, stated_mpp, stated_number, true_downsamples
 from wsi_edt.slides.pixels import inside, on_white
 from wsi_edt.slides.protocol import RgbArray
@@ -30,15 +30,15 @@ class OpenSlideSlide:
 
     reader = "openslide"
 
-    def __init__(self, path: Path, mpp: float | None) -> None:
-        """Open the file; `mpp` serves where it states none.
+    def __init__(self, path: Path, fallback_mpp: float | None) -> None:
+        """Open the file; `fallback_mpp` is used if it states none.
 
         Raises
         ------
         openslide.OpenSlideError
-            Where openslide can't open it.
+            If openslide can't open it.
         SlideError
-            Where its pixels aren't square.
+            If its pixels aren't square.
         """
         self._handle = openslide.OpenSlide(path)
         try:
@@ -52,7 +52,7 @@ class OpenSlideSlide:
             own_mpp = stated_mpp(
                 path, *(stated_number(properties.get(f"openslide.mpp-{axis}")) for axis in "xy")
             )
-            self.mpp = own_mpp or mpp
+            self.mpp = own_mpp or fallback_mpp
             self.mpp_stated = own_mpp is not None
             self.bounds = stated_bounds(
                 [properties.get(f"openslide.bounds-{side}") for side in ("x", "y", "width", "height")],
@@ -76,10 +76,7 @@ class OpenSlideSlide:
                 (window.right - left, window.bottom - top),
             )
         except Exception as error:  # openslide's own errors, and ctypes' on a closed handle
-            raise SlideError(
-                f"{self.path} can't be read at level {level} ({error}); "
-                "the file is damaged or truncated: copy or export it again"
-            ) from error
+            raise read_failure(self.path, error, f"can't be read at level {level}") from error
         rgba = np.asarray(region, dtype=np.uint8)[window.y - top :, window.x - left :]
         return on_white(np.ascontiguousarray(rgba))
 
@@ -100,8 +97,8 @@ def _anchors(window: Window, quotient: float) -> tuple[int, int]:
     """The (left, top) level px to read from, so that openslide returns a level's pixels as they are stored.
 
     openslide takes whole level-0 px and divides them by its own quotient of the level's sizes, which often isn't
-    a whole number; where a fraction of a level px remains, it interpolates. A little farther left and up there may
-    be a px that a whole level-0 px hits. Where that is too far, the px that comes nearest within 64 px is taken:
+    a whole number; if a fraction of a level px remains, it interpolates. A little farther left and up there may
+    be a px that a whole level-0 px hits. If that is too far, the px that comes nearest within 64 px is taken:
     the colours are then smoothed over less than half a level-0 px.
     """
     if quotient == round(quotient):

@@ -20,17 +20,20 @@ def as_rgb(pixels: npt.NDArray[np.generic], path: SlidePath) -> RgbArray:
     Raises
     ------
     SlideError
-        For other channels or types: 16-bit, greyscale and many-channel images are no brightfield RGB.
+        For other channels or types: 16-bit, greyscale and many-channel images aren't brightfield RGB.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
         shape = "×".join(str(side) for side in pixels.shape)
-        raise SlideError(
-            f"{path} holds {shape} {pixels.dtype} pixels; only 8-bit RGB is read: export it as 8-bit RGB"
-        )
+        raise other_pixels(f"{shape} {pixels.dtype} pixels", path)
     values: RgbArray = np.ascontiguousarray(pixels, dtype=np.uint8)
     if values.shape[2] == 3:
         return values
     return on_white(values)
+
+
+def other_pixels(kind: str, path: SlidePath) -> SlideError:
+    """The error for a file of other pixels than 8-bit RGB."""
+    return SlideError(f"holds {kind}; only 8-bit RGB is read", where=path, remedy="export it as 8-bit RGB")
 
 
 def on_white(rgba: RgbArray) -> RgbArray:
@@ -49,7 +52,7 @@ def inside(window: Window, size: tuple[int, int]) -> bool:
 
 
 def intersection(window: Window, size: tuple[int, int]) -> Window | None:
-    """The part of a window that lies in a level of that (width, height), or None where there is none."""
+    """The part of a window that lies in a level of that (width, height), or None if there is none."""
     left, top = max(window.x, 0), max(window.y, 0)
     right, bottom = min(window.right, size[0]), min(window.bottom, size[1])
     if left >= right or top >= bottom:

@@ -49,15 +49,15 @@ class Slide(Protocol):
 
     @property
     def bounds(self) -> Window:
-        """The part that holds the scan, level-0 px, as QuPath shows it; the whole slide where unstated."""
+        """The part that holds the scan, level-0 px, as QuPath shows it; the whole slide if unstated."""
 
     @property
     def vendor(self) -> str | None:
-        """The make of the scanner or of the format, where known."""
+        """The make of the scanner or of the format, if known."""
 
     @property
     def objective_power(self) -> float | None:
-        """The nominal objective, where stated; never a substitute for `mpp`."""
+        """The nominal objective, if stated; never a substitute for `mpp`."""
 
     @property
     def properties(self) -> Mapping[str, str]:
@@ -69,11 +69,11 @@ class Slide(Protocol):
         Raises
         ------
         SlideError
-            Where the file is damaged or truncated.
+            If the file is damaged or truncated.
         """
 
     def close(self) -> None:
-        """Close the file; reading ends."""
+        """Close the file: it can't be read any more."""
 
     def __enter__(self) -> Self:
         """The slide itself."""
@@ -90,8 +90,8 @@ def required_mpp(slide: Slide) -> float:
     Raises
     ------
     MissingMppError
-        Where neither the file nor the caller stated it.
+        If neither the file nor the caller stated it.
     """
     if slide.mpp is None:
-        raise MissingMppError(f"{slide.path} has no µm/px; pass --mpp (for example 0.25)")
+        raise MissingMppError("has no µm/px", where=slide.path, remedy="pass --mpp (for example 0.25)")
     return slide.mpp

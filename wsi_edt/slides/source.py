@@ -1,12 +1,16 @@
-"""A slide that may be opened: where it lies, and the µm/px to take where it states none."""
+"""A slide that may be opened: where it lies, and the µm/px to take if it states none."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 
-from wsi_edt.slides.location import SlidePath
+from wsi_edt.slides.location import SlidePath, open_binary, read_failure
 from wsi_edt.slides.opening import open_slide
 from wsi_edt.slides.protocol import Slide
+
+_FINGERPRINT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class SlideSource:
     Attributes
     ----------
     path : of the file, or its URL
-    fallback_mpp : µm per level-0 px where the file states none; never overrules one that does
+    fallback_mpp : µm per level-0 px if the file states none; never overrules one that does
     """
 
     path: SlidePath
@@ -25,6 +29,21 @@ class SlideSource:
     def open(self) -> Slide:
         """The slide, opened for the thread that calls; see `open_slide` for what it raises."""
         return open_slide(self.path, self.fallback_mpp)
+
+    def fingerprint(self) -> str:
+        """The size of the slide's file and the sha256 of its first MiB: enough to notice another file of the same name.
+
+        Raises
+        ------
+        SlideError
+            If the file can't be read.
+        """
+        with open_binary(self.path) as file:
+            try:
+                start = hashlib.sha256(file.read(_FINGERPRINT_BYTES)).hexdigest()
+                return f"{file.seek(0, os.SEEK_END)}-{start}"
+            except Exception as error:  # OSError for a path; the drivers of URLs raise what they like
+                raise read_failure(self.path, error) from error
 
     def __str__(self) -> str:
         return str(self.path)

@@ -1,4 +1,4 @@
-"""Tells what a slide is stained with, so that no Ki-67 index is given where nothing shows Ki-67."""
+"""Tells what a slide is stained with, so that no Ki-67 index is given if nothing shows Ki-67."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def classify_staining(slide: Slide, tissue: TissueMask, overview: RgbArray) -> S
     Raises
     ------
     SlideError
-        Where the file is damaged or truncated.
+        If the file is damaged or truncated.
     """
     assert overview.shape[:2] == tissue.mask.shape, (overview.shape, tissue.mask.shape)
     if np.median(overview) < DARKEST_BRIGHTFIELD:
@@ -75,7 +75,7 @@ def stain_of_pixels(pixels: RgbArray) -> Staining:
 
     Eosin absorbs green alone, so that stroma and cytoplasm of H&E are pink: red's and blue's densities lie below
     0.7 of green's. Haematoxylin absorbs red as much as green, DAB blue more than green: neither is pink.
-    What was saved as greyscale tells no stain.
+    What was saved as greyscale shows no stain.
     """
     values = pixels.astype(np.float32)
     density = optical_density(values, _light(values))
@@ -102,21 +102,21 @@ def _light(pixels: FloatArray) -> FloatArray:
 
 def _tissue_pixels(slide: Slide, tissue: TissueMask) -> RgbArray:
     """The px (N, 3) of sampled fields that lie on tissue, at about 2 µm/px."""
-    px_per_unit = max(round(tissue.mpp / SAMPLE_MPP), 1)
-    mpp = tissue.mpp / px_per_unit
-    extent = Scale(required_mpp(slide), mpp).model_extent(*slide.dimensions)
+    px_per_unit = max(round(tissue.unit_mpp / SAMPLE_MPP), 1)
+    sample_mpp = tissue.unit_mpp / px_per_unit
+    extent = Scale(required_mpp(slide), sample_mpp).model_extent(*slide.dimensions)
     samples = [np.zeros((0, 3), dtype=np.uint8)]
     for row, column in _sampled_fields(tissue):
         mask = tissue.mask[row : row + FIELD_UNITS, column : column + FIELD_UNITS]
         rows, columns = mask.shape
-        # Cut at the slide's edge: the white beyond it would pass for glass.
+        # Cut at the slide's edge: the white beyond it would be taken for glass.
         x, y = column * px_per_unit, row * px_per_unit
         field = Window(
             x, y, min(columns * px_per_unit, extent[0] - x), min(rows * px_per_unit, extent[1] - y)
         )
         on_tissue = np.repeat(np.repeat(mask, px_per_unit, axis=0), px_per_unit, axis=1)
         on_tissue = on_tissue[: field.height, : field.width]
-        samples.append(read_window(slide, field, mpp=mpp)[on_tissue])
+        samples.append(read_window(slide, field, wanted_mpp=sample_mpp)[on_tissue])
     return np.concatenate(samples)
 
 

@@ -16,13 +16,13 @@ from tiffslide import TiffSlide
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
-from wsi_edt.slides.location import SlidePath, file_name, open_binary, reason_and_remedy
+from wsi_edt.slides.location import SlidePath, file_name, open_binary, read_failure
 from wsi_edt.slides.metadata import ome_mpp, stated_bounds, stated_mpp, stated_number, true_downsamples
 from wsi_edt.slides.pixels import as_rgb, inside
 from wsi_edt.slides.protocol import RgbArray
 
 # tifffile logs what it goes on to raise, and zarr leaves the reads beside a failed one to asyncio, which prints their
-# tracebacks: users get one sentence instead. Where logging is set up, tifffile's lines still arrive there.
+# tracebacks: users get one sentence instead. If logging is set up, tifffile's lines still arrive there.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 logging.getLogger("asyncio").addFilter(lambda record: "/zarr/" not in record.getMessage())
 
@@ -32,15 +32,15 @@ class TiffSlideSlide:
 
     reader = "tiffslide"
 
-    def __init__(self, path: SlidePath, mpp: float | None) -> None:
-        """Open the file; `mpp` serves where it states none.
+    def __init__(self, path: SlidePath, fallback_mpp: float | None) -> None:
+        """Open the file; `fallback_mpp` is used if it states none.
 
         Raises
         ------
         Exception
-            Whatever tiffslide and tifffile raise where they can't open it.
+            Whatever tiffslide and tifffile raise if they can't open it.
         SlideError
-            Where it is truncated, or its pixels aren't square or aren't 8-bit RGB.
+            If it is truncated, or its pixels aren't square or aren't 8-bit RGB.
         """
         self._files = ExitStack()
         try:
@@ -57,7 +57,7 @@ class TiffSlideSlide:
             own_mpp = stated_mpp(path, *ome_mpp(self._handle.ts_tifffile.ome_metadata)) or stated_mpp(
                 path, *(stated_number(stated.get(f"tiffslide.mpp-{axis}")) for axis in "xy")
             )
-            self.mpp = own_mpp or mpp
+            self.mpp = own_mpp or fallback_mpp
             self.mpp_stated = own_mpp is not None
             self.bounds = stated_bounds(
                 [stated.get(f"tiffslide.bounds-{side}") for side in ("x", "y", "width", "height")],
@@ -87,9 +87,7 @@ class TiffSlideSlide:
         try:
             pixels = self._handle.read_region(location, level, (window.width, window.height), as_array=True)
         except Exception as error:  # whatever the decoder of the day raises
-            raise SlideError(
-                f"{self.path} can't be read at level {level} {reason_and_remedy(self.path, error)}"
-            ) from error
+            raise read_failure(self.path, error, f"can't be read at level {level}") from error
         return as_rgb(np.asarray(pixels), self.path)
 
     def close(self) -> None:
@@ -108,7 +106,7 @@ class TiffSlideSlide:
 def _refuse_truncated(handle: TiffSlide, path: SlidePath) -> None:
     """Compare where the levels' data and the pages should end with where the file does.
 
-    Better known now than hours later; and a file that lost a page may have lost levels, label or metadata.
+    Better to know now than hours later; and a file that lost a page may have lost levels, label or metadata.
     """
     levels = handle.ts_tifffile.series[handle.properties["tiffslide.series-index"]].levels
     end = _next_page(handle)
@@ -118,12 +116,14 @@ def _refuse_truncated(handle: TiffSlide, path: SlidePath) -> None:
     size = handle.ts_tifffile.filehandle.size
     if end > size:
         raise SlideError(
-            f"{path} is truncated: it has {size} bytes of at least {end}; copy or export it again"
+            f"is truncated: it has {size} bytes of at least {end}",
+            where=path,
+            remedy="copy or export it again",
         )
 
 
 def _next_page(handle: TiffSlide) -> int:
-    """Where the first bytes of the page after the last that is there end; 0 where it was the file's last."""
+    """Where the first bytes of the page after the last that is there end; 0 if it was the file's last."""
     tifffile = handle.ts_tifffile
     form, file = tifffile.tiff, tifffile.filehandle
     page = tifffile.pages[-1].offset

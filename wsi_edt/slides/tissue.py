@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from wsi_edt.errors import OutputError
+from wsi_edt.files import atomic_write
 from wsi_edt.geometry import Scale, Window, area_mm2
 from wsi_edt.slides.protocol import RgbArray, Slide, required_mpp
 from wsi_edt.slides.window import read_in_blocks
@@ -44,24 +44,19 @@ class TissueMask:
     Attributes
     ----------
     mask : (rows, columns) bool; unit (r, c) covers model px [32 c, 32 c + 32) × [32 r, 32 r + 32)
-    mpp : µm per mask px: 32 × the model's µm/px
+    unit_mpp : µm per mask px: 32 × the model's µm/px
     extent : (width, height) of the slide in whole model px; a unit at the edge may reach beyond it
-    size : the same before it was rounded up to whole px; None where they are equal
+    size : the same before it was rounded up to whole px; None if they are equal
     """
 
     mask: BoolArray
-    mpp: float
+    unit_mpp: float
     extent: tuple[int, int]
     size: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         assert self.mask.dtype == np.bool_, self.mask.dtype
         assert self.mask.shape == _units(self.extent), (self.mask.shape, self.extent)
-
-    @classmethod
-    def everything(cls, extent: tuple[int, int], *, model_mpp: float) -> TissueMask:
-        """A mask that keeps the whole slide of that (width, height) in model px."""
-        return cls(np.ones(_units(extent), dtype=np.bool_), UNIT_PX * model_mpp, extent)
 
     def holds(self, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> BoolArray:
         """For each point (x, y), continuous model px, whether it is on tissue and on the slide: (N,) bool."""
@@ -71,12 +66,6 @@ class TissueMask:
         held: BoolArray = self.mask[row, column] & on_slide
         return held
 
-    def touches(self, window: Window) -> bool:
-        """Whether a window in model px holds any tissue."""
-        columns = slice(max(window.x // UNIT_PX, 0), max(-(-window.right // UNIT_PX), 0))
-        rows = slice(max(window.y // UNIT_PX, 0), max(-(-window.bottom // UNIT_PX), 0))
-        return bool(self.mask[rows, columns].any())
-
     @property
     def area_mm2(self) -> float:
         """The tissue's area in mm², without what reaches beyond the slide."""
@@ -85,7 +74,7 @@ class TissueMask:
             np.minimum(UNIT_PX, side - UNIT_PX * np.arange(count))
             for side, count in ((width, self.mask.shape[1]), (height, self.mask.shape[0]))
         )
-        return area_mm2(float(rows @ self.mask @ columns), self.mpp / UNIT_PX)
+        return area_mm2(float(rows @ self.mask @ columns), self.unit_mpp / UNIT_PX)
 
 
 def slide_tissue(slide: Slide, *, model_mpp: float) -> tuple[TissueMask, RgbArray]:
@@ -94,25 +83,25 @@ def slide_tissue(slide: Slide, *, model_mpp: float) -> tuple[TissueMask, RgbArra
     Raises
     ------
     MissingMppError
-        Where the slide's µm/px is unknown.
+        If the slide's µm/px is unknown.
     SlideError
-        Where the file is damaged or truncated.
+        If the file is damaged or truncated.
     """
     scale = Scale(required_mpp(slide), model_mpp)
     extent = scale.model_extent(*slide.dimensions)
     rows, columns = _units(extent)
-    mpp = UNIT_PX * model_mpp
-    overview = read_in_blocks(slide, Window(0, 0, columns, rows), mpp=mpp)
-    width, height = (side / scale.l0_per_model_px for side in slide.dimensions)
-    return TissueMask(find_tissue(overview), mpp, extent, (width, height)), overview
+    unit_mpp = UNIT_PX * model_mpp
+    overview = read_in_blocks(slide, Window(0, 0, columns, rows), wanted_mpp=unit_mpp)
+    width, height = scale.to_model(np.array(slide.dimensions, np.float64)).tolist()
+    return TissueMask(find_tissue(overview), unit_mpp, extent, (width, height)), overview
 
 
 def find_tissue(overview: RgbArray) -> BoolArray:
     """For each px of an overview (H, W, 3) uint8 at about 10 µm/px, whether it is tissue: (H, W) bool.
 
     Tissue is what is stained or uneven: at 10 µm/px a single pale nucleus lifts the local deviation above that of
-    glass, while a threshold on colour alone, or one drawn from the slide's histogram, loses pale haematoxylin or
-    fails where a field has no glass. Pen marks are told by their colour, which no stain has, or by being solid and
+    glass, while a threshold on colour alone, or one taken from the slide's histogram, loses pale haematoxylin or
+    fails on a field without glass. Pen marks are recognised by their colour, which no stain has, or by being solid and
     smooth over more than 90 µm; a pen over tissue hides it.
     """
     blank = _blank(overview)
@@ -136,7 +125,7 @@ def find_tissue(overview: RgbArray) -> BoolArray:
 
 
 def save_tissue_picture(path: Path, overview: RgbArray, mask: BoolArray) -> None:
-    """Write the overview with the mask's outline as a PNG, enlarged so that a unit can be seen.
+    """Write the overview with the mask's outline as a PNG, atomically, enlarged so that a unit can be seen.
 
     Parameters
     ----------
@@ -147,7 +136,7 @@ def save_tissue_picture(path: Path, overview: RgbArray, mask: BoolArray) -> None
     Raises
     ------
     OutputError
-        Where the picture can't be written.
+        If the picture can't be written.
     """
     assert overview.shape[:2] == mask.shape, (overview.shape, mask.shape)
     zoom = max(1, min(8, 1200 // max(mask.shape)))
@@ -155,16 +144,12 @@ def save_tissue_picture(path: Path, overview: RgbArray, mask: BoolArray) -> None
     enlarged = np.repeat(np.repeat(mask.astype(np.uint8), zoom, axis=0), zoom, axis=1)
     outlines, _ = cv2.findContours(enlarged, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, outlines, -1, (0, 160, 0), max(1, zoom // 3))
-    try:
-        Image.fromarray(picture).save(path, format="PNG")
-    except OSError as error:
-        raise OutputError(
-            f"{path} can't be written ({error.strerror or error}); check the folder and its free space"
-        ) from error
+    with atomic_write(path) as file:
+        Image.fromarray(picture).save(file, format="PNG")
 
 
 def glass_colour(pixels: FloatArray) -> FloatArray:
-    """The colour of glass, or of the palest tissue where there is none: (3,) of (..., 3) grey levels."""
+    """The colour of glass, or of the palest tissue if there is none: (3,) of (..., 3) grey levels."""
     return np.array([_palest(pixels[..., channel]) for channel in range(3)], dtype=np.float32)
 
 

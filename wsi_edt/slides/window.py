@@ -1,7 +1,7 @@
 """Reads a window of a slide at any µm/px: the one place that resamples.
 
-Frames: a window in px of `mpp` µm shares level 0's origin, so its px i covers [i, i + 1) × mpp µm. A px's colour
-is the triangle-weighted mean of the level's px around its centre, in continuous coordinates (centres at + 0.5): no
+Frames: a window in px of `wanted_mpp` µm shares level 0's origin, so its px i covers [i, i + 1) × `wanted_mpp` µm. A px's
+colour is the triangle-weighted mean of the level's px around its centre, in continuous coordinates (centres at + 0.5): no
 shift between levels, and no aliasing.
 """
 
@@ -20,19 +20,19 @@ LEVEL_TOLERANCE = 1.01  # a level 1 % coarser than wanted still serves: scanners
 BLOCK_SIDE_PX = 2048  # side of what an overview reads at a time, px of the level
 
 
-def best_level(slide: Slide, mpp: float) -> int:
-    """The coarsest level whose px isn't larger than `mpp` µm (1 % tolerance), else level 0."""
+def best_level(slide: Slide, wanted_mpp: float) -> int:
+    """The coarsest level whose px isn't larger than `wanted_mpp` µm (1 % tolerance), else level 0."""
     level_0_mpp = required_mpp(slide)
     fine_enough = [
         level
         for level, downsample in enumerate(slide.level_downsamples)
-        if downsample * level_0_mpp <= mpp * LEVEL_TOLERANCE
+        if downsample * level_0_mpp <= wanted_mpp * LEVEL_TOLERANCE
     ]
     return max(fine_enough, key=lambda level: slide.level_downsamples[level], default=0)
 
 
-def read_window(slide: Slide, window: Window, *, mpp: float, out: RgbArray | None = None) -> RgbArray:
-    """Pixels (height, width, 3) uint8 RGB of a window in px of `mpp` µm; white outside the slide.
+def read_window(slide: Slide, window: Window, *, wanted_mpp: float, out: RgbArray | None = None) -> RgbArray:
+    """Pixels (height, width, 3) uint8 RGB of a window in px of `wanted_mpp` µm; white outside the slide.
 
     The same place gets the same colour in every window (but for rounding: two grey levels). A px that the slide's
     edge cuts takes its colour from the slide alone. Memory is that of the window at the best level:
@@ -45,11 +45,11 @@ def read_window(slide: Slide, window: Window, *, mpp: float, out: RgbArray | Non
     Raises
     ------
     MissingMppError
-        Where the slide's µm/px is unknown.
+        If the slide's µm/px is unknown.
     SlideError
-        Where the file is damaged or truncated.
+        If the file is damaged or truncated.
     """
-    extent = Scale(required_mpp(slide), mpp).model_extent(*slide.dimensions)
+    extent = Scale(required_mpp(slide), wanted_mpp).model_extent(*slide.dimensions)
     pixels = np.empty((window.height, window.width, 3), np.uint8) if out is None else out
     shown = intersection(window, extent)
     if shown != window:
@@ -57,15 +57,17 @@ def read_window(slide: Slide, window: Window, *, mpp: float, out: RgbArray | Non
     if shown is not None:
         rows = slice(shown.y - window.y, shown.bottom - window.y)
         columns = slice(shown.x - window.x, shown.right - window.x)
-        pixels[rows, columns] = _resampled(slide, shown, mpp=mpp)
+        pixels[rows, columns] = _resampled(slide, shown, wanted_mpp=wanted_mpp)
     return pixels
 
 
-def _resampled(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
-    """A window in px of `mpp` µm, each of which covers some of the slide; not to be written to."""
-    level = best_level(slide, mpp)
+def _resampled(slide: Slide, window: Window, *, wanted_mpp: float) -> RgbArray:
+    """A window in px of `wanted_mpp` µm, each of which covers some of the slide; not to be written to."""
+    level = best_level(slide, wanted_mpp)
     level_size = slide.level_dimensions[level]
-    step = mpp / (required_mpp(slide) * slide.level_downsamples[level])  # px of the level per wanted px
+    step = wanted_mpp / (
+        required_mpp(slide) * slide.level_downsamples[level]
+    )  # px of the level per wanted px
     if abs(step - 1) * max(window.right, window.bottom) < 1e-3 and inside(window, level_size):
         return slide.read_level(level, window)
 
@@ -103,15 +105,15 @@ def _read_mirrored(slide: Slide, level: int, window: Window) -> RgbArray:
     )
 
 
-def read_overview(slide: Slide, *, mpp: float) -> RgbArray:
-    """The whole slide at `mpp` µm/px, (H, W, 3) uint8; memory is the overview's plus a block's."""
-    width, height = Scale(required_mpp(slide), mpp).model_extent(*slide.dimensions)
-    return read_in_blocks(slide, Window(0, 0, width, height), mpp=mpp)
+def read_overview(slide: Slide, *, wanted_mpp: float) -> RgbArray:
+    """The whole slide at `wanted_mpp` µm/px, (H, W, 3) uint8; memory is the overview's plus a block's."""
+    width, height = Scale(required_mpp(slide), wanted_mpp).model_extent(*slide.dimensions)
+    return read_in_blocks(slide, Window(0, 0, width, height), wanted_mpp=wanted_mpp)
 
 
-def read_in_blocks(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
+def read_in_blocks(slide: Slide, window: Window, *, wanted_mpp: float) -> RgbArray:
     """`read_window`, a block at a time, for windows that are large at the level they are read from."""
-    step = mpp / (required_mpp(slide) * slide.level_downsamples[best_level(slide, mpp)])
+    step = wanted_mpp / (required_mpp(slide) * slide.level_downsamples[best_level(slide, wanted_mpp)])
     block_px = max(int(BLOCK_SIDE_PX / step), 1)
     pixels = np.empty((window.height, window.width, 3), dtype=np.uint8)
     for row in range(0, window.height, block_px):
@@ -123,5 +125,5 @@ def read_in_blocks(slide: Slide, window: Window, *, mpp: float) -> RgbArray:
                 min(block_px, window.height - row),
             )
             place = pixels[row : row + block.height, column : column + block.width]
-            read_window(slide, block, mpp=mpp, out=place)
+            read_window(slide, block, wanted_mpp=wanted_mpp, out=place)
     return pixels

@@ -82,7 +82,7 @@ def field_of(
     pixels = np.full((window.height, window.width, 3), WHITE, np.uint8)
     inner = slice(margin, margin + height), slice(margin, margin + width)
     pixels[inner] = read_window(
-        ImageSlide(image.path, image.pixels, image.mpp), Window(0, 0, width, height), mpp=model_mpp
+        ImageSlide(image.path, image.pixels, image.mpp), Window(0, 0, width, height), wanted_mpp=model_mpp
     )
     mask = _region_mask(image, window, model_mpp)
     held = (0.0, 0.0, float(width), float(height))
