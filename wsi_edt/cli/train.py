@@ -22,7 +22,7 @@ from wsi_edt.cli.paths import OutFolder
     "--out",
     required=True,
     type=OutFolder(),
-    help="Where checkpoints, logs and pictures go. A training that was stopped continues from here.",
+    help="Folder for checkpoints, logs and pictures. A training that was stopped continues from it.",
 )
 @click.option(
     "--init",
@@ -31,13 +31,13 @@ from wsi_edt.cli.paths import OutFolder
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 def train(config: Path, data: Path, out: Path, init: str | None, device: str) -> None:
-    """Train a network as the TOML file CONFIG says.
+    """Train a network as described in the TOML file CONFIG.
 
-    The same command continues a training that was stopped or killed; it loses one epoch at most. `wsi-edt bundle` makes a
-    model of the checkpoint.
+    The same command continues a training that was stopped or killed; at most one epoch is lost. `wsi-edt bundle` makes a
+    model from the checkpoint.
 
-    Every entry of CONFIG has a default, the shipped model's recipe, so that it need hold no more than what to train on;
-    here, a lab's own nuclei, marked in QuPath:
+    Every entry of CONFIG has a default, the shipped model's recipe, so it need only say what to train on; here, a lab's
+    own nuclei, marked in QuPath:
 
     \b
         [[sets]]
@@ -72,16 +72,16 @@ def train(config: Path, data: Path, out: Path, init: str | None, device: str) ->
     OUT then holds
       checkpoint.safetensors    the state after the last epoch
       best.safetensors          the weights with the best F1 on [[validation]]
-      log.csv, validation.csv   losses and scores; tensorboard/ has them too
+      log.csv, validation.csv   losses and F1; tensorboard/ has them too
       predictions/              pictures of annotated cells, found cells and
                                 the evidence for them
-    """  # noqa: D301 - click's own mark for lines that stay as they are
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    from wsi_edt.cli.training_display import display_on
     from wsi_edt.detection.compute import resolve_device
     from wsi_edt.training import read_config
     from wsi_edt.training import train as run_training
-    from wsi_edt.training.progress import progress_on
 
     settings = read_config(config, init=init)
-    with progress_on(sys.stdout) as watcher:
-        checkpoint = run_training(settings, data, out, device=resolve_device(device), watcher=watcher)
+    with display_on(sys.stdout) as display:
+        checkpoint = run_training(settings, data, out, device=resolve_device(device), progress=display)
     click.echo(f"{checkpoint} is ready for `wsi-edt bundle`")

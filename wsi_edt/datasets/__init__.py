@@ -3,9 +3,10 @@
 from wsi_edt.datasets.folders import image_files
 from wsi_edt.datasets.formats import FORMATS, Format
 from wsi_edt.datasets.labelled import ImageArray, Labelled, LabelledImage, PointArray, Record, by_set
-from wsi_edt.datasets.spec import SetSpec, TrainingSet, decoded, read_set
+from wsi_edt.datasets.spec import ALL_SPLITS, SetSpec, TrainingSet, decoded, held_out_split, read_set
 
 __all__ = [
+    "ALL_SPLITS",
     "FORMATS",
     "Format",
     "ImageArray",
@@ -17,6 +18,7 @@ __all__ = [
     "TrainingSet",
     "by_set",
     "decoded",
+    "held_out_split",
     "image_files",
     "read_set",
 ]

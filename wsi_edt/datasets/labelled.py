@@ -58,26 +58,26 @@ class LabelledImage:
     nuclei: Labelled
     region: Area | None = None
 
-    def size_at(self, mpp: float) -> tuple[int, int]:
-        """Its (width, height) in px of `mpp` µm."""
-        height, width = (max(1, round(side * self.mpp / mpp)) for side in self.pixels.shape[:2])
+    def size_at(self, wanted_mpp: float) -> tuple[int, int]:
+        """Its (width, height) in px of `wanted_mpp` µm."""
+        height, width = (max(1, round(side * self.mpp / wanted_mpp)) for side in self.pixels.shape[:2])
         return width, height
 
-    def window_at(self, mpp: float, window: Window | None = None) -> ImageArray:
-        """Its pixels at `mpp` µm/px, (H, W, 3) uint8 RGB: of a window there, white beyond the image, or of all of it."""
-        window = window or Window(0, 0, *self.size_at(mpp))
-        return read_window(ImageSlide(self.path, self.pixels, self.mpp), window, mpp=mpp)
+    def window_at(self, wanted_mpp: float, window: Window | None = None) -> ImageArray:
+        """Its pixels at `wanted_mpp` µm/px, (H, W, 3) uint8 RGB: all, or those of a window, white beyond the image."""
+        window = window or Window(0, 0, *self.size_at(wanted_mpp))
+        return read_window(ImageSlide(self.path, self.pixels, self.mpp), window, wanted_mpp=wanted_mpp)
 
-    def cells_at(self, mpp: float) -> Cells:
-        """Its points as cells, in px of `mpp` µm."""
-        x, y = (self.points * (self.mpp / mpp)).T
+    def cells_at(self, wanted_mpp: float) -> Cells:
+        """Its points as cells, in px of `wanted_mpp` µm."""
+        x, y = (self.points * (self.mpp / wanted_mpp)).T
         return Cells(x.copy(), y.copy(), np.ones(len(x), np.float32), self.class_id)
 
-    def region_at(self, mpp: float) -> Area | None:
-        """Its region in px of `mpp` µm."""
+    def region_at(self, wanted_mpp: float) -> Area | None:
+        """Its region in px of `wanted_mpp` µm."""
         if self.region is None:
             return None
-        factor = self.mpp / mpp
+        factor = self.mpp / wanted_mpp
         return scale(self.region, factor, factor, origin=(0, 0))
 
 

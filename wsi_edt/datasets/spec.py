@@ -69,6 +69,12 @@ class SetSpec(BaseModel):
         return value
 
 
+def held_out_split(format_name: str) -> str:
+    """The split to evaluate on in sets of a format: "validation", or "all" if there is none or the format isn't known."""
+    divided = format_name in FORMATS and "validation" in FORMATS[format_name].splits
+    return "validation" if divided else ALL_SPLITS
+
+
 class TrainingSet(SetSpec):
     """A set to train on; `weight` is how often it is drawn, relative to the others."""
 

@@ -1,4 +1,4 @@
-"""Everything that can be said of a set of predictions: scores at each radius, over the threshold, and calibration."""
+"""Everything that can be said about a set of predictions: metrics at each radius, over the threshold, and calibration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wsi_edt.evaluation.bootstrap import RESAMPLES
-from wsi_edt.evaluation.metrics import ImageScores, score_outcomes
+from wsi_edt.evaluation.metrics import ImageMetrics, image_metrics
 from wsi_edt.evaluation.outcomes import CLASSES, CountArray, Outcomes
 from wsi_edt.evaluation.pairs import ImagePair
 from wsi_edt.evaluation.statistics import image_indices
@@ -17,21 +17,21 @@ from wsi_edt.evaluation.sweep import Calibration, Sweep, calibration, sweep, swe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assessment:
-    """What a set of images says of predictions.
+    """What a set of images says about predictions.
 
     Attributes
     ----------
-    mpp : µm per px of the radii, where known
-    threshold : only predictions with a score above it count in `scores`; None: all do
-    outcomes, scores : one for each radius
-    sweeps : one for each radius; none where all scores are equal
-    calibration : at the first radius; None where all scores are equal
+    radius_mpp : µm per px of the radii, if known
+    threshold : only predictions with a score above it count in `metrics`; None: all count
+    outcomes, metrics : one for each radius
+    sweeps : one for each radius; none if all predictions have the same score
+    calibration : at the first radius; None if all predictions have the same score
     """
 
-    mpp: float | None
+    radius_mpp: float | None
     threshold: float | None
     outcomes: tuple[Outcomes, ...]
-    scores: tuple[ImageScores, ...]
+    metrics: tuple[ImageMetrics, ...]
     sweeps: tuple[Sweep, ...]
     calibration: Calibration | None
 
@@ -41,15 +41,20 @@ class Assessment:
         return counts
 
     def to_json(self) -> dict[str, object]:
-        """The scores of each radius, the counts of each image at it, and the calibration at the first."""
+        """The metrics and each image's counts at each radius, and the calibration at the first."""
         results = [
-            {"radius_um": None if self.mpp is None else scores.radius_px * self.mpp}
-            | scores.to_json()
+            {"radius_um": None if self.radius_mpp is None else metrics.radius_px * self.radius_mpp}
+            | metrics.to_json()
             | {"per_image": self._per_image(place)}
-            for place, scores in enumerate(self.scores)
+            for place, metrics in enumerate(self.metrics)
         ]
-        bins = None if self.calibration is None else self.calibration.to_json(tuple(self.scores[0].by_class))
-        return {"mpp": self.mpp, "threshold": self.threshold, "results": results, "calibration": bins}
+        bins = None if self.calibration is None else self.calibration.to_json(tuple(self.metrics[0].by_class))
+        return {
+            "mpp": self.radius_mpp,
+            "threshold": self.threshold,
+            "results": results,
+            "calibration": bins,
+        }
 
     def _per_image(self, place: int) -> list[dict[str, object]]:
         outcomes, counts = self.outcomes[place], self.counts(place)
@@ -71,28 +76,28 @@ def assess(
     pairs: Sequence[ImagePair],
     *,
     radii_px: Sequence[float],
-    mpp: float | None = None,
+    radius_mpp: float | None = None,
     threshold: float | None = None,
     resamples: int = RESAMPLES,
 ) -> Assessment:
-    """Match predictions with the truth and score them.
+    """Match predictions with the truth and measure how well they agree.
 
     Parameters
     ----------
     pairs : of each image, in px of one scale; predictions below `threshold` serve the sweep
-    radii_px : the largest distances of a match; the first is that of the calibration
-    mpp : µm per px, where known
-    threshold : of the scores that count; None: all predictions do
-    resamples : of the bootstrap that gives 95 % intervals; 0 gives none
+    radii_px : the largest distances of a match; the calibration is at the first
+    radius_mpp : µm per px of the radii, if known
+    threshold : predictions with a score above it count; None: all count
+    resamples : of the bootstrap that yields 95 % intervals; 0 yields none
     """
     outcomes = tuple(Outcomes.of(pairs, radius_px=radius_px) for radius_px in radii_px)
     thresholds = sweep_thresholds(outcomes[0])
     return Assessment(
-        mpp=mpp,
+        radius_mpp=radius_mpp,
         threshold=threshold,
         outcomes=outcomes,
-        scores=tuple(
-            score_outcomes(one, threshold=_lowest(threshold), resamples=resamples) for one in outcomes
+        metrics=tuple(
+            image_metrics(one, threshold=_lowest(threshold), resamples=resamples) for one in outcomes
         ),
         sweeps=() if thresholds is None else tuple(sweep(one, thresholds) for one in outcomes),
         calibration=calibration(outcomes[0]),

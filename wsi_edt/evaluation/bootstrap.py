@@ -1,4 +1,4 @@
-"""How far scores would move with other images: percentile intervals from resampling cases."""
+"""How far metrics would move with other images: percentile intervals from resampling cases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PERCENTILES = (2.5, 97.5)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Intervals:
-    """95 % intervals of scores.
+    """95 % intervals of metrics.
 
     Attributes
     ----------
@@ -37,16 +37,16 @@ class Intervals:
 
 
 def bootstrap(sums: ImageSums, cases: Sequence[str], *, resamples: int = RESAMPLES) -> Intervals | None:
-    """95 % intervals: percentiles over seeded resamples of the cases, each with all its images; None below five cases.
+    """95 % intervals: percentiles over seeded resamples of the cases, each with all its images; None for less than five.
 
     Images of one case resemble each other, so that resampling images alone would give intervals that are too narrow. Of few
-    cases they are too narrow all the same: of five to ten, read "95 %" as 85 to 90 %.
+    cases they are too narrow all the same: with five to ten, read "95 %" as 85 to 90 %.
 
     Parameters
     ----------
     sums : of N images, (N, K)
     cases : (N,) the case of each image
-    resamples : how often; 0 gives no intervals
+    resamples : how often; with 0 there are no intervals
     """
     _, case_of = np.unique(np.asarray(cases, dtype=str), return_inverse=True)
     count = int(case_of.max()) + 1 if len(case_of) else 0
@@ -64,7 +64,7 @@ def bootstrap(sums: ImageSums, cases: Sequence[str], *, resamples: int = RESAMPL
 
 
 def _percentile(values: FloatArray, q: float) -> FloatArray:
-    """The percentile over the first axis, of the resamples in which there is a value; NaN where none has one."""
+    """The percentile over the first axis, of the resamples that have a value; NaN if none has."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return np.asarray(np.nanpercentile(values, q, axis=0))

@@ -1,4 +1,4 @@
-"""Pictures of what goes wrong: an image beside itself with its matched, missed, false and wrongly classed cells."""
+"""Pictures of what goes wrong: an image beside a copy with its matched, missed, false and wrongly classed cells."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.evaluation.assessment import Assessment
+from wsi_edt.evaluation.evaluation import Evaluation
 from wsi_edt.evaluation.matching import match_points
-from wsi_edt.evaluation.metrics import DetectionScore
+from wsi_edt.evaluation.metrics import DetectionMetrics
 from wsi_edt.evaluation.outcomes import FALSE, MATCHED, MISSED, points_of
 from wsi_edt.evaluation.statistics import image_indices
 from wsi_edt.files import write_atomically
@@ -56,7 +57,7 @@ class Fates:
     Attributes
     ----------
     x, y : (N,) float64, px of the image
-    class_id : (N,) uint8: the predicted class, of missed cells their own
+    class_id : (N,) uint8: the predicted class, or a missed cell's own
     fate : (N,)
     """
 
@@ -73,9 +74,9 @@ class Fates:
 def fates(predicted: Cells, truth: Cells, *, radius_px: float, has_classes: bool) -> Fates:
     """What became of each prediction, and which cells were missed.
 
-    Predictions are matched with cells of their own class first; what is left over of both is of a wrong class where it
-    matches, false and missed where it doesn't. Where there are classes, cells of neither are ignored, as in scoring;
-    where there are none, no class is wrong.
+    Predictions are matched with cells of their own class first; what is left over of both has a wrong class if it
+    matches, and is false or missed if it doesn't. With classes, cells of neither are ignored, as in the metrics; without
+    classes, none is wrong.
     """
     other = (truth.class_id == CellClass.NUCLEUS) & has_classes
     cells, ignored = truth.select(~other), truth.select(other)
@@ -112,7 +113,7 @@ def fates(predicted: Cells, truth: Cells, *, radius_px: float, has_classes: bool
 
 
 def worst_images(assessment: Assessment, count: int) -> list[int]:
-    """The places of the images with the lowest F1 of all cells, at most `count`; those with nothing in them don't count."""
+    """The places of the images with the lowest F1 of all cells, at most `count`; empty images don't count."""
     counts = assessment.counts()[:, 0].astype(np.float64)
     total = 2 * counts[:, MATCHED] + counts[:, FALSE] + counts[:, MISSED]
     f1 = np.where(total > 0, 2 * counts[:, MATCHED] / np.maximum(total, 1), np.inf)
@@ -121,10 +122,10 @@ def worst_images(assessment: Assessment, count: int) -> list[int]:
 
 
 def caption(assessment: Assessment, place: int) -> str:
-    """What an image scores, in one line."""
+    """How well an image's cells were found, in one line."""
     outcomes, counts = assessment.outcomes[0], assessment.counts()
     matched, false, missed = counts[place, 0].tolist()
-    f1 = DetectionScore(matched, false, missed).f1
+    f1 = DetectionMetrics(matched, false, missed).f1
     words = f"{outcomes.images[place]}: F1 {f1:.3f} at {outcomes.radius_px:g} px"
     true_index, difference = (float(values[place]) for values in image_indices(counts))
     if outcomes.has_classes and np.isfinite(true_index):
@@ -132,8 +133,27 @@ def caption(assessment: Assessment, place: int) -> str:
     return words
 
 
-def write_picture(path: Path, picture: Picture) -> None:
-    """Write an RGB picture as JPEG, atomically."""
+def write_failures(folder: Path, evaluation: Evaluation, *, count: int) -> None:
+    """Draw the worst images of a data set, at most `count`, into files of the folder: the worst comes first.
+
+    Raises
+    ------
+    OutputError
+        If the folder can't be written.
+    """
+    assessment = evaluation.assessment
+    radius_px, has_classes = assessment.outcomes[0].radius_px, assessment.outcomes[0].has_classes
+    assert assessment.radius_mpp is not None and assessment.threshold is not None, "a model has both"
+    for rank, place in enumerate(worst_images(assessment, count), start=1):
+        pair = evaluation.pairs[place]
+        counted = pair.predicted.select(pair.predicted.score > assessment.threshold)
+        found = fates(counted, pair.truth, radius_px=radius_px, has_classes=has_classes)
+        pixels = evaluation.images[place].window_at(assessment.radius_mpp)
+        picture = failure_picture(pixels, found, caption=caption(assessment, place))
+        _write_jpeg(folder / f"{rank:02}-{Path(pair.image).stem}.jpg", picture)
+
+
+def _write_jpeg(path: Path, picture: Picture) -> None:
     done, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     assert done, "OpenCV can't encode a JPEG"
     write_atomically(path, bytes(data.tobytes()))
@@ -169,7 +189,7 @@ def failure_picture(pixels: Picture, found: Fates, *, caption: str) -> Picture:
 
 
 def _worst_window(found: Fates, width: int, height: int) -> Window:
-    """The window of at most `SIDE_PX` a side with the most errors in it, and those near its middle; on a grid of 1/8."""
+    """The window of at most `SIDE_PX` a side with the most errors, near its middle if possible; on a grid of 1/8."""
     size = (min(SIDE_PX, width), min(SIDE_PX, height))
     wrong = np.array([fate in (Fate.FALSE, Fate.MISSED, Fate.WRONG_CLASS) for fate in found.fate], bool)
     x, y = found.x[wrong], found.y[wrong]

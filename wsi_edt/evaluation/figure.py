@@ -1,4 +1,4 @@
-"""Scores as a figure: intervals, thresholds, calibration, counts, Ki-67 indices. Drawing imports matplotlib."""
+"""An assessment as a figure: intervals, thresholds, calibration, counts, Ki-67 indices. Drawing imports matplotlib."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from wsi_edt.errors import UsageError
 from wsi_edt.evaluation.assessment import Assessment
-from wsi_edt.evaluation.metrics import ImageScores
+from wsi_edt.evaluation.metrics import ImageMetrics
 from wsi_edt.evaluation.outcomes import CLASSES, FALSE, MATCHED, MISSED
 from wsi_edt.evaluation.statistics import image_indices
 from wsi_edt.evaluation.sweep import Sweep
@@ -28,7 +28,7 @@ FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
 _CLASS_COLOURS = {"all": "#333333", "positive": "#d55e00", "negative": "#0072b2"}
 _PRECISION, _RECALL, _F1 = "#e69f00", "#56b4e9", "#009e73"
 _GUIDE = "#999999"
-_FOUND_ENOUGH = 0.25  # the share of cells below which an index over the threshold is one of a few cells
+_FOUND_ENOUGH = 0.25  # the share of cells below which an index over the threshold says too little
 _COLUMNS = 3
 _PANEL_INCHES = (4.0, 3.1)
 _STYLE: dict[Any, Any] = {
@@ -43,7 +43,7 @@ _STYLE: dict[Any, Any] = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "legend.fontsize": 7.5,
-    "svg.hashsalt": "wsi-edt",  # the same scores give the same file
+    "svg.hashsalt": "wsi-edt",  # the same assessment makes the same file
 }
 
 Panel = Callable[["Axes"], None]
@@ -52,16 +52,20 @@ Panel = Callable[["Axes"], None]
 def check_figure_path(path: Path) -> None:
     """UsageError unless the suffix is one of `FIGURE_SUFFIXES`."""
     if path.suffix.lower() not in FIGURE_SUFFIXES:
-        raise UsageError(f"{path}: a figure ends in {', '.join(FIGURE_SUFFIXES)}; got {path.suffix!r}")
+        raise UsageError(
+            "isn't a figure's name", where=path, remedy=f"end it in {', '.join(FIGURE_SUFFIXES)}"
+        )
 
 
 def write_figure(path: Path, assessment: Assessment, *, title: str) -> None:
-    """Draw the assessment and write it atomically; the suffix says how.
+    """Draw the assessment and write it atomically; the suffix decides the format.
 
     Raises
     ------
-    UsageError, OutputError
-        Where the suffix is none of `FIGURE_SUFFIXES`, or the file can't be written.
+    UsageError
+        If the suffix isn't one of `FIGURE_SUFFIXES`.
+    OutputError
+        If the file can't be written.
     """
     if assessment.threshold is not None:
         title += f" (score above {assessment.threshold:g})"
@@ -74,7 +78,7 @@ def write_panels(path: Path, panels: Sequence[Panel], *, title: str, columns: in
     Parameters
     ----------
     path : with one of `FIGURE_SUFFIXES`
-    panels : each draws into the axes that it is given
+    panels : each draws into the axes it is passed
     title : of the figure
     columns : how many panels stand side by side
     """
@@ -100,26 +104,26 @@ def write_panels(path: Path, panels: Sequence[Panel], *, title: str, columns: in
 
 
 def _panels(assessment: Assessment) -> list[Panel]:
-    """What can be drawn of an assessment, in the order of reading."""
-    panels: list[Panel] = [partial(_draw_scores, assessment.scores)]
+    """What can be drawn of an assessment, in reading order."""
+    panels: list[Panel] = [partial(_draw_metrics, assessment.metrics)]
     if assessment.calibration is not None:
         panels.append(partial(_draw_calibration, assessment))
     panels.append(partial(_draw_counts, assessment))
     if assessment.sweeps:
         panels += [partial(_draw_sweep, assessment, name) for name in assessment.sweeps[0].classes]
-    if assessment.scores[0].has_index:
+    if assessment.metrics[0].has_index:
         panels.append(partial(_draw_agreement, assessment))
         if assessment.sweeps:
             panels += [partial(_draw_index, assessment), partial(_draw_index_errors, assessment)]
     return panels
 
 
-def _draw_scores(scores: Sequence[ImageScores], axes: Axes) -> None:
+def _draw_metrics(metrics: Sequence[ImageMetrics], axes: Axes) -> None:
     """F1, precision and recall of each class at each radius, with their intervals."""
-    names = list(scores[0].by_class)
+    names = list(metrics[0].by_class)
     markers = {"f1": "o", "precision": "^", "recall": "s"}
     labels = []
-    for row, (one, name) in enumerate((one, name) for one in scores for name in names):
+    for row, (one, name) in enumerate((one, name) for one in metrics for name in names):
         place = CLASSES.index(name)
         labels.append(f"{name}, {one.radius_px:g} px")
         for offset, (figure, marker) in zip((-0.22, 0.0, 0.22), markers.items(), strict=True):
@@ -134,7 +138,7 @@ def _draw_scores(scores: Sequence[ImageScores], axes: Axes) -> None:
     for figure, marker in markers.items():
         axes.plot([], [], marker, color=_GUIDE, markersize=4, label="F1" if figure == "f1" else figure)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3)
-    axes.set_title("Scores" if scores[0].intervals is None else "Scores, 95 % intervals")
+    axes.set_title("Metrics" if metrics[0].intervals is None else "Metrics, 95 % intervals")
 
 
 def _draw_calibration(assessment: Assessment, axes: Axes) -> None:
@@ -152,7 +156,7 @@ def _draw_calibration(assessment: Assessment, axes: Axes) -> None:
     axes.set_zorder(counts.get_zorder() + 1)
     axes.patch.set_visible(False)
     low, high = found.interval()
-    for name in assessment.scores[0].by_class:
+    for name in assessment.metrics[0].by_class:
         place = CLASSES.index(name)
         some = found.predicted[place] > 0
         x, share = middles[some], found.matched[place][some] / found.predicted[place][some]
@@ -165,7 +169,7 @@ def _draw_calibration(assessment: Assessment, axes: Axes) -> None:
     axes.set_xlabel("score")
     axes.set_ylabel("share that are cells")
     axes.legend(loc="upper left")
-    axes.set_title(f"Calibration, {assessment.scores[0].radius_px:g} px")
+    axes.set_title(f"Calibration, {assessment.metrics[0].radius_px:g} px")
 
 
 def _draw_counts(assessment: Assessment, axes: Axes) -> None:
@@ -174,7 +178,7 @@ def _draw_counts(assessment: Assessment, axes: Axes) -> None:
     true, error = counts[..., MATCHED] + counts[..., MISSED], counts[..., FALSE] - counts[..., MISSED]
     most = max(int((true + error).max(initial=0)), int(true.max(initial=0)), 1) * 1.05
     axes.plot([0, most], [0, most], color=_GUIDE, linewidth=0.8)
-    for name in assessment.scores[0].by_class:
+    for name in assessment.metrics[0].by_class:
         place = CLASSES.index(name)
         axes.plot(
             true[:, place],
@@ -197,7 +201,9 @@ def _draw_sweep(assessment: Assessment, name: str, axes: Axes) -> None:
     first = assessment.sweeps[0]
     for figure, colour in (("precision", _PRECISION), ("recall", _RECALL), ("f1", _F1)):
         values = getattr(first.statistics, figure)[:, place]
-        some = first.counts[:, place, [MATCHED, FALSE]].any(axis=1)  # there is no precision of nothing
+        some = first.counts[:, place, [MATCHED, FALSE]].any(
+            axis=1
+        )  # without predictions there is no precision
         label = f"{'F1' if figure == 'f1' else figure}, {first.radius_px:g} px"
         axes.plot(first.thresholds[some], values[some], color=colour, linewidth=1.4, label=label)
     for other in assessment.sweeps[1:]:
@@ -216,7 +222,7 @@ def _draw_agreement(assessment: Assessment, axes: Axes) -> None:
     """Bland and Altman: the difference of the index over the mean of both, with bias and limits of agreement."""
     true, difference = image_indices(assessment.counts())
     some = np.isfinite(true)
-    found = assessment.scores[0].statistics
+    found = assessment.metrics[0].statistics
     axes.plot(
         true[some] + difference[some] / 2, difference[some], "o", color=_CLASS_COLOURS["all"], markersize=3.5
     )
@@ -247,7 +253,7 @@ def _draw_index(assessment: Assessment, axes: Axes) -> None:
     """The index of all cells together over the threshold."""
     swept = _with_enough_cells(assessment.sweeps[0])
     axes.plot(swept.thresholds, swept.statistics.index_found, color=_CLASS_COLOURS["all"], label="found")
-    true = float(assessment.scores[0].statistics.index_true)
+    true = float(assessment.metrics[0].statistics.index_true)
     axes.axhline(true, color=_CLASS_COLOURS["positive"], linewidth=1, label=f"true, {true:.1f} %")
     _mark_threshold(assessment, axes)
     axes.set_xlabel("score threshold")
@@ -271,7 +277,7 @@ def _draw_index_errors(assessment: Assessment, axes: Axes) -> None:
 
 
 def _with_enough_cells(swept: Sweep) -> Sweep:
-    """The thresholds at which enough cells are found for an index to mean something, at least the first."""
+    """The thresholds at which enough cells are found for an index to mean something; at least the first."""
     found = swept.counts[:, 0, MATCHED] + swept.counts[:, 0, FALSE]
     enough = found >= _FOUND_ENOUGH * (swept.counts[0, 0, MATCHED] + swept.counts[0, 0, MISSED])
     enough[0] = True
@@ -284,6 +290,6 @@ def _with_enough_cells(swept: Sweep) -> Sweep:
 
 
 def _mark_threshold(assessment: Assessment, axes: Axes) -> None:
-    """A line at the threshold that the scores are of, where there is one."""
+    """A line at the threshold of the metrics, if there is one."""
     if assessment.threshold is not None:
         axes.axvline(assessment.threshold, color=_GUIDE, linewidth=0.9, linestyle=":")

@@ -18,9 +18,9 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def match_points(predicted: Points, truth: Points, *, radius_px: float) -> IndexPairs:
-    """A one-to-one matching with as many pairs as there can be at distance <= `radius_px`.
+    """A one-to-one matching with as many pairs as possible at distance <= `radius_px`.
 
-    Greedy matching and minimum-cost assignment with a cut-off can both leave cells unmatched that have a
+    Greedy matching and minimum-cost assignment with a cut-off can both leave cells unmatched that could have a
     partner.
 
     Parameters
@@ -43,12 +43,12 @@ def match_points(predicted: Points, truth: Points, *, radius_px: float) -> Index
 
 
 def matched_in_order(predicted: Points, truth: Points, *, radius_px: float) -> BoolArray:
-    """For each prediction, whether it makes the largest matching of those before it larger: (N,) bool.
+    """For each prediction, whether it enlarges the largest matching of those before it: (N,) bool.
 
     The sum over the first n is therefore the size of a largest matching of the first n: with predictions in descending
-    order of their scores, one pass gives the matches above every threshold, where `match_points` gives those above one.
-    It also says which predictions are the matched ones without a choice between equal matchings: a prediction is one
-    unless those that are surer can already hold every cell that it could make free.
+    order of their scores, one pass finds the matches above every threshold, where `match_points` finds those above one.
+    It also settles which predictions are the matched ones without a choice between equal matchings: a prediction is,
+    unless those that are surer can already hold every cell that it could free.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def matched_in_order(predicted: Points, truth: Points, *, radius_px: float) -> B
     for start in range(len(predicted)):
         reached_from, free = _free_cell(start, near, holder, exhausted)
         if free < 0:
-            # All that was reached is held, and so is all that its holders could move to: no later search gets out of it
-            # either. Without this, every surplus prediction of a crowd would search the whole crowd again.
+            # All that was reached is held, and so is everything that its holders could move to: no later search gets out
+            # of it either. Without this, every surplus prediction in a crowd would search the whole crowd again.
             for cell in reached_from:
                 exhausted[cell] = True
             continue
@@ -86,7 +86,7 @@ def matched_in_order(predicted: Points, truth: Points, *, radius_px: float) -> B
 def _free_cell(
     start: int, near: list[list[int]], holder: list[int], exhausted: list[bool]
 ) -> tuple[dict[int, int], int]:
-    """The nearest free cell along holders who would have to move, or -1; and from whom each cell was reached."""
+    """The nearest free cell along holders who would have to move, or -1; and which prediction reached each cell."""
     reached_from: dict[int, int] = {}
     queue = [start]
     for prediction in queue:  # grows as holders are found
@@ -109,4 +109,4 @@ def _near(predicted: Points, truth: Points, radius_px: float) -> csr_array:
 
 def _check_radius(radius_px: float) -> None:
     if not radius_px >= 0:
-        raise UsageError(f"radius_px must be 0 or more; got {radius_px}")
+        raise UsageError(f"is {radius_px}", where="radius_px", remedy="give 0 or more")

@@ -1,4 +1,4 @@
-"""What became of each prediction and each cell of a set of images, kept so that any score threshold can be asked for."""
+"""What became of each prediction and each cell of a set of images, kept so that any score threshold can be applied."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ClassOutcomes:
     ----------
     score : (N,) float32, descending
     matched : (N,) bool, whether it is a cell
-    excused : (N,) bool, whether it is a thing that may be found without harm
+    excused : (N,) bool, whether it is something that may be found without harm
     truth : how many cells there are
     """
 
@@ -38,12 +38,14 @@ class ClassOutcomes:
 
     @classmethod
     def of(cls, predicted: Cells, truth: Points, *, ignored: Points, radius_px: float) -> ClassOutcomes:
-        """The outcomes of predictions, matched one to one from the surest on (see `matched_in_order`).
+        """The outcomes of predictions, matched one to one, the surest first (see `matched_in_order`).
 
         Parameters
         ----------
         predicted : in px of one frame with the others
-        truth, ignored : (M, 2) and (K, 2), see `score_points`
+        truth : (M, 2) (x, y) px
+        ignored : (K, 2) points of things that aren't cells but may be found without harm, one prediction each (SHIDC's
+            lymphocytes); a match with a cell comes first
         radius_px : the largest distance of a match, inclusive
         """
         order = np.argsort(-predicted.score, kind="stable")
@@ -73,7 +75,7 @@ class Outcomes:
     ----------
     radius_px : the largest distance of a match
     has_classes : whether both predictions and truth tell positive from negative
-    images, cases : (N,) names; images of one case have one
+    images, cases : (N,) names; images of one case share theirs
     by_image : for each image its outcomes in the order of `CLASSES`
     """
 
@@ -84,49 +86,29 @@ class Outcomes:
     by_image: tuple[tuple[ClassOutcomes, ...], ...]
 
     @classmethod
-    def of(cls, pairs: Sequence[ImagePair], *, radius_px: float) -> Outcomes:
-        """Match the predictions of each image with its cells, of each class apart and of all together.
+    def of(cls, pairs: Sequence[ImagePair], *, radius_px: float, has_classes: bool | None = None) -> Outcomes:
+        """Match the predictions of each image with its cells, each class by itself and all together.
 
-        Where both sides tell classes apart, cells of neither class (`CellClass.NUCLEUS`) are none of the count, but may be
-        found without harm: SHIDC's lymphocytes. Otherwise they are cells like all others.
+        With classes, cells of neither class (`CellClass.NUCLEUS`) aren't counted, but may be found without harm: SHIDC's
+        lymphocytes. Without them they are cells like all others.
+
+        Parameters
+        ----------
+        pairs : of each image
+        radius_px : the largest distance of a match, inclusive
+        has_classes : whether there are classes; None: if any predicted and any true cell has one
         """
-        has_classes = tell_classes([p.truth for p in pairs]) and tell_classes([p.predicted for p in pairs])
-        images = []
-        for pair in pairs:
-            other = (pair.truth.class_id == CellClass.NUCLEUS) & has_classes
-            images.append((pair.predicted, pair.truth.select(~other), points_of(pair.truth.select(other))))
-        return cls.of_images(
-            images,
-            radius_px=radius_px,
-            names=[pair.image for pair in pairs],
-            cases=[pair.case for pair in pairs],
-            has_classes=has_classes,
-        )
-
-    @classmethod
-    def of_images(
-        cls,
-        images: Sequence[tuple[Cells, Cells, Points]],
-        *,
-        radius_px: float,
-        names: Sequence[str],
-        cases: Sequence[str],
-        has_classes: bool,
-    ) -> Outcomes:
-        """The same for (predicted, true cells, ignored points) of each image; see `score_points` for the ignored."""
-        by_image = [
-            tuple(
-                ClassOutcomes.of(
-                    _of_class(predicted, class_id),
-                    points_of(_of_class(truth, class_id)),
-                    ignored=ignored,
-                    radius_px=radius_px,
-                )
-                for class_id in _CLASS_IDS
+        if has_classes is None:
+            has_classes = _tell_classes([p.truth for p in pairs]) and _tell_classes(
+                [p.predicted for p in pairs]
             )
-            for predicted, truth, ignored in images
-        ]
-        return cls(radius_px, has_classes, tuple(names), tuple(cases), tuple(by_image))
+        return cls(
+            radius_px,
+            has_classes,
+            tuple(pair.image for pair in pairs),
+            tuple(pair.case for pair in pairs),
+            tuple(_image_outcomes(pair, radius_px=radius_px, has_classes=has_classes) for pair in pairs),
+        )
 
     def counts(self, thresholds: Sequence[float] = (-np.inf,)) -> CountArray:
         """(T, N, 3, 3) int64: threshold × image × class × (matched, false, missed); by default all predictions count."""
@@ -146,7 +128,22 @@ def _of_class(cells: Cells, class_id: CellClass | None) -> Cells:
     return cells if class_id is None else cells.select(cells.class_id == class_id)
 
 
-def tell_classes(parts: Sequence[Cells]) -> bool:
-    """Whether any of the cells has a class; no cells at all might have had one."""
+def _image_outcomes(pair: ImagePair, *, radius_px: float, has_classes: bool) -> tuple[ClassOutcomes, ...]:
+    """One image's outcomes in the order of `CLASSES`."""
+    ignored = (pair.truth.class_id == CellClass.NUCLEUS) & has_classes
+    cells, spots = pair.truth.select(~ignored), points_of(pair.truth.select(ignored))
+    return tuple(
+        ClassOutcomes.of(
+            _of_class(pair.predicted, class_id),
+            points_of(_of_class(cells, class_id)),
+            ignored=spots,
+            radius_px=radius_px,
+        )
+        for class_id in _CLASS_IDS
+    )
+
+
+def _tell_classes(parts: Sequence[Cells]) -> bool:
+    """Whether any of the cells has a class; if there are no cells, they might have had one."""
     classes = np.concatenate([part.class_id for part in parts]) if parts else np.zeros(0, np.uint8)
     return len(classes) == 0 or bool(np.any(classes != CellClass.NUCLEUS))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsi_edt.cells import Cells
-from wsi_edt.errors import AnnotationError
 from wsi_edt.datasets.points_io import read_points
 from wsi_edt.datasets.records import POINTS_SUFFIXES, points_stem, points_suffix
+from wsi_edt.errors import AnnotationError
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class ImagePair:
     Attributes
     ----------
     image : its name
-    case : images of one case (a patient, a slide) have one name; where nothing is known of cases, the image's own
+    case : images of one case (a patient, a slide) share one name; if cases aren't known, the image's own
     predicted, truth : in px of one frame
     """
 
@@ -38,25 +38,30 @@ def read_pairs(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
     ----------
     predicted, truth : two points files, or two folders in which files of equal stems belong together. Files of one
         image each belong together whatever their names. An image that only one of two files of several names has no
-        cells in the other. Predictions without a truth are left out; a truth without a prediction file is an error.
+        cells in the other. Predictions without a truth are left out; a truth file without predictions is an error.
 
     Raises
     ------
     AnnotationError
-        Files that can't be read, or that don't belong together.
+        If files can't be read, or don't belong together.
     """
     if predicted.is_dir() != truth.is_dir():
-        raise AnnotationError(f"{predicted} and {truth}: one is a folder; give two files or two folders")
+        raise AnnotationError(
+            "are a file and a folder",
+            where=f"{predicted} and {truth}",
+            remedy="give two files or two folders",
+        )
     if not truth.is_dir():
         return _pair_files(predicted, truth)
     predicted_files, truth_files = _files_by_stem(predicted), _files_by_stem(truth)
     if not truth_files:
-        raise AnnotationError(f"{truth} holds no points files ({', '.join(POINTS_SUFFIXES)})")
+        raise AnnotationError(f"holds no points files ({', '.join(POINTS_SUFFIXES)})", where=truth)
     missing = sorted(truth_files.keys() - predicted_files.keys())
     if missing:
         raise AnnotationError(
-            f"{predicted} has no predictions for {missing[0]} ({len(missing)} of {len(truth_files)} files are "
-            f"missing); files need equal names but for their suffix"
+            f"has no predictions for {missing[0]} ({len(missing)} of {len(truth_files)} files are missing)",
+            where=predicted,
+            remedy="give files that belong together equal names, whatever their suffixes",
         )
     without = sorted(predicted_files.keys() - truth_files.keys())
     if without:
@@ -75,8 +80,8 @@ def _pair_files(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
         return (ImagePair(image, image, next(iter(found.values())), true_cells),)
     if found and cells and not found.keys() & cells.keys():
         raise AnnotationError(
-            f"{predicted} and {truth} have no image in common: {next(iter(found))!r} in one, "
-            f"{next(iter(cells))!r} in the other"
+            f"have no image in common: {next(iter(found))!r} in one, {next(iter(cells))!r} in the other",
+            where=f"{predicted} and {truth}",
         )
     nothing = Cells.empty()
     images = dict.fromkeys([*cells, *found])
@@ -86,13 +91,15 @@ def _pair_files(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
 
 
 def _files_by_stem(folder: Path) -> dict[str, Path]:
-    """The points files of a folder in the order of their names; hidden ones don't count."""
+    """The points files of a folder by their stems, in the order of their names; without hidden files."""
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if points_suffix(path) is None or path.name.startswith(".") or not path.is_file():
             continue
         stem = points_stem(path)
         if stem in files:
-            raise AnnotationError(f"{files[stem]} and {path} have the same stem; keep one of them")
+            raise AnnotationError(
+                "have the same stem", where=f"{files[stem]} and {path}", remedy="keep one of them"
+            )
         files[stem] = path
     return files

@@ -17,10 +17,10 @@ LIMITS_SDS = 1.96  # Bland and Altman's 95 % limits of agreement: so many standa
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:
-    """Scores of sets of images; any leading shape (…), for example of thresholds or of resamples.
+    """Metrics of sets of images; any leading shape (…), for example of thresholds or of resamples.
 
     Ratios of nothing are 0, errors over no images NaN. Index errors are in percentage points, over the images that have
-    true cells; one in which nothing was found counts as 0 %: leaving it out would flatter.
+    true cells; an image in which nothing was found counts as 0 %: leaving it out would flatter.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Statistics:
 
     @property
     def index_pooled_bias(self) -> FloatArray:
-        """(…) by how many points the index of all cells together is too high."""
+        """(…) how many points the index of all cells together is too high."""
         return self.index_found - self.index_true
 
     @property
@@ -64,7 +64,7 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSums:
-    """What each image adds to the sums that all statistics come from.
+    """What each image adds to the sums from which all statistics come.
 
     Attributes
     ----------
@@ -79,13 +79,13 @@ class ImageSums:
 
         Parameters
         ----------
-        counts : (…, N, 3, 3) image × class × (matched, false, missed), as `Outcomes.counts` gives them
+        counts : (…, N, 3, 3) image × class × (matched, false, missed), as from `Outcomes.counts`
         """
         errors = (counts[..., FALSE] - counts[..., MISSED]).astype(np.float64)
         truth_index, difference = image_indices(counts)
-        scored = np.isfinite(truth_index)
-        difference = np.where(scored, difference, 0.0)
-        by_image = np.stack([scored, np.abs(difference), difference, difference**2], axis=-1)
+        has_cells = np.isfinite(truth_index)
+        difference = np.where(has_cells, difference, 0.0)
+        by_image = np.stack([has_cells, np.abs(difference), difference, difference**2], axis=-1)
         ones = np.ones((*counts.shape[:-2], 1))
         flat = counts.reshape(*counts.shape[:-2], 9).astype(np.float64)
         return cls(np.concatenate([flat, np.abs(errors), errors**2, ones, by_image], axis=-1))
@@ -101,7 +101,7 @@ class ImageSums:
 
 
 def image_indices(counts: CountArray) -> tuple[FloatArray, FloatArray]:
-    """(…, N) the images' true Ki-67 index in per cent, NaN without true cells, and by how much the predicted one differs.
+    """(…, N) the images' true Ki-67 index in per cent, NaN without true cells, and how much the predicted one differs.
 
     Parameters
     ----------
@@ -120,10 +120,10 @@ def _from_sums(sums: FloatArray) -> Statistics:
     counts = sums[..., :9].reshape(*sums.shape[:-1], 3, 3)
     matched, false, missed = (counts[..., place] for place in (MATCHED, FALSE, MISSED))
     absolute, squared, images = sums[..., 9:12], sums[..., 12:15], sums[..., 15:16]
-    scored, index_absolute, index_signed, index_squared = (sums[..., place] for place in range(16, 20))
-    index_bias = _share(index_signed, scored, of_nothing=np.nan)
+    has_cells, index_absolute, index_signed, index_squared = (sums[..., place] for place in range(16, 20))
+    index_bias = _share(index_signed, has_cells, of_nothing=np.nan)
     # Rounding may take the sum of squares a hair below that of equal differences.
-    spread = np.maximum(index_squared - scored * np.nan_to_num(index_bias) ** 2, 0.0)
+    spread = np.maximum(index_squared - has_cells * np.nan_to_num(index_bias) ** 2, 0.0)
     found, true = matched + false, matched + missed
     positive, negative = (CLASSES.index(name) for name in ("positive", "negative"))
     return Statistics(
@@ -132,9 +132,9 @@ def _from_sums(sums: FloatArray) -> Statistics:
         f1=_share(2 * matched, found + true),
         count_mae=_share(absolute, images, of_nothing=np.nan),
         count_rmse=np.sqrt(_share(squared, images, of_nothing=np.nan)),
-        index_mae=_share(index_absolute, scored, of_nothing=np.nan),
+        index_mae=_share(index_absolute, has_cells, of_nothing=np.nan),
         index_bias=index_bias,
-        index_sd=np.sqrt(_share(spread, np.where(scored > 1, scored - 1, 0.0), of_nothing=np.nan)),
+        index_sd=np.sqrt(_share(spread, np.where(has_cells > 1, has_cells - 1, 0.0), of_nothing=np.nan)),
         index_found=100.0
         * _share(found[..., positive], found[..., positive] + found[..., negative], of_nothing=np.nan),
         index_true=100.0
@@ -143,7 +143,7 @@ def _from_sums(sums: FloatArray) -> Statistics:
 
 
 def _share(part: npt.ArrayLike, whole: npt.ArrayLike, *, of_nothing: float = 0.0) -> FloatArray:
-    """The ratio of two counts; `of_nothing` where the whole is 0."""
+    """The ratio of two counts; `of_nothing` if the whole is 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
     shares = np.full(whole.shape, of_nothing)
     np.divide(part, whole, out=shares, where=whole > 0)

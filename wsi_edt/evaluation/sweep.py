@@ -1,4 +1,4 @@
-"""Scores over the score threshold, and how often predictions of a score are right."""
+"""Metrics over the score threshold, and how often predictions of a score are right."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MOST_BINS = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sweep:
-    """Scores when only predictions above a threshold count, for T thresholds.
+    """Metrics when only predictions with a score above a threshold count, for T thresholds.
 
     Attributes
     ----------
     radius_px : the largest distance of a match
-    has_classes : whether anything but "all" and the counts of all cells means something
+    has_classes : whether anything beyond "all" and the counts of all cells means something
     thresholds : (T,) float64, ascending
     counts : (T, 3, 3) int64 class × (matched, false, missed), over all images
     statistics : (T,) and (T, 3)
@@ -38,7 +38,7 @@ class Sweep:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes that there are scores of."""
+        """The classes that have metrics."""
         return CLASSES if self.has_classes else CLASSES[:1]
 
 
@@ -49,7 +49,7 @@ class Calibration:
     Attributes
     ----------
     edges : (B + 1,) float64, ascending; a bin holds scores above its lower edge, up to its upper one
-    predicted : (3, B) int64 in the order of `CLASSES`, less the ignored ones
+    predicted : (3, B) int64 in the order of `CLASSES`, without the ignored ones
     matched : (3, B) int64
     """
 
@@ -58,7 +58,7 @@ class Calibration:
     matched: CountArray
 
     def interval(self) -> tuple[FloatArray, FloatArray]:
-        """The 95 % interval (Wilson's) of the share that are cells: two (3, B); from 0 to 1 in an empty bin."""
+        """Wilson's 95 % interval of the share that are cells: two (3, B); from 0 to 1 for an empty bin."""
         total = np.maximum(self.predicted, 1e-9)
         share, z2 = self.matched / total, 1.96**2
         middle = (share + z2 / (2 * total)) / (1 + z2 / total)
@@ -78,7 +78,7 @@ class Calibration:
 
 
 def sweep_thresholds(outcomes: Outcomes, *, most: int = MOST_THRESHOLDS) -> FloatArray | None:
-    """At most `most` thresholds that span the scores, multiples of 1, 2 or 5 × 10ⁿ; None where all scores are equal.
+    """At most `most` thresholds that span the scores, multiples of 1, 2 or 5 × 10ⁿ; None if all scores are equal.
 
     All predictions lie above the first one.
     """
@@ -94,7 +94,7 @@ def sweep_thresholds(outcomes: Outcomes, *, most: int = MOST_THRESHOLDS) -> Floa
 
 
 def sweep(outcomes: Outcomes, thresholds: FloatArray) -> Sweep:
-    """The scores at each threshold; matched once for all of them."""
+    """The metrics at each threshold; cells are matched once for all of them."""
     counts = outcomes.counts(thresholds.tolist())
     return Sweep(
         outcomes.radius_px,
@@ -106,7 +106,7 @@ def sweep(outcomes: Outcomes, thresholds: FloatArray) -> Sweep:
 
 
 def calibration(outcomes: Outcomes) -> Calibration | None:
-    """Predictions in at most `MOST_BINS` bins of equal width; None where all scores are equal."""
+    """Predictions in at most `MOST_BINS` bins of equal width; None if all scores are equal."""
     edges = sweep_thresholds(outcomes, most=MOST_BINS)
     if edges is None:
         return None
@@ -117,7 +117,7 @@ def calibration(outcomes: Outcomes) -> Calibration | None:
 
 
 def sweep_csv(sweeps: Sequence[Sweep]) -> bytes:
-    """The sweeps as CSV, a row per radius and threshold; no value where there is none."""
+    """The sweeps as CSV, a row per radius and threshold; empty where there is no value."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(_HEADER)

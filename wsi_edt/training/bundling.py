@@ -1,25 +1,28 @@
-"""From a checkpoint to a model that runs: half-precision weights, settings chosen on held-out images, scores, a card."""
+"""From a checkpoint to a model that runs: half-precision weights, settings chosen on held-out images, metrics, a card."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from torch import Tensor
 
 from wsi_edt.bundles import Bundle, load_network, write_bundle, write_description
 from wsi_edt.bundles.bundle import CARD
 from wsi_edt.datasets import LabelledImage
 from wsi_edt.errors import UsageError
+from wsi_edt.evaluation.predictions import PredictedImage
+from wsi_edt.evaluation.selection import select
 from wsi_edt.files import write_atomically
 from wsi_edt.maps import Evidence
-from wsi_edt.networks import IMAGENET, HRNet, build_network
+from wsi_edt.networks import IMAGENET, HRNet
 from wsi_edt.slides.tissue import UNIT_PX
 from wsi_edt.training.card import draft_card
-from wsi_edt.training.checkpoint import Trained, read_trained
+from wsi_edt.training.checkpoint import Trained, network_of, read_trained
 from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.material import validation_images
-from wsi_edt.training.selection import select
-from wsi_edt.training.validation import PredictedImage, predict, settings_for
+from wsi_edt.training.validation import initial_settings, predictor_of
 
 COUNTS = (
     "nuclei as a BCData-style tumour count would: tumour-cell nuclei, positive and negative; it does not tell tumour from "
@@ -43,7 +46,7 @@ def bundle_checkpoint(
 ) -> Bundle:
     """Write the model of a checkpoint's averaged weights into `out`, with a draft of its card, and return it.
 
-    The settings are chosen, and the scores measured, with half-precision weights, as they are written.
+    The settings are chosen, and their metrics measured, with half-precision weights, as they are written.
 
     Parameters
     ----------
@@ -51,27 +54,29 @@ def bundle_checkpoint(
     data : the folder that holds the sets' folders
     out : the model's folder; its name becomes the model's
     folds : checkpoints of all folds of a cross-validation: the settings are chosen on what each of them held out; without
-        them on the images that the checkpoint's own configuration validates on
-    evidence, threshold : where they are settled otherwise, see `select`
+        them, on the images that the checkpoint's own configuration validates on
+    evidence, threshold : if they are settled otherwise, see `select`
     version, halo_px : of the model
-    overwrite_card : whether a card that is there is written anew
+    overwrite_card : whether to replace a card that is there
 
     Raises
     ------
     UsageError
-        for a halo off the grid, an empty version, no image that was held out, or folds that aren't one whole
-        cross-validation of such models
+        If the halo is off the grid, the version is empty, no image was held out, or the folds aren't one whole
+        cross-validation of such models.
     ModelError
-        for a checkpoint that can't be read
+        If the checkpoint can't be read.
     """
     if halo_px < 0 or halo_px % UNIT_PX:
         raise UsageError(
-            f"--halo-px {halo_px} isn't on the tiles' grid; give 0 or a multiple of {UNIT_PX}, for example 64"
+            "isn't on the tiles' grid",
+            where=f"--halo-px {halo_px}",
+            remedy=f"give 0 or a multiple of {UNIT_PX}, for example 64",
         )
     if not version.strip():
-        raise UsageError("--version is empty; give for example 2")
+        raise UsageError("is empty", where="--version", remedy="give 2, for example")
     trained = read_trained(checkpoint)
-    config = TrainConfig.from_json(trained.provenance.configuration)
+    config = trained.provenance.config
     held_out = _from_folds(config, folds, data) if folds else _from_validation(config, checkpoint, data)
     draft = Bundle(
         directory=out,
@@ -81,7 +86,7 @@ def bundle_checkpoint(
         normalisation=IMAGENET,
         mpp=config.mpp,
         halo_px=halo_px,
-        decode=settings_for(config.maps.names),
+        decode=initial_settings(config.maps.names),
         sha256="",
         counts=_counts(config),
         licence=f"research use only; {trained.provenance.licences}",
@@ -94,9 +99,9 @@ def bundle_checkpoint(
         scores={},
     )
     written = write_bundle(draft, trained.weights)
-    predicted = held_out.predicted or predict(load_network(written), held_out.images, mpp=config.mpp)
+    predicted = held_out.predicted or _predicted(load_network(written), config, held_out.images)
     selection = select(predicted, evidence=evidence, threshold=threshold)
-    chosen = written.with_decode(selection.settings, selection.scores)
+    chosen = written.with_decode(selection.settings, selection.metrics)
     write_description(chosen)
     card, options = out / CARD, "".join(f" --fold FOLD-{number}" for number in range(len(folds)))
     options += f" --evidence {evidence}" if evidence else ""
@@ -119,9 +124,9 @@ class _HeldOut:
 
     Attributes
     ----------
-    words : it in words
+    words : a description
     images : for the model itself to predict
-    predicted : what models of a cross-validation have predicted
+    predicted : by the models of a cross-validation
     """
 
     words: str
@@ -133,8 +138,9 @@ def _from_validation(config: TrainConfig, checkpoint: Path, data: Path) -> _Held
     images = validation_images(config, data)
     if not images:
         raise UsageError(
-            f"{checkpoint} was trained without [[validation]], so that nothing can choose its settings; give the "
-            "checkpoints of a cross-validation with --fold"
+            "was trained without [[validation]], so that nothing can choose its settings",
+            where=checkpoint,
+            remedy="give the checkpoints of a cross-validation with --fold",
         )
     if config.folds is None:
         splits = ", ".join(f"{spec.name} {spec.split}" for spec in config.validation)
@@ -149,21 +155,27 @@ def _from_folds(config: TrainConfig, folds: Sequence[Path], data: Path) -> _Held
     count = 0
     for path in folds:
         trained = read_trained(path)
-        own = TrainConfig.from_json(trained.provenance.configuration)
+        own = trained.provenance.config
         if own.folds is None or (own.spec, own.maps, own.mpp) != (config.spec, config.maps, config.mpp):
             raise UsageError(
-                f"{path} is no fold of a cross-validation of this network, these maps and this µm/px; leave it out"
+                "isn't a fold of a cross-validation of this network, these maps and this µm/px",
+                where=path,
+                remedy="leave it out",
             )
         count = count or own.folds.count
         if own.folds.count != count or own.folds.index in seen:
             raise UsageError(
-                f"{path} is fold {own.folds.index} of {own.folds.count}, which doesn't fit {seen}; give each of one "
-                "cross-validation once"
+                f"is fold {own.folds.index} of {own.folds.count}, which doesn't fit {', '.join(map(str, seen.values()))}",
+                where=path,
+                remedy="give each fold of one cross-validation once",
             )
         seen[own.folds.index] = path
-        predicted += predict(_half_network(own, trained), validation_images(own, data), mpp=own.mpp)
+        network = network_of(own, _as_written(trained))
+        predicted += _predicted(network, own, validation_images(own, data))
     if len(seen) < count:
-        raise UsageError(f"{len(seen)} of {count} folds are given; give each of them with --fold")
+        raise UsageError(
+            f"only {len(seen)} of {count} folds are given", remedy="give each of them with --fold"
+        )
     words = f"{_names(own)}, cross-validation in {count} groups of cases, {len(predicted)} images"
     return _HeldOut(words, predicted=predicted)
 
@@ -172,13 +184,14 @@ def _names(config: TrainConfig) -> str:
     return ", ".join(spec.name for spec in config.validation)
 
 
-def _half_network(config: TrainConfig, trained: Trained) -> HRNet:
-    """The averaged network with weights as a model's file would hold them."""
-    network = build_network(config.spec)
-    network.load_state_dict(
-        {
-            name: value.half().float() if value.dtype.is_floating_point else value
-            for name, value in trained.weights.items()
-        }
-    )
-    return network.eval()
+def _predicted(network: HRNet, config: TrainConfig, images: Iterable[LabelledImage]) -> list[PredictedImage]:
+    predictor = predictor_of(network, config)
+    return [predictor.predict(image) for image in images]
+
+
+def _as_written(trained: Trained) -> dict[str, Tensor]:
+    """The averaged weights as a model's file would hold them."""
+    return {
+        name: value.half().float() if value.dtype.is_floating_point else value
+        for name, value in trained.weights.items()
+    }

@@ -1,20 +1,18 @@
-"""A draft of a model's card: what can be said of it without a person."""
+"""A draft of a model's card: what can be said about it without a person."""
 
 from __future__ import annotations
 
 from wsi_edt.bundles import Bundle
+from wsi_edt.evaluation.selection import F1_TOLERANCE
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import NetworkSpec, build_network
 from wsi_edt.training.checkpoint import Trained
-from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.provenance import SetSummary
-from wsi_edt.training.selection import F1_TOLERANCE
 
 
 def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
-    """The card in Markdown: use, scores, how the settings were chosen, the training with its command, data and licences."""
+    """The card in Markdown: use, metrics, how settings were chosen, the training with its command, data and licences."""
     provenance, decode = trained.provenance, bundle.decode
-    config = TrainConfig.from_json(provenance.configuration)
     sections = [
         f"# {bundle.name}, version {bundle.version}",
         f"{_network(bundle.network)} with the maps {', '.join(decode.maps)}, at {bundle.mpp:g} µm/px. It counts "
@@ -24,11 +22,11 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
         "MODEL is this folder.",
         f"Cells are the peaks of {_evidence(bundle)} above {decode.threshold:g} ({decode.window_px}×{decode.window_px} px "
         f"window, the paper's CCLS). Tiles keep {bundle.halo_px} px of halo.",
-        "## Scores",
+        "## Accuracy",
         f"Evidence, window and threshold were chosen on {bundle.training['settings_chosen_on']}; none of these images was "
-        f"trained on. {_criterion(decode)} The scores are of the same images with the chosen settings, which flatters, but "
-        "for those whose name says `left_out`: there, each was scored with settings that others chose.",
-        _table(("score", "value"), [(name, f"{value:g}") for name, value in bundle.scores.items()]),
+        f"trained on. {_criterion(decode)} The figures are measured on the same images with the chosen settings, which "
+        "flatters, except for those named `left_out`: there, each case was tested with settings that the others chose.",
+        _table(("figure", "value"), [(name, f"{value:g}") for name, value in bundle.scores.items()]),
         "## Training",
         f"{trained.step} steps with wsi-edt {provenance.version}, from "
         f"{provenance.started_from or 'random weights'}.",
@@ -47,9 +45,9 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
         ),
         f"Licence of the weights: {bundle.licence}.",
         "CONFIG.toml, with every entry:",
-        "```toml\n" + config.to_toml().strip() + "\n```",
+        "```toml\n" + provenance.config.to_toml().strip() + "\n```",
         "## Known weaknesses",
-        "Not written yet: look at the validation images where it does worst, and say here what goes wrong.",
+        "Not written yet: look at the validation images on which it does worst, and describe here what goes wrong.",
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -1,4 +1,4 @@
-"""A training's state as safetensors files: nothing is pickled, and a kill leaves the last whole ones."""
+"""A training's state as safetensors files: nothing is pickled, and after a kill the last whole files are there."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.files import write_atomically
+from wsi_edt.networks import HRNet, build_network
 from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.optimisation import Optimizer, WeightAverage
 from wsi_edt.training.provenance import Provenance
@@ -20,18 +21,18 @@ from wsi_edt.training.provenance import Provenance
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
 OPTIMIZER_SLOTS = ("exp_avg", "exp_avg_sq", "step")
-# One entry of the files' metadata: safetensors writes several in any order, and equal trainings should give equal bytes.
+# One entry of the files' metadata: safetensors writes several in any order, and equal trainings should end in equal bytes.
 HEADER = "wsi_edt_training"
 
 
 class Header(BaseModel):
-    """What a file says of itself.
+    """What a file says about itself.
 
     Attributes
     ----------
     step : how many steps its weights have seen
     provenance : where they come from
-    f1 : what they reach on the validation images; of the best alone
+    f1 : what they reach on the validation images; only in the best
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,12 +68,12 @@ def save_checkpoint(path: Path, state: TrainingState, *, step: int, provenance: 
 
 
 def save_best(path: Path, state: TrainingState, *, step: int, f1: float, provenance: Provenance) -> None:
-    """Write the averaged weights alone, with the F1 that they reached on the validation images."""
+    """Write only the averaged weights, with the F1 that they reached on the validation images."""
     _write(path, _average(state), Header(step=step, provenance=provenance, f1=f1))
 
 
 def load_checkpoint(path: Path, state: TrainingState, *, config: TrainConfig) -> Header:
-    """Restore the state; ModelError where another configuration made it, or the file is torn."""
+    """Restore the state; ModelError if it's another configuration's, or the file is cut off."""
     tensors, header = _read(path)
     _check_same(path, header.provenance, config)
     state.network.load_state_dict(_with_prefix(tensors, "network."))
@@ -88,7 +89,7 @@ def load_checkpoint(path: Path, state: TrainingState, *, config: TrainConfig) ->
 
 
 def best_f1(path: Path, *, config: TrainConfig) -> float:
-    """The F1 of the best state so far, below 0 where there is none; ModelError for another configuration's."""
+    """The F1 of the best state so far, below 0 if there is none; ModelError if it's another configuration's."""
     if not path.exists():
         return -1.0
     with _opened(path) as file:
@@ -99,11 +100,11 @@ def best_f1(path: Path, *, config: TrainConfig) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """What a checkpoint gives a model.
+    """What a model takes from a checkpoint.
 
     Attributes
     ----------
-    weights : the averaged network's: what is validated and shipped
+    weights : the averaged network's, which are validated and shipped
     step : how many steps they have seen
     provenance : where they come from
     """
@@ -114,9 +115,16 @@ class Trained:
 
 
 def read_trained(path: Path) -> Trained:
-    """The averaged weights of a checkpoint, the last or the best; ModelError where the file is torn or something else."""
+    """The averaged weights of a checkpoint, the last or the best; ModelError if the file is cut off or something else."""
     tensors, header = _read(path)
     return Trained(_with_prefix(tensors, "average."), header.step, header.provenance)
+
+
+def network_of(config: TrainConfig, weights: Mapping[str, Tensor]) -> HRNet:
+    """The network of a configuration with these weights, in eval mode on the CPU."""
+    network = build_network(config.spec)
+    network.load_state_dict(dict(weights))
+    return network.eval()
 
 
 def _average(state: TrainingState) -> dict[str, Tensor]:
@@ -137,8 +145,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Header]:
 def _opened(path: Path) -> safe_open:
     try:
         return safe_open(path, framework="pt")
-    except Exception as error:  # safetensors raises its own kinds for a torn or foreign file
-        raise ModelError(f"{path} can't be read as a training checkpoint: {error}") from error
+    except Exception as error:  # safetensors raises its own kinds for a damaged or foreign file
+        raise ModelError(f"can't be read as a training checkpoint: {error}", where=path) from error
 
 
 def _header(path: Path, metadata: Mapping[str, str] | None) -> Header:
@@ -146,24 +154,27 @@ def _header(path: Path, metadata: Mapping[str, str] | None) -> Header:
         return Header.model_validate_json((metadata or {})[HEADER])
     except (KeyError, ValidationError) as error:
         raise ModelError(
-            f"{path} is not a checkpoint of this version: it doesn't say which training it belongs to"
+            "isn't a checkpoint of this version: it doesn't say which training it belongs to", where=path
         ) from error
 
 
 def _check_same(path: Path, provenance: Provenance, config: TrainConfig) -> None:
     try:
-        found = TrainConfig.from_json(provenance.configuration).model_dump()
+        found = provenance.config.model_dump()
     except UsageError as error:
         raise ModelError(
-            f"{path} belongs to a configuration of another version ({error}); train into an empty folder"
+            f"belongs to a configuration of another version ({error})",
+            where=path,
+            remedy="train into an empty folder",
         ) from error
     wanted = config.model_dump()
     if found == wanted:
         return
     entry, old, new = next(_differences("", found, wanted))
     raise ModelError(
-        f"{path} belongs to another configuration ({entry} was {old!r}, is {new!r}); train into an empty folder, or "
-        "restore the entry"
+        f"belongs to another configuration ({entry} was {old!r}, is {new!r})",
+        where=path,
+        remedy="train into an empty folder, or restore the entry",
     )
 
 

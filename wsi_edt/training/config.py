@@ -1,4 +1,4 @@
-"""The training's configuration: one validated TOML file. Every default is the shipped model's recipe."""
+"""A training's configuration: one validated TOML file. Every default is the shipped model's recipe."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from wsi_edt.datasets import FORMATS, SetSpec, TrainingSet
-from wsi_edt.datasets.spec import ALL_SPLITS
+from wsi_edt.datasets import SetSpec, TrainingSet, held_out_split
 from wsi_edt.errors import UsageError
 from wsi_edt.maps import DecodeSettings, Evidence
 from wsi_edt.networks import NetworkSpec
@@ -27,7 +26,7 @@ MapName = Literal["positive", "negative", "nucleus"]
 
 
 class Section(BaseModel):
-    """A table of the file: no unknown entries, nothing converted (``"18"`` is no number), never changed."""
+    """A table of the file: no unknown entries, nothing converted (``"18"`` isn't a number), never changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -39,7 +38,7 @@ class Network(Section):
     ----------
     architecture : "m_hrnet" (the paper's) or "hrnet" (its plain stem)
     width : 18, 32 or 48
-    stem_stride : 2; or 1, where the first layer sees the image at full resolution, which costs 20 % more
+    stem_stride : 2; or 1, with which the first layer sees the image at full resolution, at 20 % more cost
     """
 
     architecture: Literal["m_hrnet", "hrnet"] = "m_hrnet"
@@ -48,13 +47,13 @@ class Network(Section):
 
 
 class Maps(Section):
-    """What the network says of each px.
+    """What the network's maps show.
 
     Attributes
     ----------
-    names : its maps, kept in this order; positive and negative come together, nucleus is any nucleus
-    target : what a map is around its cells (the paper's Table 10)
-    clamp : whether max(DT) is kept within 60 to 150 px; false is the paper's, which makes wide discs where cells are few
+    names : its maps, always in this order; positive and negative come together, nucleus is any nucleus
+    target : what a map looks like around its cells (the paper's Table 10)
+    clamp : whether max(DT) is kept within 60 to 150 px; false is the paper's, which makes wide discs if cells are few
     """
 
     names: tuple[MapName, ...] = Field(default=("positive", "negative", "nucleus"), strict=False)
@@ -64,16 +63,16 @@ class Maps(Section):
     @field_validator("names")
     @classmethod
     def _can_be_decoded(cls, names: tuple[MapName, ...]) -> tuple[MapName, ...]:
-        # 11 and 0 stand for any window and threshold: the names are what is checked.
+        # 11 and 0 stand for any window and threshold: only the names are checked.
         try:
             DecodeSettings(names, evidence_of(names), 11, 0.0)
         except UsageError as error:
-            raise UsageError(f"maps.names: {error}") from error
+            raise error.within("maps.names") from error
         return tuple(sorted(names, key=MAPS.index))
 
 
 def evidence_of(names: tuple[str, ...]) -> Evidence:
-    """Where cells are looked for in maps of these names, before anything was chosen by measurement."""
+    """Where to look for cells in maps of these names, before anything is chosen by measurement."""
     return "sum" if "positive" in names else "nucleus"
 
 
@@ -83,8 +82,8 @@ class Loss(Section):
     Attributes
     ----------
     cell_weight : squared errors of the maps count (1 + cell_weight · target) times
-    consistency : weight of the squared difference between the maps of a crop's middle part alone and within the crop, far
-        from the part's edge: it teaches the network not to depend on what a tile's halo can't hold
+    consistency : weight of the squared difference between the maps of a crop's middle part by itself and within the crop,
+        far from the part's edge: it teaches the network not to depend on what a tile's halo can't hold
     """
 
     cell_weight: float = Field(default=0.0, ge=0)
@@ -121,13 +120,15 @@ class Augmentation(Section):
     def _shares_fit(self) -> Self:
         if self.blur + self.sharpen > 1:
             raise UsageError(
-                f"augmentation.blur and augmentation.sharpen exclude each other, so that they must add up to 1 at most; "
-                f"they are {self.blur:g} and {self.sharpen:g}"
+                f"are {self.blur:g} and {self.sharpen:g}, more than 1 together, but exclude each other",
+                where="augmentation.blur and augmentation.sharpen",
+                remedy="give shares that add up to 1 at most",
             )
         if bool(self.style) != bool(self.styles):
             raise UsageError(
-                "augmentation.style says how many crops take on other pictures' colours, augmentation.styles names the "
-                'pictures (for example ["bcdata", "unlabelled"]); give both, or neither'
+                "augmentation.style sets how many crops take on other pictures' colours, and augmentation.styles names the "
+                'pictures (for example ["bcdata", "unlabelled"])',
+                remedy="give both, or neither",
             )
         return self
 
@@ -138,7 +139,7 @@ class Schedule(Section):
     Attributes
     ----------
     steps : of the optimiser
-    epoch_steps : after each so many the network is validated and stored; a kill loses at most so many
+    epoch_steps : after so many steps each time, the network is validated and stored; a kill loses at most so many
     batch_size, crop_px : crops of a step, and their side, a multiple of 32
     learning_rate : of AdamW, after a linear warm-up of `warmup_steps`
     decay : "cosine" falls to 0 at the last step; "step" falls to a tenth for the last third
@@ -162,7 +163,7 @@ class Schedule(Section):
 class ValidationSet(SetSpec):
     """A set to validate on: never trained on, chooses the best state and the decoding.
 
-    Its split is "validation" where none is given, all of it where its format has no such split.
+    By default its split is "validation", or all of it if its format has no such split.
     """
 
     @model_validator(mode="before")
@@ -170,9 +171,7 @@ class ValidationSet(SetSpec):
     def _validates_on_what_is_for_it(cls, entries: Any) -> Any:  # noqa: ANN401 - whatever the file holds
         if not isinstance(entries, dict):
             return entries
-        facts = FORMATS.get(str(entries.get("format", entries.get("name"))))
-        divided = facts is None or "validation" in facts.splits
-        return {"split": "validation" if divided else ALL_SPLITS} | entries
+        return {"split": held_out_split(str(entries.get("format", entries.get("name"))))} | entries
 
 
 class Folds(Section):
@@ -181,7 +180,7 @@ class Folds(Section):
     Attributes
     ----------
     count : groups that the cases are dealt into
-    index : the group, from 0, that is validated; the others are trained on in place of the set of the same name
+    index : the group, from 0, that is validated on; the others are trained on in place of the set of the same name
     """
 
     count: int = Field(ge=2)
@@ -190,7 +189,9 @@ class Folds(Section):
     @model_validator(mode="after")
     def _index_is_a_group(self) -> Self:
         if self.index >= self.count:
-            raise UsageError(f"folds.index counts from 0 to {self.count - 1}, not {self.index}")
+            raise UsageError(
+                f"is {self.index}", where="folds.index", remedy=f"it counts from 0 to {self.count - 1}"
+            )
         return self
 
 
@@ -212,9 +213,9 @@ class TrainConfig(Section):
 
     Attributes
     ----------
-    init : a model's name or folder to start from; "" starts from random weights
+    init : name or folder of a model to start from; "" starts from random weights
     seed : of weights, windows and augmentation
-    mpp : µm/px that the network is meant for
+    mpp : µm/px that the network sees
     network, maps, loss, augmentation, schedule : see there
     sets : what is trained on
     validation : what chooses the best state; may be empty
@@ -239,20 +240,26 @@ class TrainConfig(Section):
             names = [spec.name for spec in specs]
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
-                raise UsageError(f"[[{what}]] has two sets named {twice!r}; give each its own name")
+                raise UsageError(
+                    f"has two sets named {twice!r}", where=f"[[{what}]]", remedy="give each its own name"
+                )
         crop_px = self.schedule.crop_px
         if self.loss.consistency and crop_px < LEAST_CONSISTENT_PX:
             raise UsageError(
-                f"loss.consistency needs schedule.crop_px of at least {LEAST_CONSISTENT_PX}; it is {crop_px}"
+                f"needs schedule.crop_px of at least {LEAST_CONSISTENT_PX}, but that is {crop_px}",
+                where="loss.consistency",
             )
         if crop_px == COARSEST_STRIDE and self.schedule.batch_size == 1:
             raise UsageError(
-                f"schedule.crop_px of {crop_px} leaves the network's coarsest maps a single px, of which no batch norm can "
-                "be taken; give schedule.crop_px of at least 64, or schedule.batch_size of at least 2"
+                f"of {crop_px} leaves the network's coarsest maps a single px, too few for a batch norm",
+                where="schedule.crop_px",
+                remedy="give schedule.crop_px of at least 64, or schedule.batch_size of at least 2",
             )
         if self.schedule.frozen_norms and not self.init:
             raise UsageError(
-                "schedule.frozen_norms keeps the statistics of a model to start from; name one as init"
+                "keeps the statistics of a model to start from",
+                where="schedule.frozen_norms",
+                remedy="name one as init",
             )
         if self.folds is not None:
             self._check_folds()
@@ -260,12 +267,15 @@ class TrainConfig(Section):
 
     def _check_folds(self) -> None:
         if not self.validation:
-            raise UsageError("[folds] deals out the sets of [[validation]]; name at least one there")
+            raise UsageError(
+                "deals out the sets of [[validation]]", where="[folds]", remedy="name at least one there"
+            )
         missing = {spec.name for spec in self.validation} - {spec.name for spec in self.sets}
         if missing:
             raise UsageError(
-                f"[folds] trains on what it doesn't validate, but no set in [[sets]] is named {sorted(missing)[0]!r} to "
-                "say how often; name it there, with its weight"
+                f"trains on what it doesn't validate on, but no set in [[sets]] is named {sorted(missing)[0]!r}",
+                where="[folds]",
+                remedy="name it there, with its weight",
             )
 
     @property
@@ -281,16 +291,16 @@ class TrainConfig(Section):
         return self.model_dump_json()
 
     def to_toml(self) -> str:
-        """The configuration as a file that `read_config` reads, with every entry."""
+        """The configuration as a file for `read_config`, with every entry."""
         return tomlkit.dumps(self.model_dump(mode="json", exclude_none=True))
 
     @classmethod
     def from_json(cls, text: str) -> TrainConfig:
-        """What `to_json` wrote; UsageError where it was another version's."""
+        """The configuration that `to_json` wrote; UsageError if it's another version's."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise UsageError(_sentence(error.errors()[0])) from error
+            raise _usage_error(error.errors()[0]) from error
 
 
 def read_config(path: Path, *, init: str | None = None) -> TrainConfig:
@@ -299,28 +309,28 @@ def read_config(path: Path, *, init: str | None = None) -> TrainConfig:
     Parameters
     ----------
     path : the file
-    init : takes the place of the file's entry
+    init : replaces the file's entry
 
     Raises
     ------
     UsageError
-        for an unknown, missing or wrong entry: it names the entry, its value, and what is allowed
+        If an entry is unknown, missing or wrong: it names the entry, its value, and what is allowed.
     """
     try:
         entries: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path} can't be read as TOML: {error}") from error
+        raise UsageError(f"can't be read as TOML: {error}", where=path) from error
     if init is not None:
         entries["init"] = init
     try:
         return TrainConfig.model_validate(entries)
     except ValidationError as error:
-        raise UsageError(f"{path}: {_sentence(error.errors()[0])}") from error
+        raise _usage_error(error.errors()[0]).within(str(path)) from error
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise error.within(str(path)) from error
 
 
-# Where pydantic's words are Python's, not TOML's.
+# If pydantic's words are Python's, not TOML's.
 _ALLOWED = {
     "tuple_type": "it should be a list",
     "model_type": "it should be a table",
@@ -329,27 +339,29 @@ _ALLOWED = {
 }
 
 
-def _sentence(details: ErrorDetails) -> str:
-    """What is wrong, in words."""
+def _usage_error(details: ErrorDetails) -> UsageError:
+    """What is wrong with an entry."""
     location = details["loc"]
     entry = ""
     for part in location:
         entry += f"[{part}]" if isinstance(part, int) else f".{part}" if entry else str(part)
     if details["type"] == "missing":
-        return f"{entry} is missing"
+        return UsageError("is missing", where=entry)
     if details["type"] == "extra_forbidden":
         table = _table_at(location[:-1])
-        return f"{entry} is no entry; known there are {', '.join(table.model_fields)}"
+        return UsageError(
+            "isn't an entry", where=entry, remedy=f"the entries there are {', '.join(table.model_fields)}"
+        )
     allowed = _ALLOWED.get(details["type"], details["msg"].replace("Input should", "it should"))
     try:
         value = json.dumps(details["input"], ensure_ascii=False)
     except (TypeError, ValueError):
         value = str(details["input"])
-    return f"{entry} is {value}, but {allowed}"
+    return UsageError(f"is {value}, but {allowed}", where=entry)
 
 
 def _table_at(location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model that is validated there."""
+    """The section at that place."""
     model: type[BaseModel] = TrainConfig
     for part in location:
         if isinstance(part, str):

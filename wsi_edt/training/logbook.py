@@ -19,8 +19,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 
 from wsi_edt.datasets import ImageArray
-from wsi_edt.errors import OutputError
-from wsi_edt.files import write_atomically
+from wsi_edt.files import append, remove, write_atomically, writing
 from wsi_edt.training.progress import LogRow
 from wsi_edt.training.validation import THRESHOLDS, Validation
 
@@ -31,13 +30,13 @@ TENSORBOARD, PREDICTIONS = "tensorboard", "predictions"
 class Logbook:
     """The logs of one training folder. Use it as a context manager: leaving it closes TensorBoard's file.
 
-    Rows are on the disk when a method returns. A log that was written after the state that is continued from forgets what
-    came later: those steps will be made again.
+    Rows are on the disk when a method returns. If the logs go further than the state to continue from, their later rows
+    are removed: those steps will be made again.
 
     Parameters
     ----------
     out : the training's folder
-    step : the step that is continued from; 0 starts anew
+    step : the step to continue from; 0 starts anew
     """
 
     def __init__(self, out: Path, *, step: int) -> None:
@@ -67,8 +66,8 @@ class Logbook:
     def validation(self, step: int, result: Validation, pictures: Mapping[str, ImageArray]) -> None:
         """Log a validation, and put its pictures in place of the last one's."""
         best = THRESHOLDS.index(result.threshold)
-        scores = {f"f1_{one.name}": one.scores[best].f1 for one in result.sets}
-        entries = {"step": step, "f1": result.f1, "threshold": result.threshold} | scores
+        by_set = {f"f1_{one.name}": one.metrics[best].f1 for one in result.sets}
+        entries = {"step": step, "f1": result.f1, "threshold": result.threshold} | by_set
         _append(self._out / VALIDATION_LOG, entries)
         for name, value in entries.items():
             if name != "step":
@@ -79,7 +78,7 @@ class Logbook:
         self._board.flush()
 
     def best(self, step: int, pictures: Mapping[str, ImageArray]) -> None:
-        """Keep the pictures of a state that is better than all before it in TensorBoard too."""
+        """Keep the pictures of the best state so far in TensorBoard too."""
         for name, picture in pictures.items():
             self._board.picture(f"predictions/{name}", picture, step)
         self._board.flush()
@@ -89,19 +88,17 @@ class _Board:
     """TensorBoard's event file, written in the caller's thread.
 
     tensorboardX's SummaryWriter writes in a thread of its own: on a full disk that thread dies, and the training would
-    wait for it for ever.
+    wait for it forever.
     """
 
     def __init__(self, folder: Path, *, step: int) -> None:
         self._folder = folder
-        try:
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            # Two writers within a second would choose one name.
+            # Two writers within a second would choose the same name.
             self._writer = EventsWriter(str(folder / "events"), f".{os.getpid()}.{step}")
-            # What TensorBoard has read of later steps is void.
+            # What TensorBoard has read about later steps is void.
             self._writer.write_event(Event(step=step + 1, session_log=SessionLog(status=SessionLog.START)))
-        except OSError as error:
-            raise self._refusal(error) from error
 
     def scalar(self, name: str, value: float, step: int) -> None:
         self._write(Event(summary=summary.scalar(name, value), step=step))
@@ -114,50 +111,31 @@ class _Board:
         self._write(Event(summary=Summary(value=[Summary.Value(tag=name, image=image)]), step=step))
 
     def flush(self) -> None:
-        try:
+        with writing(self._folder):
             self._writer.flush()
-        except OSError as error:
-            raise self._refusal(error) from error
 
     def close(self) -> None:
-        try:
+        with writing(self._folder):
             self._writer.close()
-        except OSError as error:
-            raise self._refusal(error) from error
 
     def _write(self, event: Event) -> None:
         event.wall_time = time.time()
-        try:
+        with writing(self._folder):
             self._writer.write_event(event)
-        except OSError as error:
-            raise self._refusal(error) from error
-
-    def _refusal(self, error: OSError) -> OutputError:
-        return _refusal(self._folder, error)
-
-
-def _refusal(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"{path} can't be written: {error.strerror}; make room there, or train into another --out"
-    )
 
 
 def _append(path: Path, row: Mapping[str, float]) -> None:
-    new = not path.exists()
-    try:
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(row)
-            writer.writerow(row.values())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise _refusal(path, error) from error
+    """Add a row to a log, below a header if it is the first."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    if not path.exists():
+        writer.writerow(row)
+    writer.writerow(row.values())
+    append(path, text.getvalue().encode())
 
 
 def _forget_after(path: Path, step: int) -> list[dict[str, str]]:
-    """Remove a log's rows of later steps, and one that a kill tore; return what is left."""
+    """Remove a log's rows of later steps, and one that a kill cut off; return what is left."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -165,7 +143,7 @@ def _forget_after(path: Path, step: int) -> list[dict[str, str]]:
         names = list(reader.fieldnames or ())
         rows = [row for row in reader if _is_whole(row) and int(row["step"]) <= step]
     if not rows:
-        path.unlink()
+        remove(path)
         return []
     text = io.StringIO()
     writer = csv.DictWriter(text, names)

@@ -1,4 +1,4 @@
-"""The images that a configuration trains and validates on, folds of a cross-validation included."""
+"""The images that a configuration trains and validates on, including the folds of a cross-validation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from wsi_edt.datasets import (
+    ALL_SPLITS,
     ImageArray,
     Labelled,
     LabelledImage,
@@ -18,12 +19,11 @@ from wsi_edt.datasets import (
     image_files,
     read_set,
 )
-from wsi_edt.datasets.spec import ALL_SPLITS
 from wsi_edt.errors import UsageError
 from wsi_edt.training.config import Folds, TrainConfig
 from wsi_edt.training.style import Styles
 
-# The deal depends on the cases' names alone, never on a training's seed: a second stage, or another seed, must not validate
+# The deal depends only on the cases' names, never on a training's seed: a second stage, or another seed, must not validate
 # on what the first was trained on.
 FOLD_SEED = 0
 
@@ -36,7 +36,7 @@ class Material:
     ----------
     training, validation : images; no image is in both
     weights : how often each set is drawn, by its name
-    styles : of the pictures whose colours crops may take on; None where they keep their own
+    styles : of the pictures whose colours crops may take on; None if they keep their own
     """
 
     training: Sequence[LabelledImage]
@@ -51,9 +51,9 @@ def read_material(config: TrainConfig, data: Path) -> Material:
     Raises
     ------
     AnnotationError
-        for what can't be read
+        If something can't be read.
     UsageError
-        where an image would be both trained and validated on, or a map would be taught by no set
+        If an image would be both trained and validated on, or no set would teach a map.
     """
     held_out = {} if config.folds is None else {spec.name for spec in config.validation}
     training: list[LabelledImage] = []
@@ -61,7 +61,9 @@ def read_material(config: TrainConfig, data: Path) -> Material:
         if config.folds is not None and spec.name in held_out:
             others = _of_groups(spec, data, folds=config.folds, held_out=False)
             if not others:
-                raise UsageError(f"all cases of the set {spec.name!r} are held out; take it out of [[sets]]")
+                raise UsageError(
+                    f"all cases of the set {spec.name!r} are held out", remedy="take it out of [[sets]]"
+                )
             training += others
         else:
             training += read_set(spec, data)
@@ -77,7 +79,7 @@ def read_material(config: TrainConfig, data: Path) -> Material:
 
 
 def _styles(config: TrainConfig, training: Sequence[LabelledImage], data: Path) -> Styles | None:
-    """Of the pictures that the configuration names: sets' training images, or folders of images."""
+    """The styles of the pictures that the configuration names: sets' training images, or folders of images."""
     if not config.augmentation.styles:
         return None
     sets = {spec.name for spec in config.sets}
@@ -89,12 +91,13 @@ def _styles(config: TrainConfig, training: Sequence[LabelledImage], data: Path) 
         files = image_files(data / name)
         if not files:
             raise UsageError(
-                f"augmentation.styles names {name!r}, which is neither a set in [[sets]] nor a folder of images in {data}"
+                f"names {name!r}, which is neither a set in [[sets]] nor a folder of images in {data}",
+                where="augmentation.styles",
             )
         pictures += [decoded(file) for file in files]
     styles = Styles.of(pictures)
     if not len(styles):
-        raise UsageError("augmentation.styles names no picture with tissue; name others")
+        raise UsageError("names no picture with tissue", where="augmentation.styles", remedy="name others")
     return styles
 
 
@@ -108,15 +111,17 @@ def validation_images(config: TrainConfig, data: Path) -> list[LabelledImage]:
         for image in _of_groups(spec, data, folds=config.folds, held_out=True)
     ]
     if not images:
-        raise UsageError(f"group {config.folds.index} of {config.folds.count} has no case; lower folds.count")
+        raise UsageError(
+            f"group {config.folds.index} of {config.folds.count} has no case", remedy="lower folds.count"
+        )
     return images
 
 
 def deal(cases: Iterable[str], *, set_name: str, count: int) -> dict[str, int]:
-    """The group of each case, from 0: dealt out like cards from a pack whose order depends on the names alone."""
+    """The group of each case, from 0: dealt out like cards from a pack whose order depends only on the names."""
     ordered = sorted(set(cases))
     rng = np.random.default_rng((FOLD_SEED, zlib.crc32(set_name.encode())))
-    # Sets with fewer cases than groups don't all begin with the first group.
+    # So that sets with fewer cases than groups don't all start with the first group.
     first = int(rng.integers(count))
     pack = rng.permutation(len(ordered)).tolist()
     return {ordered[card]: (first + place) % count for place, card in enumerate(pack)}
@@ -134,14 +139,16 @@ def _check_apart(material: Material) -> None:
     for image in material.training:
         if image.path in seen:
             raise UsageError(
-                f"the sets {seen[image.path]!r} and {image.dataset!r} both train on {image.path}; leave it to one of them"
+                f"the sets {seen[image.path]!r} and {image.dataset!r} both train on {image.path}",
+                remedy="leave it to one of them",
             )
         seen[image.path] = image.dataset
     for image in material.validation:
         if image.path in seen:
             raise UsageError(
-                f"{image.path} is trained on (set {seen[image.path]!r}) and validated on (set {image.dataset!r}); give the "
-                "two different splits or folders"
+                f"is trained on (set {seen[image.path]!r}) and validated on (set {image.dataset!r})",
+                where=image.path,
+                remedy="give the two different splits or folders",
             )
 
 
@@ -150,5 +157,6 @@ def _check_taught(material: Material, names: tuple[str, ...]) -> None:
         extents = {image.nuclei if name == "nucleus" else image.classes for image in material.training}
         if extents <= {Labelled.NOWHERE}:
             raise UsageError(
-                f"no set teaches the map {name!r}; take it out of maps.names, or add a set that is labelled for it"
+                f"no set teaches the map {name!r}",
+                remedy="take it out of maps.names, or add a set that is labelled for it",
             )

@@ -1,4 +1,4 @@
-"""Pictures of what a network finds on validation tiles, beside what is there."""
+"""Pictures of what a network finds in parts of validation images, beside what is there."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.datasets import ImageArray, LabelledImage
+from wsi_edt.datasets import ImageArray, LabelledImage, by_set
+from wsi_edt.detection.whole_image import cells_of
+from wsi_edt.evaluation.predictions import Predictor
 from wsi_edt.geometry import Window
 from wsi_edt.maps import DecodeSettings, decode
-from wsi_edt.networks.normalisation import IMAGENET, normalised
-from wsi_edt.slides import ImageSlide, read_window
-from wsi_edt.training.validation import cells_of, truth_of
 
 PICTURES = 6
 SIDE_PX = 256  # of a tile, model px
@@ -29,7 +26,7 @@ COLOURS = {  # QuPath's, and green for nuclei without a class
     CellClass.NEGATIVE: (62, 62, 250),
     CellClass.NUCLEUS: (30, 160, 60),
 }
-CANDIDATES = 100  # places that are tried for a tile
+CANDIDATES = 100  # places to try for a tile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,24 +45,22 @@ class ValidationTile:
     truth: Cells
 
 
-def choose_tiles(images: Sequence[LabelledImage], *, mpp: float) -> list[ValidationTile]:
-    """A few tiles that hold many cells: sets take turns, and a set's images are spread over it."""
-    by_set: dict[str, list[LabelledImage]] = {}
-    for image in images:
-        by_set.setdefault(image.dataset, []).append(image)
-    share = -(-PICTURES // max(len(by_set), 1))
+def choose_tiles(images: Sequence[LabelledImage], *, model_mpp: float) -> list[ValidationTile]:
+    """A few tiles with many cells: sets take turns, and the images are spread over each set."""
+    sets = by_set(images)
+    share = -(-PICTURES // max(len(sets), 1))
     chosen = [
         [found[index] for index in np.unique(np.linspace(0, len(found) - 1, share).round().astype(int))]
-        for found in by_set.values()
+        for found in sets.values()
     ]
     turns = [found[turn] for turn in range(share) for found in chosen if turn < len(found)]
-    return [_tile(image, number, mpp=mpp) for number, image in enumerate(turns[:PICTURES])]
+    return [_tile(image, number, model_mpp=model_mpp) for number, image in enumerate(turns[:PICTURES])]
 
 
-def _tile(image: LabelledImage, number: int, *, mpp: float) -> ValidationTile:
-    cells = truth_of(image, mpp=mpp)
+def _tile(image: LabelledImage, number: int, *, model_mpp: float) -> ValidationTile:
+    cells = image.cells_at(model_mpp)
     points = np.column_stack([cells.x, cells.y])
-    height, width = (side * image.mpp / mpp for side in image.pixels.shape[:2])
+    height, width = (side * image.mpp / model_mpp for side in image.pixels.shape[:2])
     centre = np.array([width, height]) / 2
     tried = (
         points[np.unique(np.linspace(0, len(points) - 1, CANDIDATES).round().astype(int))]
@@ -80,25 +75,23 @@ def _tile(image: LabelledImage, number: int, *, mpp: float) -> ValidationTile:
         for place, side in zip(centre.tolist(), (width, height), strict=True)
     )
     window = Window(x, y, SIDE_PX, SIDE_PX)
-    pixels = read_window(ImageSlide(image.path, image.pixels, image.mpp), window, mpp=mpp)
+    pixels = image.window_at(model_mpp, window)
     inside = cells.select(window.contains(cells.x, cells.y))
     shifted = Cells(inside.x - x, inside.y - y, inside.score, inside.class_id)
     stem = re.sub(r"[^\w.-]+", "_", f"{image.dataset}-{image.path.stem}")
     return ValidationTile(f"{number}-{stem}", pixels, shifted)
 
 
-@torch.inference_mode()
 def draw_predictions(
-    network: nn.Module, tiles: Sequence[ValidationTile], settings: DecodeSettings
+    predictor: Predictor, tiles: Sequence[ValidationTile], settings: DecodeSettings
 ) -> Mapping[str, ImageArray]:
     """For each tile, by its name, one picture: the annotated cells, the found ones, and the evidence for them.
 
     Positive cells are ringed red, negative ones blue, those of neither class green.
     """
-    device = next(network.parameters()).device
     pictures: dict[str, ImageArray] = {}
     for tile in tiles:
-        maps = network(normalised(torch.from_numpy(tile.pixels[None]).to(device), IMAGENET))[0].cpu().numpy()
+        maps = predictor.maps(tile.pixels, image_mpp=predictor.model_mpp)
         found = cells_of(decode(maps, settings))
         panels = (_ringed(tile.pixels, tile.truth), _ringed(tile.pixels, found), _evidence(maps, settings))
         pictures[tile.name] = np.concatenate(panels, axis=1)

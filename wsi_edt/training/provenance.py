@@ -1,4 +1,4 @@
-"""Where weights come from: the configuration, the images and their licences, and the model that was started from."""
+"""Where weights come from: the configuration, the images and their licences, and the model at the start."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class _Frozen(BaseModel):
 
 
 class SetSummary(_Frozen):
-    """What a set consisted of.
+    """What a set held.
 
     Attributes
     ----------
     name, format : of the set
     images, cases : how many
     positive, negative, neither : how many points
-    mpp : µm/px of its images, the least and the largest
+    mpp : µm/px of its images, the smallest and the largest
     classes, nuclei : where its labels hold, each value that occurs
     licence, citation : of its images and points
     """
@@ -46,14 +46,14 @@ class SetSummary(_Frozen):
 
 
 class Provenance(_Frozen):
-    """What a checkpoint says of its weights.
+    """What a checkpoint says about its weights.
 
     Attributes
     ----------
     version : of this program
     configuration : of the training, as JSON
     sets : what was trained on
-    started_from : the model that was, in words with its licence; "" for random weights
+    started_from : the model at the start, in words with its licence; "" for random weights
     """
 
     version: str
@@ -62,8 +62,13 @@ class Provenance(_Frozen):
     started_from: str
 
     @property
+    def config(self) -> TrainConfig:
+        """The configuration; UsageError if it's another version's."""
+        return TrainConfig.from_json(self.configuration)
+
+    @property
     def licences(self) -> str:
-        """What the weights' licence follows from: each set's, and that of the model started from."""
+        """What the weights' licence depends on: each set's, and that of the model at the start."""
         sets = [f"{one.name}: {one.licence}{one.citation and f' ({one.citation})'}" for one in self.sets]
         return f"trained on {', '.join(sets)}" + (
             f"; started from {self.started_from}" if self.started_from else ""
@@ -71,7 +76,7 @@ class Provenance(_Frozen):
 
 
 def provenance_of(config: TrainConfig, images: Sequence[LabelledImage], init: Bundle | None) -> Provenance:
-    """Of a training on these images that starts from that model."""
+    """The provenance of a training on these images that starts from that model."""
     started_from = ""
     if init is not None:
         started_from = f"{init.name} version {init.version}, sha256 {init.sha256[:12]}… ({init.licence})"
@@ -82,7 +87,7 @@ def provenance_of(config: TrainConfig, images: Sequence[LabelledImage], init: Bu
 
 
 def summary_of(spec: SetSpec, images: Sequence[LabelledImage]) -> SetSummary:
-    """Of those of the images that belong to the set."""
+    """The summary of those images that belong to the set."""
     own = [image for image in images if image.dataset == spec.name]
     points = np.bincount(np.concatenate([image.class_id for image in own]), minlength=3).tolist()
     mpp = [image.mpp for image in own]

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from wsi_edt.bundles import Bundle, find_bundle, load_network
-from wsi_edt.detection.compute import resolve_precision
-from wsi_edt.errors import ModelError, OutputError, UsageError
+from wsi_edt.detection.compute import Device, resolve_precision
+from wsi_edt.errors import ModelError, UsageError
+from wsi_edt.files import writing
 from wsi_edt.networks import HRNet, NetworkSpec, build_network
 from wsi_edt.training.batches import BatchMaker
 from wsi_edt.training.checkpoint import (
@@ -29,22 +30,27 @@ from wsi_edt.training.logbook import Logbook
 from wsi_edt.training.material import Material, read_material
 from wsi_edt.training.optimisation import Optimizer, WeightAverage, learning_rate
 from wsi_edt.training.pictures import choose_tiles, draw_predictions
-from wsi_edt.training.progress import LogRow, Silence, Watcher
+from wsi_edt.training.progress import LogRow, NoProgress, TrainingProgress
 from wsi_edt.training.provenance import Provenance, provenance_of
 from wsi_edt.training.stepping import build_step
-from wsi_edt.training.validation import settings_for, validate
+from wsi_edt.training.validation import initial_settings, predictor_of, validate
 
 LOG_STEPS = 20  # at most, between rows of the log
 
 
 def train(
-    config: TrainConfig, data: Path, out: Path, *, device: str = "cpu", watcher: Watcher | None = None
+    config: TrainConfig,
+    data: Path,
+    out: Path,
+    *,
+    device: Device = "cpu",
+    progress: TrainingProgress | None = None,
 ) -> Path:
     """Train until the last step, continuing from the checkpoint in `out` if there is one, and return its path.
 
-    Everything random comes from the seed and the step: a training that was killed and continued gives the bytes of one that
-    wasn't, on one kind of CPU with one number of threads. On a GPU the batches are the same, but for rounding, and some
-    kernels' sums have no fixed order: weights differ a little each time. Mixed precision (bfloat16) is used where the
+    Everything random comes from the seed and the step: a training that was killed and continued ends with the same bytes
+    as one that wasn't, on one kind of CPU with one number of threads. On a GPU the batches are the same but for rounding,
+    and some kernels add in no fixed order: weights differ a little each time. Mixed precision (bfloat16) is used if the
     hardware multiplies in it.
 
     Parameters
@@ -53,27 +59,24 @@ def train(
     data : the folder that holds the sets' folders
     out : where the checkpoints, logs and pictures go
     device : "cpu" or "cuda"
-    watcher : is told how far it is
+    progress : is told how far the training is
 
     Raises
     ------
     AnnotationError, UsageError
-        for sets that can't be read or don't fit the configuration, or a device that isn't here
+        If sets can't be read or don't fit the configuration, or the device isn't here.
     ModelError
-        where `init` doesn't fit, `out` belongs to another configuration, or the loss is no number
+        If `init` doesn't fit, `out` belongs to another configuration, or the loss became NaN or infinite.
     OutputError
-        where `out` can't be written
+        If `out` can't be written.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("no CUDA device is available to torch here; choose the device cpu")
-    try:
+        raise UsageError("no CUDA device is available to torch here", remedy="choose the device cpu")
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out} can't be made: {error.strerror}; choose another --out") from error
     material = read_material(config, data)
     with _fastest_kernels(device):
-        training = _Training(config, material, out, device=device, watcher=watcher or Silence())
-        training.run()
+        _Training(config, material, out, device=device, progress=progress or NoProgress()).run()
     return out / CHECKPOINT
 
 
@@ -81,22 +84,28 @@ class _Training:
     """One call of `train`."""
 
     def __init__(
-        self, config: TrainConfig, material: Material, out: Path, *, device: str, watcher: Watcher
+        self,
+        config: TrainConfig,
+        material: Material,
+        out: Path,
+        *,
+        device: Device,
+        progress: TrainingProgress,
     ) -> None:
         self._config, self._material, self._out = config, material, out
-        self._device, self._watcher = device, watcher
-        # Where a processor only emulates bfloat16, a step in it took seven times as long as in float32.
+        self._device, self._progress = device, progress
+        # On a processor that only emulates bfloat16, a step in it took seven times as long as in float32.
         self._mixed = resolve_precision("auto", device=device) == "bf16"
         self._checkpoint, self._best = out / CHECKPOINT, out / BEST
         self._state, self._step, self._provenance = self._restored()
-        self._tiles = choose_tiles(material.validation, mpp=config.mpp)
+        self._tiles = choose_tiles(material.validation, model_mpp=config.mpp)
 
     def run(self) -> None:
         schedule = self._config.schedule
-        self._watcher.begun(step=self._step, steps=schedule.steps)
+        self._progress.begun(step=self._step, steps=schedule.steps)
         maker = BatchMaker(self._config, self._material, device=self._device)
         batch = maker.empty()
-        step = build_step(self._state, batch, self._config.loss, mixed=self._mixed, note=self._watcher.note)
+        step = build_step(self._state, batch, self._config.loss, mixed=self._mixed, note=self._progress.note)
         with (
             Logbook(self._out, step=self._step) as logbook,
             closing(maker.fillings(batch, self._step)) as fillings,
@@ -108,19 +117,19 @@ class _Training:
                 means.add(step(rate=rate))
                 self._step += 1
                 self._state.average.update(ema_decay=schedule.ema_decay, step=self._step)
-                self._watcher.advanced(self._step)
+                self._progress.advanced(self._step)
                 epoch_ends = self._step % schedule.epoch_steps == 0 or self._step == schedule.steps
                 if epoch_ends or self._step % LOG_STEPS == 0:
                     row = means.row(step=self._step, rate=rate, seconds=time.monotonic() - begun)
-                    self._refuse_no_number(row)
+                    self._refuse_divergence(row)
                     logbook.training(row)
-                    self._watcher.logged(row)
+                    self._progress.logged(row)
                     means = _Means()
                 if epoch_ends:
                     self._end_epoch(logbook)
 
     def _restored(self) -> tuple[TrainingState, int, Provenance]:
-        """The state to go on from: the checkpoint's, the model's to start from, or a random one."""
+        """The state to continue from: the checkpoint's, that of the model to start from, or a random one."""
         config = self._config
         torch.manual_seed(config.seed)
         network = build_network(config.spec)
@@ -136,26 +145,26 @@ class _Training:
             return state, resumed.step, resumed.provenance
         return state, 0, provenance_of(config, self._material.training, init)
 
-    def _refuse_no_number(self, row: LogRow) -> None:
-        # Both: a gradient that is no number spoils the weights that the next loss is of.
+    def _refuse_divergence(self, row: LogRow) -> None:
+        # Both: a gradient that isn't finite spoils the weights from which the next loss comes.
         if not all(torch.isfinite(torch.tensor([row.loss, row.gradient_norm]))):
             raise ModelError(
-                f"the loss is no number any more by step {row.step}; lower schedule.learning_rate "
-                f"({self._config.schedule.learning_rate:g}) and train into an empty folder"
+                f"the loss became NaN or infinite by step {row.step}",
+                remedy=f"lower schedule.learning_rate ({self._config.schedule.learning_rate:g}) and train into an empty "
+                "folder",
             )
 
     def _end_epoch(self, logbook: Logbook) -> None:
-        """Validate, then store. The checkpoint comes last: a kill before it repeats the epoch, and finds the same best."""
-        step, provenance = self._step, self._provenance
+        """Validate, then store. The checkpoint comes last: after a kill the epoch is repeated, and finds the same best."""
+        config, step, provenance = self._config, self._step, self._provenance
         if self._material.validation:
-            config, average = self._config, self._state.average.network
-            names = config.maps.names
-            result = validate(average, self._material.validation, mpp=config.mpp, names=names)
-            settings = settings_for(names, threshold=result.threshold)
-            pictures = draw_predictions(average, self._tiles, settings)
+            predictor = predictor_of(self._state.average.network, config)
+            result = validate(predictor, self._material.validation)
+            settings = initial_settings(config.maps.names, threshold=result.threshold)
+            pictures = draw_predictions(predictor, self._tiles, settings)
             logbook.validation(step, result, pictures)
             for one in result.sets:
-                self._watcher.note(f"step {step}: {one}")
+                self._progress.note(f"step {step}: {one}")
             if result.f1 > best_f1(self._best, config=config):
                 save_best(self._best, self._state, step=step, f1=result.f1, provenance=provenance)
                 logbook.best(step, pictures)
@@ -179,12 +188,13 @@ class _Means:
 
 
 def _fitting(init: Bundle, config: TrainConfig) -> HRNet:
-    """The network of the model to start from; ModelError where the configuration describes another."""
+    """The network of the model to start from; ModelError if the configuration describes another."""
     found, wanted = (init.network, init.decode.maps), (config.spec, config.maps.names)
     if found != wanted:
         raise ModelError(
-            f"{init.name} is {_in_words(*found)}; the configuration asks for {_in_words(*wanted)}: give [network] and "
-            "[maps] the model's values"
+            f"is {_in_words(*found)}, but the configuration asks for {_in_words(*wanted)}",
+            where=init.name,
+            remedy="give [network] and [maps] the model's values",
         )
     return load_network(init)
 
@@ -197,7 +207,7 @@ def _in_words(spec: NetworkSpec, maps: tuple[str, ...]) -> str:
 
 @contextmanager
 def _fastest_kernels(device: str) -> Iterator[None]:
-    """Within it, convolutions on a GPU are tried out and the fastest taken: sizes stay the same throughout a training."""
+    """Within it, a GPU tries convolutions and takes the fastest: sizes stay the same throughout a training."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = device == "cuda"
     try:

@@ -1,4 +1,4 @@
-"""Chooses how a model's maps become cells (evidence, window, threshold) on validation images, and what that is worth."""
+"""Chooses how a model's maps become cells (evidence, window, threshold) on held-out images, and measures the result."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from wsi_edt.cells import CellClass, Cells
+from wsi_edt.cells import Cells
 from wsi_edt.errors import UsageError
-from wsi_edt.evaluation import CLASSES, ImagePair, ImageSums, Outcomes, Statistics
+from wsi_edt.evaluation.outcomes import CLASSES, Outcomes
+from wsi_edt.evaluation.pairs import ImagePair
+from wsi_edt.evaluation.predictions import PredictedImage
+from wsi_edt.evaluation.statistics import ImageSums, Statistics
 from wsi_edt.maps import DecodeSettings, Evidence
-from wsi_edt.training.validation import PredictedImage
 
 WINDOWS_PX = (11, 21)  # one 11×11 pooling, or the paper's two
 THRESHOLDS = tuple(float(t) for t in np.round(np.arange(0.04, 0.61, 0.01), 2))
@@ -24,26 +26,26 @@ F1_TOLERANCE = 0.005  # see `select`
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The settings that are best on the validation images.
+    """The settings that are best on the held-out images.
 
     Attributes
     ----------
     settings : what was chosen
-    scores : measured with them on the same images, by name; no indices where there are no classes
+    metrics : measured with them on the same images, by their names in model.toml; without classes there is no index
     """
 
     settings: DecodeSettings
-    scores: dict[str, float]
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ThresholdCounts:
-    """What one way from maps to cells finds in N images, at each of `THRESHOLDS`.
+    """What one way from maps to cells finds in N images at each of `THRESHOLDS`.
 
     Attributes
     ----------
     cases : (N,) the case of each image
-    has_classes : whether there are classes, and with them a Ki-67 index
+    has_classes : whether there are classes, and so a Ki-67 index
     counts : (R, T, N, 3, 3) radius of `RADII_PX` × threshold × image × class × (matched, false, missed)
     """
 
@@ -60,35 +62,39 @@ class ThresholdCounts:
 def select(
     images: Sequence[PredictedImage], *, evidence: Evidence | None = None, threshold: float | None = None
 ) -> Selection:
-    """The settings that find cells as well as any, and of those the ones that bias the Ki-67 index least.
+    """The settings that find cells as well as any others, and among those bias the Ki-67 index least.
 
     F1 (of all cells, the mean of that at 10 and at 5 px) is flat around its best threshold, while the index moves with
-    every step of it: positive cells score higher than negative ones. F1 alone therefore leaves the index to chance. Of
-    all candidates whose F1 is within `F1_TOLERANCE` of the best, the one is taken whose index is the least biased on
-    the images: by the sum of how far the index of all cells together is off, and how far the images' indices are off on
-    average. Each of the two alone hangs on few images, the one on those with many cells, the other on those with few.
+    every step of it: positive cells have higher scores than negative ones. F1 alone therefore leaves the index to chance.
+    Among all candidates whose F1 is within `F1_TOLERANCE` of the best, the one with the least biased index on the images
+    is taken: by the sum of how far the index of all cells together is off, and how far the images' indices are off on
+    average. Each of the two alone depends on few images, one on those with many cells, the other on those with few.
 
-    Measured with the shipped model's version 1 on BCData's 16 images at hand, settings chosen on 8 of them and scored on
+    Measured with the shipped model's version 1 on BCData's 16 images at hand, settings chosen on 8 of them and tested on
     the other 8, 300 times: the mean absolute error of the index falls from 3.37 points (by F1 alone) to 3.16, chosen on
-    12 and scored on 4 from 3.28 to 2.87; F1 stays at 0.863 at 10 px and falls from 0.796 to 0.794 at 5 px. A tolerance
+    12 and tested on 4 from 3.28 to 2.87; F1 stays at 0.863 at 10 px and falls from 0.796 to 0.794 at 5 px. A tolerance
     of 0.02 costs 0.004 of F1 and gains no more. These figures flatter: 12 of the 16 images were trained on, and tolerance
     and bias were settled by looking at these splits.
 
-    Without classes the best F1 decides. The scores say what the settings reach on the images that chose them; those
-    "left out" what is left of it when each case is scored with the settings that the others choose.
+    Without classes the best F1 decides. The metrics say what the settings reach on the images that chose them; those
+    "left out" say what remains when each case is tested with the settings that the others choose.
 
     Parameters
     ----------
     images : with their maps
-    evidence, threshold : where they are settled otherwise; None compares all that the maps allow, and `THRESHOLDS`
+    evidence, threshold : if they are settled otherwise; None compares all that the maps allow, and `THRESHOLDS`
 
     Raises
     ------
     UsageError
-        without images, or where no candidate is left: the maps don't have the evidence, the threshold isn't compared
+        If there are no images, or no candidate is left: the maps don't have the evidence, or the threshold isn't
+        among those compared.
     """
     if not images:
-        raise UsageError("no images to choose a model's settings on; name a validation set that has some")
+        raise UsageError(
+            "there are no images to choose a model's settings on",
+            remedy="name a validation set that has some",
+        )
     settings, table = _candidates(images)
     left = [
         place
@@ -98,14 +104,15 @@ def select(
     if not left:
         raise UsageError(
             f"no settings with evidence {evidence or 'of any kind'} and threshold {threshold or 'of any height'} are "
-            f"compared for maps of {', '.join(images[0].map_names)}; thresholds go from {THRESHOLDS[0]:g} to "
-            f"{THRESHOLDS[-1]:g} in steps of 0.01"
+            f"compared for maps of {', '.join(images[0].map_names)}",
+            remedy=f"choose a threshold from {THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g} in steps of 0.01, and evidence that "
+            "the maps have",
         )
     settings = [settings[place] for place in left]
     table = replace(table, counts=table.counts[:, left])
     best = best_place(table)
-    scores = _scores([one.at(best) for one in table.statistics()], has_classes=table.has_classes)
-    return Selection(settings[best], scores | _left_out_scores(table))
+    metrics = _metrics([one.at(best) for one in table.statistics()], has_classes=table.has_classes)
+    return Selection(settings[best], metrics | _left_out_metrics(table))
 
 
 def threshold_counts(
@@ -116,9 +123,9 @@ def threshold_counts(
     Parameters
     ----------
     images : with their maps
-    cells_of_image : the way, at the lowest of `THRESHOLDS`. A threshold is a filter of what CCLS finds at a lower one
-        (whether a pixel is the maximum of its window doesn't depend on it), so that decoding and matching once is
-        enough for all
+    cells_of_image : the way, at the lowest of `THRESHOLDS`. A threshold is a filter on what CCLS finds at a lower one
+        (whether a pixel is the maximum of its window doesn't depend on it), so decoding and matching once is enough for
+        all
     """
     pairs = [ImagePair(image.name, image.case, cells_of_image(image), image.truth) for image in images]
     outcomes = [Outcomes.of(pairs, radius_px=radius_px) for radius_px in RADII_PX]
@@ -130,7 +137,7 @@ def threshold_counts(
 
 
 def best_place(table: ThresholdCounts, which: npt.NDArray[np.bool_] | None = None) -> int:
-    """The place of the candidate to choose on the images `which`, as `select` says; of equal ones the first."""
+    """The place of the candidate to choose on the images `which`, see `select`; the first of equals."""
     statistics = table.statistics(which)
     f1 = np.mean([one.f1[:, 0] for one in statistics], axis=0)
     bias = np.abs(statistics[0].index_pooled_bias) + np.abs(statistics[0].index_bias)
@@ -140,23 +147,8 @@ def best_place(table: ThresholdCounts, which: npt.NDArray[np.bool_] | None = Non
     return int(np.nanargmin(bias))
 
 
-def separate_cells(image: PredictedImage, *, window_px: int) -> Cells:
-    """The cells of the positive and of the negative map, each decoded for itself, at the lowest of `THRESHOLDS`.
-
-    One of the three ways to tell positive from negative cells: a nucleus that both maps show is counted twice, once in each
-    class. `DecodeSettings` has the other two; they find a cell first and then ask of which class it is.
-    """
-    parts = []
-    alone = DecodeSettings(("nucleus",), "nucleus", window_px, THRESHOLDS[0])
-    for name, class_id in (("positive", CellClass.POSITIVE), ("negative", CellClass.NEGATIVE)):
-        place = image.map_names.index(name)
-        cells = replace(image, maps=image.maps[place : place + 1]).predicted(alone)
-        parts.append(replace(cells, class_id=np.full(len(cells), class_id, np.uint8)))
-    return Cells.concatenate(parts)
-
-
 def _candidates(images: Sequence[PredictedImage]) -> tuple[list[DecodeSettings], ThresholdCounts]:
-    """All settings that the images' maps allow, and what each finds: one place of the threshold axis for each."""
+    """All settings that the images' maps allow, and what each finds: a place on the threshold axis for each."""
     names = images[0].map_names
     settings: list[DecodeSettings] = []
     tables: list[ThresholdCounts] = []
@@ -169,32 +161,32 @@ def _candidates(images: Sequence[PredictedImage]) -> tuple[list[DecodeSettings],
 
 
 def evidences_with(names: tuple[str, ...]) -> tuple[Evidence, ...]:
-    """What cells can be looked for on, in a model with these maps."""
+    """Where cells can be looked for in a model with these maps."""
     classes: tuple[Evidence, ...] = ("max", "sum") if "positive" in names else ()
     nuclei: tuple[Evidence, ...] = ("nucleus",) if "nucleus" in names else ()
     return classes + nuclei
 
 
-def _scores(statistics: Sequence[Statistics], *, has_classes: bool) -> dict[str, float]:
-    """The figures that a model's description holds, of one candidate's statistics at each of `RADII_PX`."""
+def _metrics(statistics: Sequence[Statistics], *, has_classes: bool) -> dict[str, float]:
+    """The figures for a model's description, from one candidate's statistics at each of `RADII_PX`."""
     first = statistics[0]
-    scores: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for radius_px, one in zip(RADII_PX, statistics, strict=True):
-        scores[f"f1_{radius_px:.0f}px"] = float(one.f1[0])
+        metrics[f"f1_{radius_px:.0f}px"] = float(one.f1[0])
         if has_classes:
-            scores |= {
+            metrics |= {
                 f"f1_{radius_px:.0f}px_{name}": float(one.f1[CLASSES.index(name)]) for name in CLASSES[1:]
             }
-    scores["count_mae"] = float(first.count_mae[0])
+    metrics["count_mae"] = float(first.count_mae[0])
     if has_classes and np.isfinite(first.index_mae):
-        scores["index_error_points"] = float(first.index_mae)
-        scores["index_bias_points"] = float(first.index_bias)
-        scores["index_pooled_bias_points"] = float(first.index_pooled_bias)
-    return {name: round(value, 4) for name, value in scores.items() if np.isfinite(value)}
+        metrics["index_error_points"] = float(first.index_mae)
+        metrics["index_bias_points"] = float(first.index_bias)
+        metrics["index_pooled_bias_points"] = float(first.index_pooled_bias)
+    return {name: round(value, 4) for name, value in metrics.items() if np.isfinite(value)}
 
 
-def _left_out_scores(table: ThresholdCounts) -> dict[str, float]:
-    """F1 and index error when each case is scored with the settings that the others choose; nothing for a single case."""
+def _left_out_metrics(table: ThresholdCounts) -> dict[str, float]:
+    """F1 and index error when each case is tested with the settings that the others choose; nothing for a single case."""
     cases = np.array(table.cases)
     if len(np.unique(cases)) < 2:
         return {}
@@ -203,9 +195,9 @@ def _left_out_scores(table: ThresholdCounts) -> dict[str, float]:
         held = cases == case
         counts[:, held] = table.counts[:, best_place(table, ~held)][:, held]
     statistics = [ImageSums.of(at_radius).statistics() for at_radius in counts]
-    scores = _scores(statistics, has_classes=table.has_classes)
+    metrics = _metrics(statistics, has_classes=table.has_classes)
     return {
-        f"{name}_left_out": scores[name]
+        f"{name}_left_out": metrics[name]
         for name in ("f1_10px", "f1_5px", "index_error_points")
-        if name in scores
+        if name in metrics
     }
