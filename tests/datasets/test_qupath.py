@@ -204,7 +204,7 @@ def test_a_runs_cells_come_back(bounded_slide: ImageSlide, tmp_path: Path) -> No
     cells = Cells(x, y, np.ones(40, np.float32), rng.integers(0, 2, 40).astype(np.uint8)).sorted_by_position()
     path = tmp_path / "cells.geojson"
     bounds = bounded_slide.bounds
-    write_geojson(path, cells, slide_name="b", radius_px=5, origin=(bounds.x, bounds.y))
+    write_geojson(path, cells, slide_name="b", radius_px=5, corner=(bounds.x, bounds.y))
     written = json.loads(path.read_text())
     path = write(tmp_path / "b.geojson", region(0, 0, bounds.width, bounds.height), *written["features"])
     (record,) = slide_records(bounded_slide, path, case="b")

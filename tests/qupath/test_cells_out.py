@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from tests.qupath.qupath_contract import center, check_geojson, qupath_positive_percent
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import UsageError
-from wsi_edt.qupath.cells_out import Geometry, write_geojson
+from wsi_edt.qupath.cells_out import write_geojson
+from wsi_edt.qupath.dialect import Geometry
 
 GEOMETRIES: tuple[Geometry, ...] = ("point", "circle")
 
@@ -141,11 +142,11 @@ def test_circles_too_small_for_qupath_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_the_origin_is_subtracted_and_ids_stay(tmp_path: Path, geometry: Geometry) -> None:
+def test_the_corner_is_subtracted_and_ids_stay(tmp_path: Path, geometry: Geometry) -> None:
     cells = cells_at([(1000.5, 2000.25)], [1])
-    for name, origin in (("level0", (0.0, 0.0)), ("shown", (990.0, 1980.0))):
+    for name, corner in (("level0", (0.0, 0.0)), ("shown", (990.0, 1980.0))):
         path = tmp_path / f"{name}.geojson"
-        write_geojson(path, cells, slide_name="a", radius_px=4, origin=origin, geometry=geometry)
+        write_geojson(path, cells, slide_name="a", radius_px=4, corner=corner, geometry=geometry)
     (level0,) = check_geojson(tmp_path / "level0.geojson")
     (shown,) = check_geojson(tmp_path / "shown.geojson")
     assert center(level0) == pytest.approx((1000.5, 2000.25))

@@ -22,9 +22,7 @@ import orjson
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import UsageError
 from wsi_edt.files import atomic_write
-from wsi_edt.qupath.dialect import CLASS_COLORS as CLASS_COLORS
-from wsi_edt.qupath.dialect import DETECTION
-from wsi_edt.qupath.dialect import Geometry as Geometry
+from wsi_edt.qupath.dialect import CLASS_COLORS, DETECTION, Geometry
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/wsi-edt/wsi-edt")
 _CHUNK = 10_000  # cells; 3 MB of text, and larger chunks are no faster
@@ -43,7 +41,7 @@ def write_geojson(
     *,
     slide_name: str,
     radius_px: float,
-    origin: tuple[float, float] = (0.0, 0.0),
+    corner: tuple[float, float] = (0.0, 0.0),
     geometry: Geometry = "point",
 ) -> None:
     """Write the cells as QuPath detections, ordered by y, x and class, atomically and in constant memory.
@@ -54,7 +52,7 @@ def write_geojson(
     cells : level-0 px
     slide_name : the slide's relative path, of which (with x, y and class) each cell's id is made: the same in every run
     radius_px : of circles, level-0 px
-    origin : what is subtracted from the coordinates, see `shown_corner`
+    corner : what is subtracted from the coordinates, see `shown_corner`
     geometry : "point", or "circle" for a polygon of 12 vertices, which is a circle in every program
 
     Raises
@@ -74,7 +72,7 @@ def write_geojson(
     x, y = _hundredths(cells.x), _hundredths(cells.y)
     order = _file_order(x, y, cells)
     repeats = {} if order is None else _repeats(x, y, cells.class_id, order)
-    shift = _hundredths(np.array(origin, dtype=np.float64))
+    shift = _hundredths(np.array(corner, dtype=np.float64))
     ring = _ring(radius_px) if geometry == "circle" else None
     with atomic_write(path) as raw, _maybe_gzipped(raw, path) as file:
         file.write(b'{"type":"FeatureCollection","features":[')

@@ -93,12 +93,12 @@ class Feature:
 
 
 def read_features(path: Path) -> list[Feature]:
-    """The features of a GeoJSON file, unpacked if its name ends in ``.gz``; see `features_of`.
+    """The features of a GeoJSON file, ``.geojson`` or ``.geojson.gz``: a FeatureCollection, a list, or one feature.
 
     Raises
     ------
     AnnotationError
-        If it is missing or can't be read.
+        If it can't be read, isn't JSON, has no features, or one of them isn't a feature; it names the file.
     """
     try:
         content = path.read_bytes()
@@ -108,22 +108,10 @@ def read_features(path: Path) -> list[Feature]:
         raise AnnotationError(
             f"can't be read: {error}", where=path, remedy="check the path and the file"
         ) from error
-    return features_of(content, path)
+    return [_feature(entry, number, path) for number, entry in enumerate(_entries(content, path), start=1)]
 
 
-def features_of(content: bytes, path: Path) -> list[Feature]:
-    """The features of GeoJSON text: a FeatureCollection, a list of features, or one feature.
-
-    Parameters
-    ----------
-    content : the text
-    path : names the file in errors
-
-    Raises
-    ------
-    AnnotationError
-        If it isn't JSON, has no features, or one of them isn't a feature.
-    """
+def _entries(content: bytes, path: Path) -> list[object]:
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -136,7 +124,7 @@ def features_of(content: bytes, path: Path) -> list[Feature]:
         raise AnnotationError(
             "has no features", where=path, remedy="export a FeatureCollection, as QuPath writes it"
         )
-    return [_feature(entry, number, path) for number, entry in enumerate(document, start=1)]
+    return document
 
 
 def _feature(entry: object, number: int, path: Path) -> Feature:

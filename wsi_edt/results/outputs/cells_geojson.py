@@ -45,6 +45,6 @@ class CellsGeoJson:
             findings.cells,
             slide_name=findings.slide,
             radius_px=_CIRCLE_RADIUS_UM / findings.scale.slide_mpp,
-            origin=shown_corner(findings.bounds, self.origin),
+            corner=shown_corner(findings.bounds, self.origin),
             geometry=self.geometry,
         )
