@@ -276,7 +276,7 @@ def test_a_process_has_its_time(scripts: Any, program: str, seconds: float, out:
 
 
 def test_a_machine_gives_what_its_cores_or_its_locks_allow(scripts: Any) -> None:
-    machine = scripts("feeding").Machine.of
+    machine = scripts("feeding").Extrapolated.of
     assert machine(16, cpu=0.08, lock=0.005).processes == 4
     assert machine(16, cpu=0.08, lock=0.005).tiles_per_second == pytest.approx(16 / 0.08)
     assert machine(16, cpu=0.08, lock=0.05).tiles_per_second == pytest.approx(4 / 0.05)

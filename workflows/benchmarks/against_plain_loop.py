@@ -21,7 +21,7 @@ import numpy.typing as npt
 import openslide
 import pace
 import torch
-from measuring import in_fresh_process, machine, planned, settings, table
+from measuring import in_fresh_process, machine, planned, resolved, table
 from PIL import Image
 from torch import nn
 
@@ -30,7 +30,7 @@ from wsi_edt.detection.compute import resolve_precision
 from wsi_edt.evaluation import match_points
 from wsi_edt.maps import decode
 from wsi_edt.networks import normalised
-from wsi_edt.run import Wishes
+from wsi_edt.run import RunOptions
 
 RADIUS_MODEL_PX = 2.0
 LOOP_TILE_PX = 512
@@ -54,22 +54,22 @@ class Looped:
     l0_per_model_px: float
 
 
-def network_for(wishes: Wishes, *, bf16: bool) -> nn.Module:
+def network_for(options: RunOptions, *, bf16: bool) -> nn.Module:
     """The network as it was trained."""
-    network: nn.Module = load_network(find_bundle(wishes.model))
+    network: nn.Module = load_network(find_bundle(options.model))
     if bf16:
         network = network.to(memory_format=torch.channels_last).bfloat16()  # type: ignore[call-overload]
     return network
 
 
 @torch.inference_mode()
-def plain_loop(slide: Path, wishes: Wishes, *, bf16: bool) -> Looped:
-    """Score the slide as a script of twenty lines would."""
-    config = settings(replace(wishes, tile_px=LOOP_TILE_PX))
-    plan = planned(slide, config)
-    torch.set_num_threads(config.cells.threads)
-    network = network_for(wishes, bf16=bf16)
-    normalisation = find_bundle(wishes.model).normalisation
+def plain_loop(slide: Path, options: RunOptions, *, bf16: bool) -> Looped:
+    """Find the slide's cells as a script of twenty lines would."""
+    settings = resolved(replace(options, tile_px=LOOP_TILE_PX))
+    plan = planned(slide, settings)
+    torch.set_num_threads(settings.cells.compute.threads)
+    network = network_for(options, bf16=bf16)
+    normalisation = find_bundle(options.model).normalisation
     scale = plan.scale.l0_per_model_px
     tiles = [tile for shard in plan.shards for tile in shard.tiles]
     cells: list[dict[str, float]] = []
@@ -84,7 +84,7 @@ def plain_loop(slide: Path, wishes: Wishes, *, bf16: bool) -> Looped:
         image = np.asarray(white.resize((LOOP_TILE_PX, LOOP_TILE_PX), Image.Resampling.BILINEAR))
         batch = normalised(torch.from_numpy(image.copy())[None], normalisation)
         maps = network(batch.bfloat16() if bf16 else batch.contiguous())[0].float().numpy()
-        peaks = decode(maps, config.cells.decode)
+        peaks = decode(maps, settings.cells.decode)
         x, y = peaks.x + tile.window.x, peaks.y + tile.window.y
         for i in np.flatnonzero(tile.core.contains(x, y)):
             cells.append(
@@ -110,25 +110,29 @@ def agreement(
 
 
 @click.command()
-@pace.options
-def main(slide: Path | None, tiles: int, wishes: Wishes) -> None:
+@pace.run_options
+def main(slide: Path | None, tiles: int, options: RunOptions) -> None:
     """Print seconds and cells of the loop and of wsi-edt, and their ratio."""
     has_bf16 = resolve_precision("auto", device="cpu") == "bf16"
-    with pace.slide_of(slide, wishes, tiles=tiles) as path:
-        loops = {"loop, eager fp32": in_fresh_process(plain_loop, path, wishes, bf16=False)}
+    with pace.slide_of(slide, options, tiles=tiles) as path:
+        loops = {"loop, eager fp32": in_fresh_process(plain_loop, path, options, bf16=False)}
         if has_bf16:
-            loops["loop, channels-last bf16"] = in_fresh_process(plain_loop, path, wishes, bf16=True)
-        run = pace.run(path, wishes)
+            loops["loop, channels-last bf16"] = in_fresh_process(plain_loop, path, options, bf16=True)
+        run = pace.run(path, options)
     reference = loops["loop, eager fp32"]
     radius_px = RADIUS_MODEL_PX * reference.l0_per_model_px
     found = {name: (loop.seconds, loop.xy) for name, loop in loops.items()}
-    cells = settings(wishes).cells
+    cells = resolved(options).cells
+    compute = cells.compute
     # A tile's core is larger in larger windows: what is compared is the time of the same tissue.
-    found[f"wsi-edt, {cells.runtime} {cells.precision}, computing"] = (run.tile_seconds * run.tiles, run.xy)
+    found[f"wsi-edt, {compute.runtime} {compute.precision}, computing"] = (
+        run.tile_seconds * run.tiles,
+        run.xy,
+    )
     found["wsi-edt, starting and reports included"] = (run.seconds, run.xy)
     print(machine())
     print(
-        f"{cells.model}, {cells.threads} threads; {reference.tiles} tiles of the loop, {run.tiles} of wsi-edt\n"
+        f"{cells.model}, {compute.threads} threads; {reference.tiles} tiles of the loop, {run.tiles} of wsi-edt\n"
     )
     rows = [
         [

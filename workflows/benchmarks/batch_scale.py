@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 from make_slide import Mosaic, read_picture, write_slide
-from measuring import MIB, Numbers, in_fresh_process, machine, settings, table
-from slide_scale import WISHES, score
+from measuring import MIB, Numbers, in_fresh_process, machine, resolved, table
+from slide_scale import OPTIONS, run
 
 HEAD = ("slides", "seconds", "ms/slide", "client MiB", "worker MiB", "KiB for each further slide")
 
@@ -23,7 +23,7 @@ HEAD = ("slides", "seconds", "ms/slide", "client MiB", "worker MiB", "KiB for ea
 def make(path: Path, side: int) -> None:
     """Make the slide: a square of tissue."""
     mosaic = Mosaic.of(read_picture(None), width=side, height=side)
-    write_slide(path, mosaic, mpp=settings(WISHES).cells.model_mpp)
+    write_slide(path, mosaic, mpp=resolved(OPTIONS).cells.model_mpp)
 
 
 def measured(slide: Path, count: int, folder: Path) -> tuple[float, int, int]:
@@ -32,7 +32,7 @@ def measured(slide: Path, count: int, folder: Path) -> tuple[float, int, int]:
     slides.mkdir()
     for number in range(count):
         os.link(slide, slides / f"{number:06}.tif")
-    seconds, _, client, worker = in_fresh_process(score, slides, folder / "out")
+    seconds, _, client, worker = in_fresh_process(run, slides, folder / "out")
     return seconds, client, worker
 
 
@@ -64,7 +64,7 @@ def main(slides: list[int], side: int, folder: Path | None) -> None:
             )
     print(machine())
     print(
-        f"slides of {side:,} × {side:,} px at {settings(WISHES).cells.model_mpp:g} µm/px, all of it tissue\n"
+        f"slides of {side:,} × {side:,} px at {resolved(OPTIONS).cells.model_mpp:g} µm/px, all of it tissue\n"
     )
     print(table(HEAD, rows))
 

@@ -26,23 +26,22 @@ from measuring import (
     machine,
     peak_memory,
     planned,
-    settings,
+    resolved,
     spent,
     table,
 )
 
+from wsi_edt.detection.compute import ComputeOptions
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.stitching import MARGIN_PX
-from wsi_edt.ki67.index import score_cells
-from wsi_edt.ki67.result import SlideResult
-from wsi_edt.qupath.cells_out import write_geojson
-from wsi_edt.report.overview import write_overview
-from wsi_edt.report.rows import SummaryRow, write_summary
-from wsi_edt.results.ki67_json import write_ki67
+from wsi_edt.ki67 import assess
+from wsi_edt.report.rows import SummaryRow
+from wsi_edt.results import names
 from wsi_edt.results.store import SlideStore
-from wsi_edt.run.finalise import slide_cells
-from wsi_edt.run.resolve import Wishes
-from wsi_edt.slides import Shard, Tile, open_slide
+from wsi_edt.results.summary import write_summary
+from wsi_edt.run.finalise import slide_findings
+from wsi_edt.run.options import RunOptions
+from wsi_edt.slides import Shard, Tile
 
 PITCH_PX = 25  # of the lattice, odd so that seams cut it everywhere; nuclei stay 15 px apart, beyond a decoder's radius
 JITTER_PX = 5
@@ -57,7 +56,7 @@ class Outcome:
     Attributes
     ----------
     found, expected : cells; they must be equal
-    stages : by name, in order
+    stages : by name
     memory : bytes: the most that was held
     geojson_bytes : of the file
     """
@@ -106,20 +105,20 @@ def tile_peaks(tile: Tile, *, count: int, side: int) -> TilePeaks:
     )
 
 
-WISHES = Wishes(tissue_mask=False, device="cpu", precision="fp32", threads=1)
+OPTIONS = RunOptions(tissue_mask=False, compute=ComputeOptions(device="cpu", precision="fp32", threads=1))
 
 
 def prepare(folder: Path, count: int) -> None:
     """Make a slide and its store with all shards computed."""
-    config = settings(WISHES)
+    settings = resolved(OPTIONS)
     side = math.isqrt(count - 1) + 1
     width = side * PITCH_PX + PITCH_PX
     path = folder / "cells.tif"
     picture = read_picture(None)
     mosaic = Mosaic.of(picture, width=width, height=width, tissue=1 / width)
-    write_slide(path, mosaic, mpp=config.cells.model_mpp)
-    plan = planned(path, config)
-    store = SlideStore.create(folder / "store.zarr", plan.header)
+    write_slide(path, mosaic, mpp=settings.cells.model_mpp)
+    plan = planned(path, settings)
+    store = SlideStore.create(folder / names.STORE, plan.header)
     for shard in plan.shards:
         store.write_shard(shard.index, _shard_peaks(shard, count, side), seconds=1.0)
 
@@ -130,26 +129,23 @@ def _shard_peaks(shard: Shard, count: int, side: int) -> TilePeaks:
 
 def finish(folder: Path, count: int) -> Outcome:
     """Do what a run does once the last shard is stored."""
-    config = settings(WISHES)
-    path = folder / "cells.tif"
-    plan = planned(path, config)
-    store = SlideStore(folder / "store.zarr", plan.header)
+    settings = resolved(OPTIONS)
+    plan = planned(folder / "cells.tif", settings)
+    store = SlideStore(folder / names.STORE, plan.header)
+    outputs = {output.name: output for output in settings.outputs}
     stages = {}
     with spent() as stages["read, stitch"]:
-        cells = slide_cells(store, plan, config)
-    with spent() as stages["GeoJSON"]:
-        write_geojson(folder / "cells.geojson", cells, slide_name=path.name, radius_px=9.6)
+        findings = slide_findings(plan, store, settings)
     with spent() as stages["tables"]:
-        score = score_cells(cells, area_mm2=plan.tissue.area_mm2)
-        result = SlideResult(
-            path.name, score, str(plan.staining), plan.header.slide_mpp, True, config.cells.model
-        )
-        write_ki67(folder / "ki67.json", result)
-        write_summary(folder / "summary.csv", [SummaryRow.from_result(result, seconds=1.0)])
-    with spent() as stages["overview"], open_slide(path) as slide:
-        write_overview(folder / "overview.png", slide, cells)
-    size = (folder / "cells.geojson").stat().st_size
-    return Outcome(len(cells), count, stages, peak_memory(), size)
+        result = assess(findings, settings.conventions)
+        outputs[names.KI67].write(folder, findings, result)
+        write_summary(folder / names.SUMMARY, [SummaryRow.from_result(result, seconds=1.0)])
+    with spent() as stages["GeoJSON"]:
+        outputs[names.CELLS].write(folder, findings, result)
+    with spent() as stages["overview"]:
+        outputs[names.OVERVIEW].write(folder, findings, result)
+    size = (folder / names.CELLS).stat().st_size
+    return Outcome(len(findings.cells), count, stages, peak_memory(), size)
 
 
 def bytes_per_cell(outcome: Outcome, smallest: Outcome) -> float | None:
@@ -165,7 +161,11 @@ def row(outcome: Outcome, smallest: Outcome) -> list[str]:
     grown = bytes_per_cell(outcome, smallest)
     return [
         f"{outcome.expected / 1e6:g} million",
-        *(f"{stage.seconds:.1f} ({stage.cpu_seconds:.1f})" for stage in outcome.stages.values()),
+        *(
+            f"{stage.seconds:.1f} ({stage.cpu_seconds:.1f})"
+            for stage in map(outcome.stages.get, STAGES)
+            if stage
+        ),
         f"{wall:.1f} ({cpu:.1f})",
         f"{1e6 * cpu / outcome.expected:.1f}",
         f"{outcome.memory / MIB:.0f}",

@@ -17,24 +17,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import click
 import lock_watch
-import numpy as np
-import numpy.typing as npt
 import pace
-from measuring import Numbers, in_fresh_process, machine, planned, settings, spent, table
+import stub
+from measuring import Numbers, in_fresh_process, machine, planned, resolved, spent, table
 
-from wsi_edt.cluster import worker as worker_module
+from wsi_edt.cluster.local import local_worker_count, local_workers, shards_each
+from wsi_edt.cluster.machine import Machine
 from wsi_edt.cluster.pool import ShardPool
-from wsi_edt.cluster.worker import DetectorSpec, Hardware
-from wsi_edt.cluster.workers import Workers, local_worker_count, local_workers, shards_each
-from wsi_edt.maps import Peaks
-from wsi_edt.run import Wishes
-from wsi_edt.run.batch import run
+from wsi_edt.cluster.worker import WorkerTasks
+from wsi_edt.cluster.workers import Workers
+from wsi_edt.detection.compute import Compute, ComputeOptions
+from wsi_edt.run import RunOptions
+from wsi_edt.run.batch import run_batch
 from wsi_edt.run.discover import find_slides
-from wsi_edt.run.settings import RunConfig
+from wsi_edt.run.settings import RunSettings
 from wsi_edt.slides import open_slide, read_window
 from wsi_edt.slides.location import SlidePath
 
@@ -56,15 +55,6 @@ EXTRAPOLATED_HEAD = (
     "of 512 px/s",
     "s/mm²",
 )
-
-
-class Costless:
-    """A network that takes no time and finds nothing."""
-
-    def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
-        """(B, H, W, 3) uint8 RGB → no peaks for each tile."""
-        none = np.zeros(0, np.int32)
-        return [Peaks(none, none, np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in images]
 
 
 @dataclass(slots=True)
@@ -97,30 +87,24 @@ class Fed:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """What a machine of so many cores would give, in tiles a second."""
+class Extrapolated:
+    """What a machine with that many cores and a GPU would do, in tiles a second."""
 
     processes: int
     by_cores: float
     by_lock: float
 
     @classmethod
-    def of(cls, cores: int, *, cpu: float, lock: float) -> Machine:
-        """By the processor's and the lock's seconds a tile."""
-        processes = local_worker_count(
-            Hardware("", cores, "cuda", "torch", "bf16", gpus=1, gpu_bytes=GPU_BYTES), None
-        )
+    def of(cls, cores: int, *, cpu: float, lock: float) -> Extrapolated:
+        """From the processor's and the lock's seconds per tile."""
+        compute = Compute("cuda", "torch", "bf16", threads=2)
+        processes = local_worker_count(Machine("", cores, compute, gpus=1, gpu_bytes=GPU_BYTES))
         return cls(processes, cores / cpu, processes / lock)
 
     @property
     def tiles_per_second(self) -> float:
         """The least of what its parts allow."""
         return min(self.by_cores, self.by_lock)
-
-
-def use_costless() -> None:
-    """Make it the network of this worker, whatever the model."""
-    worker_module.detector_for = lambda spec: Costless()  # type: ignore[assignment,return-value]
 
 
 def cores() -> list[int]:
@@ -134,44 +118,38 @@ def pin(core: int) -> None:
         os.sched_setaffinity(int(thread.name), {core})
 
 
-def read_in_one_thread() -> None:
-    """Have each shard of this worker read by one thread."""
-    worker_module._READERS = 1
-
-
 @contextmanager
-def pinned_workers(processes: int, threads: int) -> Iterator[Workers]:
-    """Give so many processes, each on a core of its own as long as there are some."""
-    with local_workers(processes, threads=threads) as workers:
-        client: Any = workers._client
-        for core, address in zip(cores(), sorted(client.nthreads()), strict=False):
-            client.run(pin, core, workers=[address])
-        client.run(use_costless)
+def pinned_workers(processes: int, threads: int, tasks: WorkerTasks) -> Iterator[Workers]:
+    """Start that many processes, each on its own core as long as there are enough."""
+    with local_workers(processes, threads=threads, tasks=tasks) as workers:
+        addresses: dict[str, int] = workers.client.nthreads()  # type: ignore[no-untyped-call]
+        for core, address in zip(cores(), sorted(addresses), strict=False):
+            workers.client.run(pin, core, workers=[address])
         yield workers
 
 
-def fed(slide: Path, config: RunConfig, *, processes: int, watched: bool = False) -> Fed:
-    """Run the slide, or, where the lock is watched, read it with one thread: it is the lock's seconds that count then.
+def fed(slide: Path, settings: RunSettings, *, processes: int, watched: bool = False) -> Fed:
+    """Run on the slide; if the lock is watched, with one reading thread, because then only the lock's seconds count.
 
-    Several threads on one core would hold the lock while another of them has the core, which they don't where each has one.
+    Several threads on one core would hold the lock while another has the core, which they don't if each has its own.
     """
     threads = 1 if watched else THREADS
-    spec, watcher, lost = DetectorSpec.of(config), PaceAndCpu(), [0.0]
-    with tempfile.TemporaryDirectory() as folder, pinned_workers(processes, threads) as workers:
-        client: Any = workers._client
+    tasks = WorkerTasks(stub.ready, stub.costless_read_by_one if watched else stub.costless)
+    watcher, lost = PaceAndCpu(), [0.0]
+    with tempfile.TemporaryDirectory() as folder, pinned_workers(processes, threads, tasks) as workers:
+        client = workers.client
 
         @contextmanager
         def open_pool(probe: SlidePath) -> Iterator[ShardPool]:
-            pool = workers.pool(spec, [probe])
+            pool = workers.pool(settings.detector, [probe])
             watcher.begins = time.perf_counter()
             yield pool
 
-        slides = find_slides([slide], out=Path(folder), with_images=False).slides
+        slides = find_slides([slide], out=Path(folder)).slides
         if watched:
-            client.run(read_in_one_thread)
             client.run(lock_watch.start, max(cores(), default=None))
         before = client.run(time.process_time)
-        result = run(slides, Path(folder), config=config, open_pool=open_pool, watcher=watcher)
+        result = run_batch(slides, Path(folder), settings=settings, open_pool=open_pool, progress=watcher)
         after = client.run(time.process_time)
         if watched:
             lost = list(client.run(lock_watch.stop).values())
@@ -184,15 +162,15 @@ def fed(slide: Path, config: RunConfig, *, processes: int, watched: bool = False
     return Fed(seconds, client_cpu + workers_cpu, sum(lost) / sum(tiles))
 
 
-def reading_alone(slide: Path, config: RunConfig) -> float:
-    """Processor seconds a tile of one thread that reads the slide's first tiles, on one core."""
+def reading_alone(slide: Path, settings: RunSettings) -> float:
+    """Processor seconds per tile of one thread that reads the slide's first tiles, on one core."""
     if cores():
         pin(cores()[0])
-    tiles = [tile for shard in planned(slide, config).shards for tile in shard.tiles]
-    tiles = tiles[: READ_ALONE_PX // config.cells.tile_px**2 + 1]
+    tiles = [tile for shard in planned(slide, settings).shards for tile in shard.tiles]
+    tiles = tiles[: READ_ALONE_PX // settings.cells.tile_px**2 + 1]
     with open_slide(slide) as opened, spent() as taken:
         for tile in tiles:
-            read_window(opened, tile.window, wanted_mpp=config.cells.model_mpp)
+            read_window(opened, tile.window, wanted_mpp=settings.cells.model_mpp)
     return taken.cpu_seconds / len(tiles)
 
 
@@ -205,19 +183,19 @@ def reading_alone(slide: Path, config: RunConfig) -> float:
 @click.option(
     "--cores", "wanted", type=click.IntRange(1), default=16, show_default=True, help="To extrapolate to."
 )
-@click.option("--model", default=Wishes().model, help="Whose µm/px and halo count.")
+@click.option("--model", default=RunOptions().model, help="Whose µm/px and halo count.")
 def main(tile_px: list[int], processes: list[int], tiles: int, wanted: int, model: str) -> None:
     """Print what these processes give, and what a machine with a GPU and more cores would."""
-    wishes = Wishes(model=model, tile_px=max(tile_px), device="cpu", runtime="torch", precision="fp32")
+    options = RunOptions(model=model, tile_px=max(tile_px), compute=ComputeOptions("cpu", "torch", "fp32"))
     rows, extrapolated = [], []
-    with pace.slide_of(None, wishes, tiles=tiles) as slide:
+    with pace.slide_of(None, options, tiles=tiles) as slide:
         first = None
         for side in tile_px:
-            config = settings(replace(wishes, tile_px=side))
+            settings = resolved(replace(options, tile_px=side))
             share = (side / SMALL_TILE_PX) ** 2
-            alone = [in_fresh_process(reading_alone, slide, config)]
-            runs = [(count, fed(slide, config, processes=count)) for count in processes]
-            alone.append(in_fresh_process(reading_alone, slide, config))
+            alone = [in_fresh_process(reading_alone, slide, settings)]
+            runs = [(count, fed(slide, settings, processes=count)) for count in processes]
+            alone.append(in_fresh_process(reading_alone, slide, settings))
             read = sum(alone) / 2
             rows.append(
                 [f"{side} px", "reading alone, before and after", *[""] * 3, f"{1000 * read:.1f}", "1.00"]
@@ -231,9 +209,9 @@ def main(tile_px: list[int], processes: list[int], tiles: int, wanted: int, mode
                     [f"{side} px", name, *(f"{number:.1f}" for number in rates), f"{one.cpu / read:.2f}"]
                 )
             cpu = min(one.cpu for _, one in runs)  # what else the machine does only adds
-            locked = fed(slide, config, processes=1, watched=True).lock
-            there = Machine.of(wanted, cpu=cpu, lock=locked)
-            core_mm2 = ((side - 2 * config.cells.halo_px) * config.cells.model_mpp / 1000) ** 2
+            locked = fed(slide, settings, processes=1, watched=True).lock
+            there = Extrapolated.of(wanted, cpu=cpu, lock=locked)
+            core_mm2 = ((side - 2 * settings.cells.halo_px) * settings.cells.model_mpp / 1000) ** 2
             times = (1000 * cpu, 1000 * locked)
             there_rates = (
                 there.by_cores,
@@ -252,7 +230,7 @@ def main(tile_px: list[int], processes: list[int], tiles: int, wanted: int, mode
             )
     print(machine())
     print(
-        f"JPEG at {pace.SLIDE_MPP} µm/px read at {config.cells.model_mpp} µm/px, {THREADS} shards a process\n"
+        f"JPEG at {pace.SLIDE_MPP} µm/px read at {settings.cells.model_mpp} µm/px, {THREADS} shards a process\n"
     )
     print(table(HEAD, rows))
     print(

@@ -18,11 +18,12 @@ from typing import ParamSpec, TypeVar
 import click
 import psutil
 
-from wsi_edt.cluster.worker import hardware
+from wsi_edt.cluster.machine import this_machine
 from wsi_edt.run.discover import find_slides
+from wsi_edt.run.options import RunOptions
 from wsi_edt.run.plan import SlidePlan, plan_slide
-from wsi_edt.run.resolve import Wishes, resolve
-from wsi_edt.run.settings import RunConfig
+from wsi_edt.run.resolve import resolve
+from wsi_edt.run.settings import RunSettings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,16 +87,15 @@ def machine() -> str:
     return f"{name}, {psutil.cpu_count()} cores, {others:.1f} processes running; {versions}"
 
 
-def settings(wishes: Wishes) -> RunConfig:
-    """What `wsi-edt run` would make of these wishes on this machine."""
-    here = hardware(wishes.device, wishes.runtime, wishes.precision)
-    return resolve(wishes, (here,), slides=(), out=Path())
+def resolved(options: RunOptions) -> RunSettings:
+    """The settings that `wsi-edt run` would resolve from these options on this machine."""
+    return resolve(options, (this_machine(options.compute),), slides=(), out=Path())
 
 
-def planned(path: Path, config: RunConfig) -> SlidePlan:
+def planned(path: Path, settings: RunSettings) -> SlidePlan:
     """The plan of a slide."""
-    slides = find_slides([path], out=path.parent / "results", with_images=config.mpp is not None).slides
-    return plan_slide(slides[0], config)[0]
+    found = find_slides([path], out=path.parent / "results", fallback_mpp=settings.options.fallback_mpp)
+    return plan_slide(found.slides[0], settings.cells)[0]
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in click's latest alone

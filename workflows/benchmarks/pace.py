@@ -1,4 +1,4 @@
-"""What the benchmarks of whole runs share: their options, a slide to run on, and how fast a run goes once it has begun."""
+"""What the benchmarks of whole runs share: their options, a slide to run on, and a run's pace once it is under way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
 
@@ -18,11 +18,13 @@ import orjson
 from make_slide import Mosaic, read_picture, write_slide
 
 from wsi_edt.bundles import find_bundle
-from wsi_edt.cluster.worker import hardware
-from wsi_edt.cluster.workers import shards_each
+from wsi_edt.cluster.local import shards_each
+from wsi_edt.cluster.machine import this_machine
+from wsi_edt.detection.compute import ComputeOptions
 from wsi_edt.report.rows import SummaryRow
-from wsi_edt.run import Wishes, score_slides
-from wsi_edt.run.progress import Silence
+from wsi_edt.results import names
+from wsi_edt.run import RunOptions, run_slides
+from wsi_edt.run.progress import NoProgress
 
 SLIDE_MPP = (
     0.25  # of the slide that is made; like most scanners', another than the model's: tiles are resampled
@@ -30,12 +32,12 @@ SLIDE_MPP = (
 
 
 @dataclass(slots=True)
-class Pace(Silence):
+class Pace(NoProgress):
     """Notes when shards were stored.
 
     Attributes
     ----------
-    stored_at : for each shard the clock's seconds and its tiles
+    stored_at : for each shard, the clock's seconds and its tiles
     rows : of the slides that ended
     """
 
@@ -80,26 +82,26 @@ def seconds_per_tile(stored_at: list[tuple[float, int]], at_once: int) -> float:
     ordered = sorted(stored_at)
     if len(ordered) <= at_once:
         raise click.UsageError(
-            f"the slide has {len(ordered)} shards, of which {at_once} are computed at a time: too few to tell a pace; give "
+            f"the slide has {len(ordered)} shards, and {at_once} are computed at a time: too few to measure a pace; pass "
             "more --tiles"
         )
     begun = ordered[at_once - 1][0]
     return (ordered[-1][0] - begun) / sum(tiles for _, tiles in ordered[at_once:])
 
 
-def run(slide: Path, wishes: Wishes, *, workers: int = 1) -> Run:
-    """Score the slide into a temporary folder, as `wsi-edt run` does."""
+def run(slide: Path, options: RunOptions, *, workers: int = 1) -> Run:
+    """Run on the slide as `wsi-edt run` does, into a temporary folder."""
     pace = Pace()
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        score_slides([slide], Path(folder), wishes=wishes, workers=workers, watcher=pace)
+        run_slides([slide], Path(folder), replace(options, workers=workers), progress=pace)
         seconds = time.perf_counter() - started
         if pace.rows[0].error is not None:
             raise click.ClickException(pace.rows[0].error)
-        written = orjson.loads((Path(folder) / slide.name / "cells.geojson").read_bytes())
+        written = orjson.loads((Path(folder) / slide.name / names.CELLS).read_bytes())
     places = [feature["geometry"]["coordinates"] for feature in written["features"]]
-    machine = hardware(wishes.device, wishes.runtime, wishes.precision)
-    at_once = workers * shards_each(machine.device, machine.cores // workers)
+    machine = this_machine(options.compute)
+    at_once = workers * shards_each(machine.compute.device, machine.cores // workers)
     return Run(
         sum(tiles for _, tiles in pace.stored_at),
         seconds,
@@ -109,13 +111,13 @@ def run(slide: Path, wishes: Wishes, *, workers: int = 1) -> Run:
 
 
 @contextmanager
-def slide_of(given: Path | None, wishes: Wishes, *, tiles: int) -> Iterator[Path]:
-    """The slide that was given, else one that is made of about so many tiles, JPEG, all of it tissue."""
+def slide_of(given: Path | None, options: RunOptions, *, tiles: int) -> Iterator[Path]:
+    """The given slide, or else one that is made: JPEG, about that many tiles, all of it tissue."""
     if given is not None:
         yield given
         return
-    bundle = find_bundle(wishes.model)
-    core_px = wishes.tile_px - 2 * bundle.halo_px
+    bundle = find_bundle(options.model)
+    core_px = options.tile_px - 2 * bundle.halo_px
     side = round(math.sqrt(tiles) * core_px * bundle.mpp / SLIDE_MPP)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "made.tif"
@@ -123,49 +125,46 @@ def slide_of(given: Path | None, wishes: Wishes, *, tiles: int) -> Iterator[Path
         yield path
 
 
-def options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of a benchmark that runs a network; it is called with `slide`, `tiles`, `wishes` and its own."""
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a benchmark that runs a network; it is called with `slide`, `tiles`, `options` and its own."""
 
     @wraps(command)  # its own options with it
-    def with_wishes(
+    def with_options(
         slide: Path | None,
         tiles: int,
         model: str,
         mpp: float | None,
         tile_px: int,
-        batch_size: int | None,
+        batch_size: int,
         device: str,
         runtime: str,
         precision: str,
         threads: int | None,
         **own: object,
     ) -> None:
-        wishes = Wishes(
+        options = RunOptions(
             model=model,
-            mpp=mpp,
+            fallback_mpp=mpp,
             tile_px=tile_px,
             batch_size=batch_size,
-            device=device,
-            runtime=runtime,
-            precision=precision,
-            threads=threads,
+            compute=ComputeOptions(device, runtime, precision, threads),
         )
-        command(slide=slide, tiles=tiles, wishes=wishes, **own)
+        command(slide=slide, tiles=tiles, options=options, **own)
 
-    decorated: Callable[..., None] = with_wishes
+    decorated: Callable[..., None] = with_options
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
 
 
-_DEFAULTS = Wishes()
+_DEFAULTS = RunOptions()
 _OPTIONS = (
     click.argument("slide", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)),
     click.option("--tiles", type=click.IntRange(1), default=64, show_default=True, help="Of a made slide."),
     click.option("--model", default=_DEFAULTS.model, help="A shipped model's name, or a model's folder."),
     click.option("--mpp", type=float, help="µm/px of a slide that states none."),
     click.option("--tile-px", type=int, default=_DEFAULTS.tile_px, show_default=True),
-    click.option("--batch-size", type=click.IntRange(1)),
+    click.option("--batch-size", type=click.IntRange(1), default=_DEFAULTS.batch_size, show_default=True),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
     click.option("--runtime", type=click.Choice(["auto", "torch", "openvino"]), default="auto"),
     click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto"),

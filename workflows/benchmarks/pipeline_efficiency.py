@@ -1,4 +1,4 @@
-"""How little a run adds to its network: its seconds a tile against the network's own.
+"""How little a run adds to its network: its seconds per tile against the network's own.
 
     python workflows/benchmarks/pipeline_efficiency.py [SLIDE] [--tiles 64]
 
@@ -15,30 +15,24 @@ from pathlib import Path
 import click
 import numpy as np
 import pace
-from measuring import in_fresh_process, machine, planned, settings, table
+from measuring import in_fresh_process, machine, planned, resolved, table
 from stages import read
 
 from wsi_edt.bundles import find_bundle
 from wsi_edt.detection.detector import Detector
-from wsi_edt.run import Wishes
+from wsi_edt.run import RunOptions
 
 BATCHES = 5
 WARM_UP = 1
 
 
-def network_seconds(slide: Path, wishes: Wishes) -> float:
-    """The median seconds a tile of the network alone, on the slide's own tiles."""
-    config = settings(wishes)
-    cells = config.cells
-    images = read(planned(slide, config), config, tiles=BATCHES * cells.batch_size, readers=2)
-    detector = Detector.load(
-        find_bundle(str(config.model_directory)),
-        settings=cells.decode,
-        device=cells.device,
-        precision=cells.precision,
-        threads=cells.threads,
-        runtime=cells.runtime,
-    )
+def network_seconds(slide: Path, options: RunOptions) -> float:
+    """The median seconds per tile of the network alone, on the slide's own tiles."""
+    settings = resolved(options)
+    cells = settings.cells
+    images = read(planned(slide, settings), settings, tiles=BATCHES * cells.batch_size, readers=2)
+    bundle = find_bundle(str(settings.detector.directory))
+    detector = Detector.load(bundle, settings=cells.decode, compute=cells.compute)
     seconds = []
     for batch in images[:WARM_UP] + images:
         started = time.perf_counter()
@@ -48,19 +42,20 @@ def network_seconds(slide: Path, wishes: Wishes) -> float:
 
 
 @click.command()
-@pace.options
-def main(slide: Path | None, tiles: int, wishes: Wishes) -> None:
-    """Print seconds a tile of the network and of the run, and their ratio."""
-    with pace.slide_of(slide, wishes, tiles=tiles) as path:
-        before = in_fresh_process(network_seconds, path, wishes)
-        run = pace.run(path, wishes)
-        after = in_fresh_process(network_seconds, path, wishes)
+@pace.run_options
+def main(slide: Path | None, tiles: int, options: RunOptions) -> None:
+    """Print seconds per tile of the network and of the run, and their ratio."""
+    with pace.slide_of(slide, options, tiles=tiles) as path:
+        before = in_fresh_process(network_seconds, path, options)
+        run = pace.run(path, options)
+        after = in_fresh_process(network_seconds, path, options)
     network = (before + after) / 2
-    cells = settings(wishes).cells
+    cells = resolved(options).cells
+    compute = cells.compute
     print(machine())
     print(
-        f"{cells.model}, {cells.runtime} {cells.precision}, {cells.threads} threads, batches of {cells.batch_size} tiles "
-        f"of {cells.tile_px} px; {run.tiles} tiles, {len(run.xy):,} cells\n"
+        f"{cells.model}, {compute.runtime} {compute.precision}, {compute.threads} threads, batches of "
+        f"{cells.batch_size} tiles of {cells.tile_px} px; {run.tiles} tiles, {len(run.xy):,} cells\n"
     )
     lines = [
         ("network alone, before", before),

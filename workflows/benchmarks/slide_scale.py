@@ -20,20 +20,22 @@ from pathlib import Path
 import click
 import numpy as np
 from make_slide import Mosaic, read_picture, write_slide
-from measuring import MIB, Numbers, in_fresh_process, machine, peak_memory, planned, settings, spent, table
+from measuring import MIB, Numbers, in_fresh_process, machine, peak_memory, planned, resolved, spent, table
 from stub import StubWorkers, stub_workers
 
 from wsi_edt.cells import Cells
-from wsi_edt.results.store import STORE_NAME, SlideStore
-from wsi_edt.run.batch import run
+from wsi_edt.detection.compute import ComputeOptions
+from wsi_edt.results import names
+from wsi_edt.results.store import SlideStore
+from wsi_edt.run.batch import run_batch
 from wsi_edt.run.discover import find_slides
-from wsi_edt.run.finalise import slide_cells
-from wsi_edt.run.progress import Silence
-from wsi_edt.run.resolve import Wishes
+from wsi_edt.run.finalise import stitched_cells
+from wsi_edt.run.options import RunOptions
+from wsi_edt.run.progress import NoProgress
 from wsi_edt.slides.location import SlidePath
 
 BYTES_PER_CELL = 64
-WISHES = Wishes(device="cpu", runtime="torch", precision="fp32", threads=1)
+OPTIONS = RunOptions(compute=ComputeOptions("cpu", "torch", "fp32", threads=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,12 @@ class Outcome:
 def make(path: Path, side: int, tissue: float) -> tuple[int, int, int]:
     """Make the slide; returns the sides (width, height) of its period, and how many rows hold tissue."""
     mosaic = Mosaic.of(read_picture(None), width=side, height=side, tissue=tissue)
-    write_slide(path, mosaic, mpp=settings(WISHES).cells.model_mpp)
+    write_slide(path, mosaic, mpp=resolved(OPTIONS).cells.model_mpp)
     return mosaic.period.shape[1], mosaic.period.shape[0], mosaic.tissue_height
 
 
-def score(path: Path, out: Path) -> tuple[float, float, int, int]:
-    """Score the slide as `wsi-edt run` does; returns seconds, the worker's, the client's peak memory, the worker's."""
+def run(path: Path, out: Path) -> tuple[float, float, int, int]:
+    """Run on the slide as `wsi-edt run` does; returns seconds, the worker's, the client's peak memory, the worker's."""
     workers: list[tuple[float, int]] = []
 
     @contextmanager
@@ -79,9 +81,11 @@ def score(path: Path, out: Path) -> tuple[float, float, int, int]:
             yield pool
             workers.append(pool.ask(spent_so_far))
 
-    slides = find_slides([path], out=out, with_images=False).slides
+    slides = find_slides([path], out=out).slides
     with spent() as taken:
-        result = run(slides, out, config=settings(WISHES), open_pool=open_pool, watcher=Silence())
+        result = run_batch(
+            slides, out, settings=resolved(OPTIONS), open_pool=open_pool, progress=NoProgress()
+        )
     assert result.failed == 0, result.rows
     worker_seconds, worker_memory = workers[0]
     return taken.seconds, worker_seconds, peak_memory(), worker_memory
@@ -94,9 +98,10 @@ def spent_so_far() -> tuple[float, int]:
 
 def counted(path: Path, out: Path, period: tuple[int, int, int]) -> tuple[float, int, int, float]:
     """The tissue's level-0 px, tiles, cells, and the share of cells that repeat."""
-    config = settings(WISHES)
-    plan = planned(path, config)
-    cells = slide_cells(SlideStore(out / path.name / STORE_NAME, plan.header), plan, config)
+    settings = resolved(OPTIONS)
+    plan = planned(path, settings)
+    store = SlideStore(out / path.name / names.STORE, plan.header)
+    cells = stitched_cells(plan, store, radius_px=settings.cells.decode.window_px // 2)
     tissue_px = plan.tissue.area_mm2 * (1000 / plan.header.slide_mpp) ** 2
     tiles = sum(len(shard.tiles) for shard in plan.shards)
     return tissue_px, tiles, len(cells), repeating(cells, plan.grid.extent[0], *period)
@@ -127,7 +132,7 @@ def measured(gigapixels: float, tissue: float, folder: Path) -> Outcome:
     side = math.isqrt(round(gigapixels * 1e9))
     path, out = folder / "slide.tif", folder / "out"
     period = in_fresh_process(make, path, side, tissue)
-    seconds, worker_seconds, client, worker = in_fresh_process(score, path, out)
+    seconds, worker_seconds, client, worker = in_fresh_process(run, path, out)
     tissue_px, tiles, cells, share = in_fresh_process(counted, path, out, period)
     return Outcome(side, tissue_px, tiles, cells, seconds, worker_seconds, client, worker, share)
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pace
 import torch
-from measuring import Spent, machine, planned, settings, spent, table
+from measuring import Spent, machine, planned, resolved, spent, table
 
 from wsi_edt.bundles import find_bundle
 from wsi_edt.detection.detector import Detector
@@ -29,36 +29,32 @@ from wsi_edt.maps import Peaks, decode
 from wsi_edt.networks import normalised
 from wsi_edt.qupath.cells_out import write_geojson
 from wsi_edt.results.store import SlideStore
-from wsi_edt.run import Wishes
-from wsi_edt.run.finalise import slide_cells
+from wsi_edt.run import RunOptions
+from wsi_edt.run.finalise import stitched_cells
 from wsi_edt.run.plan import SlidePlan
-from wsi_edt.run.settings import RunConfig
-from wsi_edt.slides import SlideSource, TileLoader, TileRequest
+from wsi_edt.run.settings import CellSettings, RunSettings
+from wsi_edt.slides import TileLoader, TileRequest
 
 Images = npt.NDArray[np.uint8]
 LEAST_SECONDS = 2.0  # that a stage is repeated for
 HEAD = ("stage", "tiles/s", "MPix/s", "ms/tile", "CPU ms/tile", "× network")
 
 
-def read(plan: SlidePlan, config: RunConfig, *, tiles: int, readers: int) -> list[Images]:
+def read(plan: SlidePlan, settings: RunSettings, *, tiles: int, readers: int) -> list[Images]:
     """Batches of the first tiles."""
-    source = SlideSource(plan.ref.path, config.mpp)
+    cells = settings.cells
     requests = [
-        TileRequest(source, tile.window, config.cells.model_mpp)
+        TileRequest(plan.ref.source, tile.window, cells.model_mpp)
         for shard in plan.shards
         for tile in shard.tiles
     ]
-    with TileLoader(
-        requests[:tiles],
-        batch_size=config.cells.batch_size,
-        threads=readers,
-    ) as loader:
+    with TileLoader(requests[:tiles], batch_size=cells.batch_size, threads=readers) as loader:
         return [batch.images for batch in loader]
 
 
 def repeated(work: Callable[[Any], object], inputs: list[Any]) -> tuple[Spent, int]:
-    """What it takes to do the work on the inputs, over and over until it can be told; and on how many of them."""
-    work(inputs[0])  # what happens once, like planning a convolution, is no part of a rate
+    """The time of the work on the inputs, repeated until it can be measured, and how many it was done on."""
+    work(inputs[0])  # what happens once, like planning a convolution, isn't part of a rate
     done, total = 0, Spent()
     while total.seconds < LEAST_SECONDS:
         with spent() as taken:
@@ -81,15 +77,16 @@ class Replayed:
 
 
 @click.command()
-@pace.options
-def main(slide: Path | None, tiles: int, wishes: Wishes) -> None:
+@pace.run_options
+def main(slide: Path | None, tiles: int, options: RunOptions) -> None:
     """Print each stage's rate."""
-    with pace.slide_of(slide, wishes, tiles=tiles) as path:
-        rows = measured(path, settings(wishes), tiles)
+    settings = resolved(options)
+    with pace.slide_of(slide, options, tiles=tiles) as path:
+        rows = measured(path, settings, tiles)
     network = next(taken.seconds / done for name, taken, done in rows if name.startswith("network"))
-    megapixels = settings(wishes).cells.tile_px ** 2 / 1e6
+    megapixels = settings.cells.tile_px**2 / 1e6
     print(machine())
-    print(f"{settings(wishes).cells.to_json()}\n")
+    print(f"{settings.cells.to_json()}\n")
     lines = []
     for name, taken, done in rows:
         seconds = taken.seconds / done
@@ -106,46 +103,37 @@ def main(slide: Path | None, tiles: int, wishes: Wishes) -> None:
     print(table(HEAD, lines))
 
 
-def measured(path: Path, config: RunConfig, tiles: int) -> list[tuple[str, Spent, int]]:
+def measured(path: Path, settings: RunSettings, tiles: int) -> list[tuple[str, Spent, int]]:
     """Name, time and number of tiles of each stage."""
-    cells = config.cells
-    plan = planned(path, config)
+    cells, compute = settings.cells, settings.cells.compute
+    plan = planned(path, settings)
     rows: list[tuple[str, Spent, int]] = []
     tiles = min(tiles, sum(len(shard.tiles) for shard in plan.shards))
     for readers in (1, 2):
         with spent() as taken:
-            batches = read(plan, config, tiles=tiles, readers=readers)
+            batches = read(plan, settings, tiles=tiles, readers=readers)
         rows.append((f"read, {readers} thread{'s' * (readers > 1)}", taken, tiles))
-    bundle = find_bundle(str(config.model_directory))
-    detector = Detector.load(
-        bundle,
-        settings=cells.decode,
-        device=cells.device,
-        precision=cells.precision,
-        threads=cells.threads,
-        runtime=cells.runtime,
-    )
-    torch.set_num_threads(cells.threads)
+    bundle = find_bundle(str(settings.detector.directory))
+    detector = Detector.load(bundle, settings=cells.decode, compute=compute)
+    torch.set_num_threads(compute.threads)
 
     def copy(images: Images) -> None:
-        normalised(torch.from_numpy(images).to(cells.device), bundle.normalisation)
+        normalised(torch.from_numpy(images).to(compute.device), bundle.normalisation)
 
     def batched(name: str, work: Callable[[Any], object], inputs: list[Any]) -> None:
         taken, done = repeated(work, inputs)
         rows.append((name, taken, done * cells.batch_size))
 
     batched("copy, normalise", copy, batches)
-    batched(f"network, {cells.runtime} {cells.precision}", detector.maps, batches[:8])
+    batched(f"network, {compute.runtime} {compute.precision}", detector.maps, batches[:8])
     maps = [detector.maps(images) for images in batches[:8]]
     batched("peaks", lambda batch: [decode(one, cells.decode) for one in batch], maps)
     batched("network and peaks", detector.detect, batches[:8])
-    rows.extend(_ended(path, plan, config, [decode(one, cells.decode) for batch in maps for one in batch]))
+    rows.extend(_ended(plan, cells, [decode(one, cells.decode) for batch in maps for one in batch]))
     return rows
 
 
-def _ended(
-    path: Path, plan: SlidePlan, config: RunConfig, found: list[Peaks]
-) -> list[tuple[str, Spent, int]]:
+def _ended(plan: SlidePlan, settings: CellSettings, found: list[Peaks]) -> list[tuple[str, Spent, int]]:
     """What comes after the network, on as many cells as it finds."""
     tiles = sum(len(shard.tiles) for shard in plan.shards)
     stages = {}
@@ -156,9 +144,9 @@ def _ended(
             detect_shard(
                 shard,
                 detector,
-                source=SlideSource(path, config.mpp),
-                model_mpp=config.cells.model_mpp,
-                batch_size=config.cells.batch_size,
+                source=plan.ref.source,
+                model_mpp=settings.model_mpp,
+                batch_size=settings.batch_size,
                 readers=2,
             )
             for shard in plan.shards
@@ -167,10 +155,10 @@ def _ended(
             for shard, peaks in zip(plan.shards, parts, strict=True):
                 store.write_shard(shard.index, peaks, seconds=1.0)
         with spent() as stages["stitch"]:
-            stitch(TilePeaks.concatenate(parts), plan.grid, radius_px=config.cells.decode.window_px // 2)
-        cells = slide_cells(store, plan, config)
+            stitch(TilePeaks.concatenate(parts), plan.grid, radius_px=settings.decode.window_px // 2)
+        cells = stitched_cells(plan, store, radius_px=settings.decode.window_px // 2)
         with spent() as stages["GeoJSON"]:
-            write_geojson(Path(folder) / "cells.geojson", cells, slide_name=path.name, radius_px=10.0)
+            write_geojson(Path(folder) / "cells.geojson", cells, slide_name=plan.ref.name, radius_px=10.0)
     return [(name, taken, tiles) for name, taken in stages.items()]
 
 

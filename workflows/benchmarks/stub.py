@@ -1,4 +1,4 @@
-"""A network that costs next to nothing and finds what is dark, and workers that run it: the rest of the pipeline alone."""
+"""Networks that cost nothing, and workers that run them: the rest of the pipeline alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wsi_edt.cluster.worker import ShardResult, ShardTask
+from wsi_edt.cluster.detector_spec import DetectorSpec
+from wsi_edt.cluster.worker import ShardResult, ShardTask, ShardWorker
 from wsi_edt.detection.shards import detect_shard
 from wsi_edt.maps import DecodeSettings, Peaks, decode
 
@@ -60,6 +61,34 @@ def compute(task: ShardTask) -> ShardResult:
         readers=2,
     )
     return ShardResult(peaks, time.perf_counter() - started)
+
+
+class Costless:
+    """A network that takes no time and finds nothing."""
+
+    def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
+        """(B, H, W, 3) uint8 RGB → no peaks for each tile."""
+        none = np.zeros(0, np.int32)
+        return [Peaks(none, none, np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in images]
+
+
+def ready(spec: DetectorSpec) -> None:
+    """Build nothing: there is no network."""
+
+
+def costless(task: ShardTask) -> ShardResult:
+    """What a worker does, with a network that costs nothing."""
+    return _costless.compute(task)
+
+
+def costless_read_by_one(task: ShardTask) -> ShardResult:
+    """The same with one thread that reads each shard."""
+    return _costless_read_by_one.compute(task)
+
+
+# Of this process. They are in this module, and not in a script's, because workers find them by its name.
+_costless = ShardWorker(lambda spec: Costless())
+_costless_read_by_one = ShardWorker(lambda spec: Costless(), readers=1)
 
 
 class StubWorkers:

@@ -11,27 +11,26 @@ from pathlib import Path
 
 import click
 import pace
-from measuring import Numbers, machine, settings, table
+from measuring import Numbers, machine, resolved, table
 
-from wsi_edt.run import Wishes
+from wsi_edt.run import RunOptions
 
 
 @click.command()
-@pace.options
+@pace.run_options
 @click.option(
     "--counts", type=Numbers(), default="1,2", show_default=True, help="Of workers, and of threads."
 )
-def main(slide: Path | None, tiles: int, wishes: Wishes, counts: list[int]) -> None:
+def main(slide: Path | None, tiles: int, options: RunOptions, counts: list[int]) -> None:
     """Print the rate of each combination against one worker with one thread."""
     measured = []
-    with pace.slide_of(slide, wishes, tiles=tiles) as path:
+    with pace.slide_of(slide, options, tiles=tiles) as path:
         for workers, threads in itertools.product(counts, counts):
-            measured.append(
-                (workers, threads, pace.run(path, replace(wishes, threads=threads), workers=workers))
-            )
-    cells = settings(wishes).cells
+            own = replace(options, compute=replace(options.compute, threads=threads))
+            measured.append((workers, threads, pace.run(path, own, workers=workers)))
+    cells = resolved(options).cells
     print(machine())
-    print(f"{cells.model}, {cells.runtime} {cells.precision}; {measured[0][2].tiles} tiles\n")
+    print(f"{cells.model}, {cells.compute.runtime} {cells.compute.precision}; {measured[0][2].tiles} tiles\n")
     slowest = measured[0][2].tile_seconds
     rows = [
         [

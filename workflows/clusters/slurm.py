@@ -14,7 +14,7 @@ from dask_jobqueue.slurm import SLURMCluster
 from distributed import Client
 
 from wsi_edt.cli.main import run_command
-from wsi_edt.cluster.workers import shards_each
+from wsi_edt.cluster.local import shards_each
 
 
 @click.command()

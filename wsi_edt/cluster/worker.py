@@ -54,10 +54,14 @@ class ShardWorker:
     Parameters
     ----------
     detector_of : gives the detector that a task asks for
+    readers : threads that read each shard
     """
 
-    def __init__(self, detector_of: Callable[[DetectorSpec], TileDetector]) -> None:
+    def __init__(
+        self, detector_of: Callable[[DetectorSpec], TileDetector], *, readers: int = _READERS
+    ) -> None:
         self._detector_of = detector_of
+        self._readers = readers
         self._slides = KeptSlides(most=_KEPT_SLIDES)
         self._busy = _Busy()
 
@@ -79,7 +83,7 @@ class ShardWorker:
                 source=task.source,
                 model_mpp=task.model_mpp,
                 batch_size=task.batch_size,
-                readers=_READERS,
+                readers=self._readers,
                 opener=lambda source: self._slides.lent(SlideKey(source, task.fingerprint)),
             )
         except RuntimeError as error:  # as torch's are
