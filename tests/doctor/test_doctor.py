@@ -28,7 +28,7 @@ def test_this_machine_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert found["Aperio SVS, JPEG 2000"] == ("OK", "opens with openslide")
     assert found["OME-TIFF pyramid"] == ("OK", "opens with tiffslide")
     assert f"torch {metadata.version('torch')}" in found["packages"][1]
-    assert "is whole (sha256 " in found["model"][1]
+    assert "is complete (sha256 " in found["model"][1]
     assert "a tile ran: " in found["network"][1]
     assert not (tmp_path / "results").exists()
 
@@ -78,7 +78,7 @@ def test_each_format_is_looked_at(sample: Sample, tmp_path: Path, monkeypatch: p
 
     swapped, damaged, unwritten = map(with_writer, (wrong_colours, cut, no_encoder))
     assert swapped.level is Level.PROBLEM
-    assert "gives other colours, by 5" in swapped.sentence
+    assert "reads other colours, by 5" in swapped.sentence
     assert damaged.level is Level.PROBLEM
     assert damaged.sentence.startswith("doesn't open here: ")
     assert (unwritten.level, "can't be tried" in unwritten.sentence) == (Level.WARNING, True)
@@ -147,7 +147,7 @@ def test_a_library_that_cannot_be_loaded_is_a_finding(
 
     monkeypatch.setattr(formats, "formats", broken)
     monkeypatch.setattr(
-        "wsi_edt.doctor.model.find_bundle", lambda name: (_ for _ in ()).throw(UsageError("no; do"))
+        "wsi_edt.doctor.model.find_bundle", lambda name: (_ for _ in ()).throw(UsageError("no", remedy="do"))
     )
     found = {finding.check: finding for finding in examine(model=None, out=tmp_path)}
     assert found["formats"] == Finding(

@@ -1,6 +1,6 @@
-"""Would a run work here? What `wsi-edt doctor` finds out, a sentence per check.
+"""Would a run work here? What `wsi-edt doctor` finds out, one sentence per check.
 
-Each check imports what it looks at when it is called: a library that can't be loaded is a finding, not a traceback.
+Each check imports what it examines only when it is called: a library that can't be loaded is a finding, not a traceback.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def examine(*, model: str | None, out: Path, scheduler: str | None = None) -> Iterator[Finding]:
-    """Give what each check finds, as soon as it has.
+    """Yield what each check finds, as soon as it is known.
 
     Parameters
     ----------
-    model : a shipped model's name or a model's folder; None for the one that runs use by default
+    model : a shipped model's name or a model's folder; None for the default of runs
     out : where results would be written
-    scheduler : the address of a Dask scheduler whose workers are asked too
+    scheduler : the address of a Dask scheduler, whose workers are checked too
     """
     checks: list[tuple[str, Check]] = [
         ("versions", lambda: import_module("wsi_edt.doctor.installation").versions()),
@@ -41,6 +41,6 @@ def examine(*, model: str | None, out: Path, scheduler: str | None = None) -> It
             yield from check()
         except WsiEdtError as error:
             yield Finding(name, Level.PROBLEM, str(error))
-        except Exception as error:  # whatever a half-installed library raises
+        except Exception as error:  # anything that a half-installed library raises
             words = " ".join(f"{type(error).__name__}: {error}".split())
             yield Finding(name, Level.PROBLEM, f"can't be checked ({words}); install wsi-edt again")

@@ -1,4 +1,4 @@
-"""What a check has found."""
+"""What a check found."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How good it is."""
+    """How serious a finding is."""
 
     OK = "OK"
-    WARNING = "warning"  # a run works, but slower or not for everything
+    WARNING = "warning"  # a run works, but more slowly or not for everything
     PROBLEM = "problem"  # a run wouldn't work
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's.
+    """One line of the doctor's output.
 
     Attributes
     ----------
-    check : what was looked at
-    sentence : what was found; unless that is good, with the remedy behind a semicolon
+    check : what was examined
+    sentence : what was found and, unless all is well, the remedy after a semicolon
     """
 
     check: str

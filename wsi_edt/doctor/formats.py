@@ -1,4 +1,4 @@
-"""Which formats really open here: a small file of each is written, opened and compared with what went in."""
+"""Which formats can really be read here: a small file of each is written, opened and compared."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image
 
 from wsi_edt.doctor.findings import Finding, Level
+from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
 from wsi_edt.slides import SLIDE_SUFFIXES, open_slide
 
@@ -32,8 +33,8 @@ class Sample:
 
     Attributes
     ----------
-    levels : that it is written with
-    states_mpp : whether it states its µm/px
+    levels : how many are written
+    states_mpp : whether the file states its µm/px
     """
 
     name: str
@@ -44,7 +45,7 @@ class Sample:
 
 
 def formats() -> Iterator[Finding]:
-    """A finding for each format, in a temporary folder that is removed."""
+    """A finding for each format; the files lie in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="wsi-edt-doctor-") as folder:
         for sample in SAMPLES:
             yield tried(sample, Path(folder))
@@ -57,27 +58,29 @@ def formats() -> Iterator[Finding]:
 
 
 def tried(sample: Sample, folder: Path) -> Finding:
-    """What becomes of one format in that folder."""
+    """How well one format is read, from a file in that folder."""
     path, pixels = folder / sample.file, ramp()
     try:
         sample.write(path, pixels)
-    except Exception as error:  # encoders raise what they like
+    except Exception as error:  # encoders raise all kinds
         return Finding(
             sample.name,
             Level.WARNING,
-            f"can't be tried, as none can be written ({error}); pip install -U imagecodecs",
+            f"can't be tried, as no file of it can be written ({error}); pip install -U imagecodecs",
         )
     try:
         with open_slide(path, None if sample.states_mpp else _MPP) as slide:
             read = slide.read_level(0, Window(0, 0, _SIDE_PX, _SIDE_PX))
             levels, mpp, reader = len(slide.level_dimensions), slide.mpp, slide.reader
-    except Exception as error:  # a SlideError says why; anything else is a broken installation too
-        reason = str(error).replace(f"{path} ", "")
+    except SlideError as error:
+        reason = error.sentence(where="", with_remedy=False)
         return Finding(sample.name, Level.PROBLEM, f"doesn't open here: {reason}; {_REMEDY}")
+    except Exception as error:  # a broken installation
+        return Finding(sample.name, Level.PROBLEM, f"doesn't open here: {error}; {_REMEDY}")
     loss = float(np.abs(read.astype(np.int16) - pixels).mean())
     if loss > _LOSS:
         return Finding(
-            sample.name, Level.PROBLEM, f"{reader} gives other colours, by {loss:.0f} grey levels; {_REMEDY}"
+            sample.name, Level.PROBLEM, f"{reader} reads other colours, by {loss:.0f} grey levels; {_REMEDY}"
         )
     if levels != sample.levels or mpp is None or abs(mpp - _MPP) > 0.01 * _MPP:
         return Finding(
@@ -89,7 +92,7 @@ def tried(sample: Sample, folder: Path) -> Finding:
 
 
 def ramp() -> Pixels:
-    """Red grows to the right, green downwards, blue to the left: no two colours and no two sides can be swapped unseen."""
+    """Red grows to the right, green downwards, blue to the left: swapped colours or sides can't go unnoticed."""
     along = np.linspace(60, 220, _SIDE_PX).astype(np.uint8)
     red = np.broadcast_to(along, (_SIDE_PX, _SIDE_PX))
     return np.stack([red, red.T, red[:, ::-1]], axis=-1)
@@ -114,7 +117,7 @@ def _pyramid(path: Path, pixels: Pixels) -> None:
 def _aperio(path: Path, pixels: Pixels, *, compression: str | int, note: str) -> None:
     with tifffile.TiffWriter(path) as file:
         for level in range(2):
-            # As Aperio's scanners do it: behind level 0 a thumbnail in strips, which is no level.
+            # As Aperio's scanners write it: after level 0 comes a thumbnail in strips, which isn't a level.
             if level:
                 file.write(
                     pixels[::4, ::4], photometric="rgb", description=_aperio_words(note), metadata=None

@@ -1,4 +1,4 @@
-"""The versions of what is installed, against what this package needs."""
+"""The installed versions, compared with what this package needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN = ("torch", "openvino", "numpy", "dask", "zarr", "tifffile", "imagecodecs
 
 
 def versions() -> Iterator[Finding]:
-    """wsi-edt and Python, the packages that matter most, what doesn't fit among all, and the readers."""
+    """wsi-edt and Python, the most important packages, those that don't fit, and the readers."""
     yield Finding(
         "wsi-edt",
         Level.OK,
@@ -29,7 +29,7 @@ def versions() -> Iterator[Finding]:
 
 
 def unfit(requirements: Iterable[str]) -> Iterator[Finding]:
-    """The requirements that what is installed doesn't fulfil, but for those of extras."""
+    """The requirements that aren't met by what is installed, without those of extras."""
     for text in requirements:
         requirement = Requirement(text)
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):

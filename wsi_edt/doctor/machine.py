@@ -1,4 +1,4 @@
-"""What this machine offers to a run: cores and memory, GPUs, room for results."""
+"""What this machine offers a run: cores and memory, GPUs, disk space for results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 from wsi_edt.doctor.findings import Finding, Level
 
 _GIB = 2**30
-# A worker of the shipped model held 0.8 GiB on a CPU with two threads, in torch and in OpenVINO; it has slides open too.
+# A worker with the shipped model held 0.8 GiB on a CPU with two threads, in torch and in OpenVINO; open slides come on top.
 _WORKER_GIB = 1.5
 _GPU_GIB = 4.0  # assumed: no GPU was at hand to measure on
 # A million cells are 0.25 GB of GeoJSON, and a slide has up to several.
@@ -31,11 +31,12 @@ class Gpu:
 
 def processor() -> Iterator[Finding]:
     """The cores that this process may use, and the memory."""
-    from wsi_edt.cluster.worker import hardware
-    from wsi_edt.cluster.workers import local_worker_count
+    from wsi_edt.cluster.local import local_worker_count
+    from wsi_edt.cluster.machine import this_machine
+    from wsi_edt.detection.compute import ComputeOptions
 
-    machine = hardware("auto", "auto", "auto")
-    workers = local_worker_count(machine, None)
+    machine = this_machine(ComputeOptions())
+    workers = local_worker_count(machine)
     memory = psutil.virtual_memory()
     yield judge_memory(
         machine.cores, workers=workers, total=memory.total / _GIB, free=memory.available / _GIB
@@ -43,7 +44,7 @@ def processor() -> Iterator[Finding]:
 
 
 def judge_memory(cores: int, *, workers: int, total: float, free: float) -> Finding:
-    """Whether the memory (GiB) suffices for as many workers as a run would start."""
+    """Whether the memory (in GiB) is enough for the workers that a run would start."""
     found = f"{cores} core{'' if cores == 1 else 's'} usable, {total:.1f} GiB of memory, {free:.1f} free"
     fitting = int(free // _WORKER_GIB)
     if fitting >= workers:
@@ -73,12 +74,12 @@ def graphics() -> Iterator[Finding]:
 
 
 def judge_gpus(gpus: Sequence[Gpu], *, torch_version: str, cuda: str | None, driver: bool) -> Finding:
-    """Whether torch can use the GPUs that are here.
+    """Whether torch can use the GPUs of this machine.
 
     Parameters
     ----------
-    cuda : that torch was built for; None for a build without
-    driver : whether NVIDIA's is installed
+    cuda : the version that torch was built for; None for a build without CUDA
+    driver : whether NVIDIA's driver is installed
     """
     if gpus:
         found = ", ".join(
@@ -111,12 +112,12 @@ def judge_gpus(gpus: Sequence[Gpu], *, torch_version: str, cuda: str | None, dri
 
 
 def disk(out: Path) -> Iterator[Finding]:
-    """The room where results would be written.
+    """The space where results would be written.
 
     Raises
     ------
     UsageError
-        Where nothing can be written there.
+        If nothing can be written there.
     """
     from wsi_edt.results.lock import refuse_unusable_out
 
@@ -126,9 +127,9 @@ def disk(out: Path) -> Iterator[Finding]:
 
 
 def judge_disk(folder: Path, *, free: float) -> Finding:
-    """Whether the free GiB suffice."""
+    """Whether the free space (in GiB) is enough."""
     found = f"{free:.1f} GiB free at {folder}"
     if free >= _SCARCE_DISK_GIB:
         return Finding("disk", Level.OK, found)
     level = Level.WARNING if free >= _TOO_LITTLE_DISK_GIB else Level.PROBLEM
-    return Finding("disk", level, f"{found}; make room, or choose another --out")
+    return Finding("disk", level, f"{found}; free some space, or choose another --out")

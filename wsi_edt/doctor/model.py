@@ -1,4 +1,4 @@
-"""Whether the model is whole and runs, as a run would run it here."""
+"""Whether the model is complete, and runs here as a run would use it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from wsi_edt.bundles import DEFAULT_MODEL, find_bundle
-from wsi_edt.cluster.worker import Hardware, hardware
-from wsi_edt.cluster.workers import THREADS, local_worker_count
+from wsi_edt.cluster.local import local_worker_count
+from wsi_edt.cluster.machine import this_machine
+from wsi_edt.detection.compute import Compute, ComputeOptions
 from wsi_edt.detection.detector import Detector
 from wsi_edt.doctor.findings import Finding, Level
 
@@ -16,48 +17,41 @@ _TILE_PX = 256
 
 
 def model(name_or_folder: str | None) -> Iterator[Finding]:
-    """The model's files, what "auto" means here, and whether the two go together.
+    """The model's files, what "auto" means here, and whether the two work together.
 
     Raises
     ------
     ModelError
-        Where there is no such model, or its files aren't whole.
+        If there is no such model, or its files are incomplete or damaged.
     """
     bundle = find_bundle(name_or_folder or DEFAULT_MODEL)
     bundle.verify()
     yield Finding(
         "model",
         Level.OK,
-        f"{bundle.name} {bundle.version} is whole (sha256 {bundle.sha256[:12]}…), in {bundle.directory}",
+        f"{bundle.name} {bundle.version} is complete (sha256 {bundle.sha256[:12]}…), in {bundle.directory}",
     )
-    machine = hardware("auto", "auto", "auto")
-    threads = min(THREADS, machine.cores)
-    detector = Detector.load(
-        bundle,
-        settings=bundle.decode,
-        device=machine.device,
-        precision=machine.precision,
-        threads=threads,
-        runtime=machine.runtime,
-    )
+    machine = this_machine(ComputeOptions())
+    compute = machine.compute
+    detector = Detector.load(bundle, settings=bundle.decode, compute=compute)
     maps = detector.maps(np.full((1, _TILE_PX, _TILE_PX, 3), 255, np.uint8))
     if not np.isfinite(maps).all():
         yield Finding(
             "network",
             Level.PROBLEM,
-            f"{bundle.name} gives no finite numbers with {words(machine)}; pass --precision fp32 or --runtime torch",
+            f"{bundle.name} doesn't compute finite numbers: {words(compute)}; pass --precision fp32 or --runtime torch",
         )
         return
-    workers = local_worker_count(machine, None)
-    each = "" if machine.device == "cuda" else f" with {threads} thread{'' if threads == 1 else 's'} each"
+    workers, threads = local_worker_count(machine), compute.threads
+    each = "" if compute.device == "cuda" else f" with {threads} thread{'' if threads == 1 else 's'} each"
     yield Finding(
         "network",
         Level.OK,
-        f"a tile ran: {words(machine)}; {workers} worker{'' if workers == 1 else 's'}{each}",
+        f"a tile ran: {words(compute)}; {workers} worker{'' if workers == 1 else 's'}{each}",
     )
 
 
-def words(machine: Hardware) -> str:
+def words(compute: Compute) -> str:
     """What "auto" means on a machine."""
-    name = {"torch": "torch", "openvino": "OpenVINO"}[machine.runtime]
-    return f"--runtime auto is {name}, --precision auto is {machine.precision}, --device auto is {machine.device}"
+    name = {"torch": "torch", "openvino": "OpenVINO"}[compute.runtime]
+    return f"--runtime auto is {name}, --precision auto is {compute.precision}, --device auto is {compute.device}"
