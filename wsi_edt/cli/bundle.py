@@ -1,4 +1,4 @@
-"""`wsi-edt bundle`: a model from a training's checkpoint."""
+"""`wsi-edt bundle`: makes a model from a training's checkpoint."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from wsi_edt.cli.paths import OutFolder
     "--data",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that holds the data sets: the images that weren't trained on choose evidence, window and threshold.",
+    help="Folder that holds the data sets: evidence, window and threshold are chosen on images that weren't trained on.",
 )
 @click.option(
     "--out",
     required=True,
     type=OutFolder(),
-    help="Folder of the model; its name becomes the model's.",
+    help="Folder for the model; its name becomes the model's.",
 )
 @click.option(
     "--fold",
     "folds",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A checkpoint of a cross-validation, once for each of its folds: the settings are chosen on what they held out.",
+    help="A checkpoint of a cross-validation, given for each of its folds: the settings are chosen on what they held out.",
 )
 @click.option(
     "--evidence",
@@ -40,8 +40,8 @@ from wsi_edt.cli.paths import OutFolder
 @click.option(
     "--threshold",
     type=float,
-    help="The score that a cell must exceed, where something else than the labels settles it (that the same tissue on two "
-    "scanners has one index, for example).  [default: chosen too]",
+    help="The score that a cell must exceed, if something other than the labels settles it (the same tissue on two "
+    "scanners should have the same index, for example).  [default: chosen too]",
 )
 @click.option("--version", default="1", show_default=True, help="The model's version.")
 @click.option(
@@ -50,7 +50,7 @@ from wsi_edt.cli.paths import OutFolder
     show_default=True,
     help="px at a tile's edge whose maps aren't used, a multiple of 32.",
 )
-@click.option("--overwrite-card", is_flag=True, help="Write README.md anew where there is one.")
+@click.option("--overwrite-card", is_flag=True, help="Replace README.md if there is one.")
 def bundle(
     checkpoint: Path,
     data: Path,
@@ -62,13 +62,13 @@ def bundle(
     halo_px: int,
     overwrite_card: bool,
 ) -> None:
-    """Make a model of a training's CHECKPOINT (checkpoint.safetensors, or best.safetensors beside it).
+    """Make a model from a training's CHECKPOINT (checkpoint.safetensors, or best.safetensors beside it).
 
-    It writes half-precision weights, their description, and a draft of the model card, README.md: training data with their
-    licences, the command, the scores. Complete it by hand; a card that is there stays.
+    This writes half-precision weights, their description, and a draft of the model card, README.md: training data with
+    their licences, the command, the accuracy. Complete it by hand; a card that is there stays.
 
     How maps become cells (evidence, window, threshold) is chosen on images that weren't trained on: the sets under
-    [[validation]] in the training's configuration, or with --fold those that the folds of a cross-validation held out.
+    [[validation]] in the training's configuration, or with --fold what the folds of a cross-validation held out.
     """
     from wsi_edt.training.bundling import bundle_checkpoint
 

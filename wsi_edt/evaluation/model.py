@@ -16,7 +16,6 @@ from wsi_edt.evaluation.evaluation import Evaluation
 from wsi_edt.evaluation.pairs import ImagePair
 from wsi_edt.evaluation.predictions import Predictor
 from wsi_edt.maps import DecodeSettings
-from wsi_edt.networks.hrnet import STRIDE
 
 SWEPT_FROM = 0.04  # the lowest score in a sweep: below it an EDT map is noise
 
@@ -53,7 +52,8 @@ def evaluate_model(
     # Cells with lower scores than the model's threshold serve the sweep.
     settings = replace(bundle.decode, threshold=min(SWEPT_FROM, bundle.decode.threshold))
     detector = Detector.load(bundle, settings=settings, compute=compute)
-    pairs = list(_pairs(Predictor(detector, bundle.mpp, settings.maps, STRIDE), settings, progress(images)))
+    predictor = Predictor(detector, bundle.mpp, settings.maps, bundle.network.stride)
+    pairs = list(_pairs(predictor, settings, progress(images)))
     return Evaluation(
         assess(
             pairs,

@@ -1,4 +1,4 @@
-"""From labelled images to weights: data sets, random windows, targets, augmentation, the trainer."""
+"""From labelled images to weights: random crops, targets, augmentation, the trainer."""
 
 from wsi_edt.training.config import TrainConfig, read_config
 from wsi_edt.training.trainer import train

@@ -1,7 +1,7 @@
 """Augmentation of whole batches as tensor operations, on any device: stain, hue, contrast, blur, sharpening, JPEG.
 
-What is drawn at random is drawn beforehand (`draw`), so that a step's crops are the same on every device but for rounding.
-Flips, turns and scale are the crops' own (`sampling`).
+Everything random is drawn beforehand (`draw`), so that a step's crops are the same on every device but for rounding.
+Flips, turns and scale belong to the crops (`sampling`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ BLUR_SIGMA_PX = (0.3, 1.2)
 SHARPEN_SIGMA_PX = (0.7, 1.5)  # of the unsharp mask
 SHARPEN_AMOUNT = (0.2, 1.0)
 JPEG_QUALITY = (40, 90)
-KERNEL_REACH = 3.0  # σ, where a Gaussian is cut, as OpenCV does
-LEAST_DENSITY = 1e-6  # of a white px: of 0 there is no logarithm
+KERNEL_REACH = 3.0  # σ, where a Gaussian is cut, as in OpenCV
+LEAST_DENSITY = 1e-6  # of a white px: 0 has no logarithm
 BAND_PX = 32  # of the Gaussian's matrix; crops' sides are multiples of it
 
 FloatArray = npt.NDArray[np.float32]
@@ -41,12 +41,13 @@ class Draws:
     Attributes
     ----------
     mixing : (B, 3, 3), from optical densities of red, green and blue to new ones; None: colours stay
-    offsets : (B, 3), then added
-    contrast : (B,) power that densities are raised to before
+    offsets : (B, 3), added afterwards
+    contrast : (B,) power to which densities are raised before
     sigma_px : (B,) of a Gaussian
-    amount : (B,) how often the difference to what that Gaussian leaves is added: -1 blurs, 0 does nothing, more sharpens
-    quality : (B,) of JPEG, 0 where there is none
-    style_share : (B,) how far colours move towards `styles`, 0 where they don't
+    amount : (B,) how many times the difference from the Gaussian-filtered crop is added: -1 blurs, 0 does nothing, more
+        sharpens
+    quality : (B,) of JPEG, 0 for none
+    style_share : (B,) how far colours move towards `styles`, 0 if they don't
     styles : B of them; None: no crop moves
     """
 
@@ -60,7 +61,7 @@ class Draws:
     styles: Styles | None
 
     def part(self, own: slice) -> Self:
-        """Those of some of the crops."""
+        """The draws of some of the crops."""
         return type(self)(
             None if self.mixing is None else self.mixing[own],
             self.offsets[own],
@@ -158,7 +159,7 @@ def _recoloured(images: Tensor, mixing: FloatArray, draws: Draws) -> Tensor:
 
 
 def _filtered(images: Tensor, sigma_px: FloatArray, amount: Tensor) -> Tensor:
-    """Each image with `amount` times its difference to a Gaussian of its own added: blurred or, as scanners do, sharpened.
+    """Each image plus `amount` times its difference from its own Gaussian: blurred or, as scanners do, sharpened.
 
     A line's Gaussian is a band of a matrix; bands of 32 px, as products of small matrices, take half of a grouped
     convolution's time on a CPU.

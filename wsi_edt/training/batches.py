@@ -1,4 +1,4 @@
-"""Augmented crops and their targets as tensors on the device that trains. A step's batch depends on seed and step alone."""
+"""Augmented crops and their targets as tensors on the device that trains. A step's batch depends only on seed and step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wsi_edt.networks.normalisation import IMAGENET
+from wsi_edt.networks import IMAGENET
 from wsi_edt.training.augment import Draws, augment, draw
 from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.fields import Field, field_of
@@ -21,19 +21,19 @@ from wsi_edt.training.sampling import Crop, CropSampler, largest_px
 from wsi_edt.training.targets import CropPoints, TargetMaker
 from wsi_edt.training.transfer import sent
 
-STEPS_AHEAD = 2  # whose plans are made in a thread meanwhile
-CPU_PART = 4  # crops that a CPU makes at a time: what they need stays in its cache
-_AUGMENTATION = 1  # tells the augmentation's random numbers from the sampling's
+STEPS_AHEAD = 2  # steps whose plans a thread makes meanwhile
+CPU_PART = 4  # crops that a CPU makes at a time: their data stay in its cache
+_AUGMENTATION = 1  # distinguishes the augmentation's random numbers from the sampling's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Crops of one step, on the device that trains, until the next step's take their place.
+    """Crops of one step, on the device that trains, until the next step's replace them.
 
     Attributes
     ----------
     pixels : (B, 3, H, W) float32, normalised
-    maps : (B, maps, H, W) float32 in [0, 1], what the network should say
+    maps : (B, maps, H, W) float32 in [0, 1], what the network should return
     weight : (B, maps, H, W) float32, 1 where that is known, 0 elsewhere
     """
 
@@ -44,7 +44,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """All that is random about a batch, and where its points fall."""
+    """Everything random about a batch, and where its points lie."""
 
     crops: Sequence[Crop]
     points: CropPoints
@@ -93,7 +93,7 @@ class BatchMaker:
     def fillings(self, batch: Batch, first_step: int) -> Generator[None]:
         """Fill the batch for that step, counted from 0, and for each after it to the training's last.
 
-        Memory that is fresh for each batch would cost a CPU a fifth of the work. Close the iterator to stop its thread.
+        Fresh memory for each batch would cost a CPU a fifth more. Close the iterator to stop its thread.
         """
         pending: deque[Future[Plan]] = deque()
         with ThreadPoolExecutor(1, thread_name_prefix="crops") as thread:
@@ -105,7 +105,7 @@ class BatchMaker:
                 yield self.fill(batch, pending.popleft().result())
 
     def empty(self) -> Batch:
-        """Room for a batch."""
+        """Memory for a batch."""
         schedule, maps = self._config.schedule, len(self._config.maps.names)
         shape = (schedule.batch_size, 3, schedule.crop_px, schedule.crop_px)
         pixels = torch.empty(shape, device=self._device)
@@ -125,7 +125,7 @@ class BatchMaker:
 
     @torch.no_grad()
     def fill(self, batch: Batch, plan: Plan) -> None:
-        """Make the batch of a plan."""
+        """Fill the batch as planned."""
         size = CPU_PART if self._device == "cpu" else len(plan.crops)
         for first in range(0, len(plan.crops), size):
             part = slice(first, first + size)
@@ -161,7 +161,7 @@ class BatchMaker:
 
 
 def cut(values: Tensor, crop: Crop, *, margin_px: int, crop_px: int) -> Tensor:
-    """A crop of (H, W, C) uint8 values of its field, margin included, brought to size and turned: (C, H, W)."""
+    """A crop of its field's (H, W, C) uint8 values, which include the margin, brought to size and turned: (C, H, W)."""
     x, y = crop.x + margin_px, crop.y + margin_px
     square = values[y : y + crop.side_px, x : x + crop.side_px].permute(2, 0, 1)[None]
     if crop.side_px != crop_px:
@@ -173,7 +173,7 @@ def cut(values: Tensor, crop: Crop, *, margin_px: int, crop_px: int) -> Tensor:
 
 
 def _turned(square: Tensor, crop: Crop) -> Tensor:
-    """(C, H, W) turned counter-clockwise, then flipped: transposed where the turn is odd, then mirrored, in one copy."""
+    """(C, H, W) turned counter-clockwise, then flipped: transposed if the turn is odd, then mirrored, in one copy."""
     odd = crop.quarter_turns % 2 == 1
     down = crop.quarter_turns in (1, 2)
     right = (crop.quarter_turns in (2, 3)) != crop.flip

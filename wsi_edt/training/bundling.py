@@ -8,15 +8,17 @@ from pathlib import Path
 
 from torch import Tensor
 
-from wsi_edt.bundles import Bundle, load_network, write_bundle, write_description
+from wsi_edt.bundles import Bundle, write_description
 from wsi_edt.bundles.bundle import CARD
+from wsi_edt.bundles.weights import load_network, write_bundle
 from wsi_edt.datasets import LabelledImage
 from wsi_edt.errors import UsageError
 from wsi_edt.evaluation.predictions import PredictedImage
 from wsi_edt.evaluation.selection import select
 from wsi_edt.files import write_atomically
 from wsi_edt.maps import Evidence
-from wsi_edt.networks import IMAGENET, HRNet
+from wsi_edt.networks import IMAGENET
+from wsi_edt.networks.network import Network
 from wsi_edt.slides.tissue import UNIT_PX
 from wsi_edt.training.card import draft_card
 from wsi_edt.training.checkpoint import Trained, network_of, read_trained
@@ -184,7 +186,9 @@ def _names(config: TrainConfig) -> str:
     return ", ".join(spec.name for spec in config.validation)
 
 
-def _predicted(network: HRNet, config: TrainConfig, images: Iterable[LabelledImage]) -> list[PredictedImage]:
+def _predicted(
+    network: Network, config: TrainConfig, images: Iterable[LabelledImage]
+) -> list[PredictedImage]:
     predictor = predictor_of(network, config)
     return [predictor.predict(image) for image in images]
 

@@ -54,9 +54,7 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
 
 def _network(spec: NetworkSpec) -> str:
     parameters = sum(parameter.numel() for parameter in build_network(spec).parameters())
-    name = {"m_hrnet": "M_HRNet", "hrnet": "HRNet"}[spec.architecture]
-    stem = "" if spec.stem_stride == 2 else ", first layer at full resolution,"
-    return f"{name}-w{spec.width}{stem} ({parameters / 1e6:.1f} million parameters)"
+    return f"{spec.options.title} ({parameters / 1e6:.1f} million parameters)"
 
 
 def _evidence(bundle: Bundle) -> str:

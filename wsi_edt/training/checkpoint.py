@@ -9,11 +9,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.files import write_atomically
-from wsi_edt.networks import HRNet, build_network
+from wsi_edt.networks import build_network
+from wsi_edt.networks.network import Network
 from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.optimisation import Optimizer, WeightAverage
 from wsi_edt.training.provenance import Provenance
@@ -53,7 +54,7 @@ class TrainingState:
     optimizer : of the network's weights
     """
 
-    network: nn.Module
+    network: Network
     average: WeightAverage
     optimizer: Optimizer
 
@@ -120,7 +121,7 @@ def read_trained(path: Path) -> Trained:
     return Trained(_with_prefix(tensors, "average."), header.step, header.provenance)
 
 
-def network_of(config: TrainConfig, weights: Mapping[str, Tensor]) -> HRNet:
+def network_of(config: TrainConfig, weights: Mapping[str, Tensor]) -> Network:
     """The network of a configuration with these weights, in eval mode on the CPU."""
     network = build_network(config.spec)
     network.load_state_dict(dict(weights))

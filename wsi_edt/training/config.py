@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from wsi_edt.datasets import SetSpec, TrainingSet, held_out_split
@@ -20,8 +28,6 @@ from wsi_edt.training.targets import MAPS, Target
 
 LEAST_CONSISTENT_PX = 256  # leaves 32 px around a part of 192 px, of which 64 px lie 64 px from its edge
 
-COARSEST_STRIDE = 32  # of the network's branches
-
 MapName = Literal["positive", "negative", "nucleus"]
 
 
@@ -31,19 +37,9 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Network(Section):
-    """What the network is built from.
-
-    Attributes
-    ----------
-    architecture : "m_hrnet" (the paper's) or "hrnet" (its plain stem)
-    width : 18, 32 or 48
-    stem_stride : 2; or 1, with which the first layer sees the image at full resolution, at 20 % more cost
-    """
-
-    architecture: Literal["m_hrnet", "hrnet"] = "m_hrnet"
-    width: Literal[18, 32, 48] = 18
-    stem_stride: Literal[1, 2] = 2
+def _whole_table(entries: dict[str, Any]) -> dict[str, Any]:
+    """The ``[network]`` table with every entry; UsageError if there is no such architecture, option or value."""
+    return NetworkSpec.from_table(entries, maps=1).to_table()
 
 
 class Maps(Section):
@@ -216,7 +212,8 @@ class TrainConfig(Section):
     init : name or folder of a model to start from; "" starts from random weights
     seed : of weights, windows and augmentation
     mpp : µm/px that the network sees
-    network, maps, loss, augmentation, schedule : see there
+    network : what the network is built from: its architecture and that architecture's options
+    maps, loss, augmentation, schedule : see there
     sets : what is trained on
     validation : what chooses the best state; may be empty
     folds : cross-validation
@@ -225,7 +222,9 @@ class TrainConfig(Section):
     init: str = ""
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
     mpp: float = Field(default=0.3125, ge=PLAUSIBLE_MPP[0], le=PLAUSIBLE_MPP[1])
-    network: Network = Network()
+    network: Annotated[dict[str, Any], AfterValidator(_whole_table)] = Field(
+        default={}, validate_default=True
+    )
     maps: Maps = Maps()
     loss: Loss = Loss()
     augmentation: Augmentation = Augmentation()
@@ -243,17 +242,21 @@ class TrainConfig(Section):
                 raise UsageError(
                     f"has two sets named {twice!r}", where=f"[[{what}]]", remedy="give each its own name"
                 )
-        crop_px = self.schedule.crop_px
+        crop_px, stride = self.schedule.crop_px, self.spec.stride
+        if crop_px % stride:
+            raise UsageError(
+                f"is {crop_px}", where="schedule.crop_px", remedy=f"the network takes multiples of {stride}"
+            )
         if self.loss.consistency and crop_px < LEAST_CONSISTENT_PX:
             raise UsageError(
                 f"needs schedule.crop_px of at least {LEAST_CONSISTENT_PX}, but that is {crop_px}",
                 where="loss.consistency",
             )
-        if crop_px == COARSEST_STRIDE and self.schedule.batch_size == 1:
+        if crop_px == stride and self.schedule.batch_size == 1:
             raise UsageError(
                 f"of {crop_px} leaves the network's coarsest maps a single px, too few for a batch norm",
                 where="schedule.crop_px",
-                remedy="give schedule.crop_px of at least 64, or schedule.batch_size of at least 2",
+                remedy=f"give schedule.crop_px of at least {2 * stride}, or schedule.batch_size of at least 2",
             )
         if self.schedule.frozen_norms and not self.init:
             raise UsageError(
@@ -281,10 +284,7 @@ class TrainConfig(Section):
     @property
     def spec(self) -> NetworkSpec:
         """What the network is built from."""
-        network = self.network
-        return NetworkSpec(
-            network.architecture, network.width, len(self.maps.names), stem_stride=network.stem_stride
-        )
+        return NetworkSpec.from_table(self.network, maps=len(self.maps.names))
 
     def to_json(self) -> str:
         """The configuration as one line of JSON, for checkpoints and models."""
@@ -334,6 +334,7 @@ def read_config(path: Path, *, init: str | None = None) -> TrainConfig:
 _ALLOWED = {
     "tuple_type": "it should be a list",
     "model_type": "it should be a table",
+    "dict_type": "it should be a table",
     "too_short": "it should not be empty",
     "path_type": "it should be a path in quotes",
 }

@@ -1,4 +1,4 @@
-"""Labelled images as crops are taken of them: in memory at the model's µm/px, on the device that trains."""
+"""Labelled images ready for crops: in memory at the model's µm/px, on the device that trains."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from wsi_edt.datasets import Labelled, LabelledImage, PointArray
 from wsi_edt.geometry import Window, pixel_centers
 from wsi_edt.maps import clamp_max_distance, field_max_distance
 from wsi_edt.qupath.regions import grid_mask
-from wsi_edt.slides import ImageSlide, read_window
 from wsi_edt.slides.pixels import WHITE
 
 OVERHANG = 0.1  # of a crop: how far it may reach beyond its image, where it is white
@@ -34,15 +33,15 @@ class Field:
     ----------
     dataset : the name of its set
     pixels : (H + 2 · margin, W + 2 · margin, 3) uint8 RGB
-    labelled : (H + 2 · margin, W + 2 · margin) uint8, 255 where labels hold and 0 elsewhere; None: everywhere
+    labelled : (H + 2 · margin, W + 2 · margin) uint8, 255 where labels hold and 0 elsewhere; None: they hold everywhere
     margin_px : of white on each side
     width, height : W and H, px
     points : (N, 2) float64 (x, y), px from the image's corner
     class_id : (N,) uint8 `CellClass`
     classes, nuclei : see `LabelledImage`
     max_distance_px : max(DT), see `image_max_distance`
-    places : (P, 2) that crops are taken around; none: anywhere
-    held : (left, top, right, bottom) px, what crops reach beyond by `OVERHANG` of their side at most
+    places : (P, 2) that crops are taken around; if empty, anywhere
+    held : (left, top, right, bottom) px, beyond which crops reach by `OVERHANG` of their side at most
     labelled_px : how many px have labels
     """
 
@@ -70,20 +69,18 @@ def field_of(
     Parameters
     ----------
     image : as its set has it
-    model_mpp : µm/px that the network is meant for
+    model_mpp : µm/px that the network sees
     largest_px : side of the largest crop, px of the field
     clamp : whether max(DT) is kept within 60 to 150 px
     device : that holds the pixels
     """
     factor = image.mpp / model_mpp
-    height, width = (max(1, round(side * factor)) for side in image.pixels.shape[:2])
+    width, height = image.size_at(model_mpp)
     margin = math.ceil(OVERHANG * largest_px) + max(0, largest_px - min(width, height)) + 1
     window = Window(-margin, -margin, width + 2 * margin, height + 2 * margin)
     pixels = np.full((window.height, window.width, 3), WHITE, np.uint8)
     inner = slice(margin, margin + height), slice(margin, margin + width)
-    pixels[inner] = read_window(
-        ImageSlide(image.path, image.pixels, image.mpp), Window(0, 0, width, height), wanted_mpp=model_mpp
-    )
+    pixels[inner] = image.window_at(model_mpp)
     mask = _region_mask(image, window, model_mpp)
     held = (0.0, 0.0, float(width), float(height))
     if image.region is not None:
@@ -133,7 +130,7 @@ def image_max_distance(image: LabelledImage, *, model_mpp: float, clamp: bool = 
             if inside.any():
                 distance = field_max_distance(points[inside] - (x, y), (part_height, part_width))
                 found.append(clamp_max_distance(distance) if clamp else max(distance, 1.0))
-    # Without cells the maps are 0, whatever this is.
+    # Without cells the maps are 0, whatever its value.
     return float(np.mean(found)) if found else clamp_max_distance(np.inf)
 
 
@@ -150,7 +147,7 @@ def _scaled_bounds(image: LabelledImage, factor: float) -> tuple[float, float, f
 
 
 def _region_mask(image: LabelledImage, window: Window, mpp: float) -> BoolArray | None:
-    """The px of `mpp` µm whose centres lie in the image's region, where it has one: (H, W)."""
+    """The px of `mpp` µm whose centres lie in the image's region, if it has one: (H, W)."""
     if image.region is None:
         return None
     x, y = (
@@ -161,13 +158,13 @@ def _region_mask(image: LabelledImage, window: Window, mpp: float) -> BoolArray 
 
 
 def _places(image: LabelledImage, mask: BoolArray | None, factor: float, margin: int) -> PointArray:
-    """Where crops look: at the points where most of an image teaches nothing, else anywhere in its region."""
+    """Where crops are taken: around the points if most of an image teaches nothing, else anywhere in its region."""
     if image.classes is Labelled.NEAR_POINTS and len(image.points):
         return image.points * factor
     if image.region is None or mask is None:
         return np.zeros((0, 2))
     rows, columns = np.nonzero(mask)
-    if not len(rows):  # a sliver between two px's centres
+    if not len(rows):  # a sliver between px centres
         point = image.region.representative_point()
         return np.array([[point.x * factor, point.y * factor]])
     some = np.random.default_rng(0).integers(len(rows), size=PLACES)

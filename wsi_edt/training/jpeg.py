@@ -30,12 +30,12 @@ _TO_RGB = np.linalg.inv(_TO_YCC)
 
 
 def through_jpeg(images: Tensor, quality: Tensor) -> Tensor:
-    """The images as they come back from JPEG files, but for rounding: (B, 3, H, W) float32 RGB in [0, 255].
+    """The images as they come back from JPEG files, except for rounding: (B, 3, H, W) float32 RGB in [0, 255].
 
     Parameters
     ----------
     images : (B, 3, H, W) float32 RGB in [0, 255], H and W multiples of 16
-    quality : (B,) float32 from 1 to 100, as libjpeg and OpenCV count it
+    quality : (B,) float32 from 1 to 100, on libjpeg's and OpenCV's scale
     """
     batch, channels = images.shape[:2]
     to_ycc, to_rgb = (sent(matrix, images.device) for matrix in (_TO_YCC, _TO_RGB))

@@ -1,15 +1,15 @@
-"""What a training minimises: the squared error of the maps, and how much they depend on what a tile's halo can't hold."""
+"""What a training minimises: the squared error of the maps, and how far they depend on what a tile's halo can't hold."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from wsi_edt.networks.hrnet import STRIDE
+from wsi_edt.networks.network import Network
 from wsi_edt.training.config import Loss
 
-CONSISTENT_HALO_PX = 64  # from here inwards a part's maps should not tell that it is a part
+CONSISTENT_HALO_PX = 64  # from here inwards a part's maps should not show that it is a part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,8 +18,8 @@ class Losses:
 
     Attributes
     ----------
-    maps : the squared error, averaged over all px whether asked or not
-    inconsistency : the squared difference of maps of parts, 0 where it isn't asked for
+    maps : the squared error, averaged over all px, whether they count or not
+    inconsistency : the squared difference of maps of parts, 0 if its weight is 0
     total : what is minimised
     """
 
@@ -28,14 +28,14 @@ class Losses:
     total: Tensor
 
 
-def losses(network: nn.Module, pixels: Tensor, maps: Tensor, weight: Tensor, *, settings: Loss) -> Losses:
+def losses(network: Network, pixels: Tensor, maps: Tensor, weight: Tensor, *, settings: Loss) -> Losses:
     """The losses of a batch.
 
     Parameters
     ----------
     network : to train
     pixels : (B, 3, H, W) normalised
-    maps : (B, maps, H, W) in [0, 1], what it should say
+    maps : (B, maps, H, W) in [0, 1], what it should return
     weight : (B, maps, H, W), 1 where that is known, 0 elsewhere
     settings : of the configuration
     """
@@ -49,10 +49,11 @@ def losses(network: nn.Module, pixels: Tensor, maps: Tensor, weight: Tensor, *, 
     return Losses(error, difference, error + settings.consistency * difference)
 
 
-def inconsistency(network: nn.Module, pixels: Tensor, predicted: Tensor) -> Tensor:
-    """The mean squared difference between maps of a crop's middle alone and within the crop, over half the batch."""
+def inconsistency(network: Network, pixels: Tensor, predicted: Tensor) -> Tensor:
+    """The mean squared difference between maps of a crop's middle by itself and within the crop, over half the batch."""
     half = -(-len(pixels) // 2)
-    side = pixels.shape[-1] - 2 * STRIDE * (pixels.shape[-1] // (5 * STRIDE))
+    stride = network.stride
+    side = pixels.shape[-1] - 2 * stride * (pixels.shape[-1] // (5 * stride))
     first = (pixels.shape[-1] - side) // 2
     middle = slice(first, first + side)
     alone = network(pixels[:half, :, middle, middle])

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import nn
 
-from wsi_edt.networks import HRNet
+from wsi_edt.networks.network import Network
 from wsi_edt.training.config import Schedule
 
 CLIP_NORM = 1.0  # of the gradient
@@ -19,7 +19,7 @@ STEP_DECAY_FROM = 2 / 3  # of the steps: from here on a tenth
 
 
 class Optimizer(torch.optim.AdamW):
-    """AdamW with two groups, the body and the last layer, each with a `factor` of the rate.
+    """AdamW with two groups, the network's body and its head, each with a `factor` of the rate.
 
     Parameters
     ----------
@@ -27,22 +27,21 @@ class Optimizer(torch.optim.AdamW):
     schedule : of the configuration
     """
 
-    def __init__(self, network: HRNet, schedule: Schedule) -> None:
-        head = list(network.to_maps.parameters())
-        body = [
-            parameter for name, parameter in network.named_parameters() if not name.startswith("to_maps.")
-        ]
+    def __init__(self, network: Network, schedule: Schedule) -> None:
+        head = list(network.head.parameters())
+        in_head = {id(parameter) for parameter in head}
+        body = [parameter for parameter in network.parameters() if id(parameter) not in in_head]
         groups = [{"params": body, "factor": 1.0}, {"params": head, "factor": HEAD_FACTOR}]
         on_gpu = head[0].is_cuda
         super().__init__(
             groups, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, capturable=on_gpu
         )
-        if on_gpu:  # a recorded step reads the rate where it stands, so that it has to be a tensor
+        if on_gpu:  # a recorded step reads the rate from its place in memory, so it has to be a tensor
             for group in self.param_groups:
                 group["lr"] = torch.tensor(schedule.learning_rate, device=head[0].device)
 
     def set_rate(self, rate: float) -> None:
-        """Take this learning rate from now on."""
+        """Use this learning rate from now on."""
         for group in self.param_groups:
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(rate * group["factor"])
@@ -51,7 +50,7 @@ class Optimizer(torch.optim.AdamW):
 
 
 def learning_rate(schedule: Schedule, step: int) -> float:
-    """Of that step, counted from 0: a linear warm-up, then half a cosine down to zero, or one fall to a tenth."""
+    """The rate of a step, counted from 0: a linear warm-up, then half a cosine down to zero, or one drop to a tenth."""
     if step < schedule.warmup_steps:
         return schedule.learning_rate * (step + 1) / schedule.warmup_steps
     if schedule.decay == "step":
@@ -77,9 +76,9 @@ class WeightAverage:
     network : a copy that holds the averages, in eval mode
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Network) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        # State dictionaries hold the tensors themselves, which training changes in place. Collecting them anew, and moving
+        # State dictionaries hold the tensors themselves, which training changes in place. Collecting them again, and moving
         # each by itself, would take a GPU as long as a tenth of a step.
         pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
         self._averaged = [pair for pair in pairs if pair[0].dtype.is_floating_point]

@@ -1,4 +1,4 @@
-"""Random crops of fields: which, where, how large, how turned. A step's crops depend on the seed and the step alone."""
+"""Random crops of fields: which, where, how large, how turned. A step's crops depend only on the seed and the step."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 from wsi_edt.datasets import PointArray
 from wsi_edt.training.fields import OVERHANG, Field, chances
 
-OFF_CENTRE = 0.4  # of the crop: how far from its centre the place may lie that it was taken for
+OFF_CENTRE = 0.4  # of the crop: how far from its centre the place may lie around which it is taken
 
 FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A square of a field, which is brought to the crops' common side, turned, then flipped.
+    """A square of a field, which is brought to the side of all crops, turned, then flipped.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Crop:
     flip: bool
 
     def places(self, points: PointArray, crop_px: int) -> PointArray:
-        """Points (N, 2) of the field as px of the crop once it has `crop_px` a side and is turned and flipped."""
+        """Points (N, 2) of the field as px of the crop, brought to `crop_px` a side, turned and flipped."""
         x, y = ((points - (self.x, self.y)) * (crop_px / self.side_px)).T
         for _ in range(self.quarter_turns):
             x, y = y, crop_px - x
@@ -121,7 +121,7 @@ def largest_px(crop_px: int, scale: float) -> int:
 
 
 def _anywhere(share: float, length: int, side: int) -> float:
-    """A crop's first px on one axis: from one overhanging end to the other, or in the middle where there is no room."""
+    """A crop's first px on one axis: from one overhanging end to the other, or in the middle if there is no room."""
     if length <= side:
         return (length - side) / 2
     overhang = OVERHANG * side

@@ -1,7 +1,7 @@
 """One step of a training: forward, loss, backward, optimiser. On a GPU it is recorded once and replayed.
 
-A step of HRNet is some thousand small kernels. Python starts a hundred thousand of them a second at best, which for
-batches that a GPU computes in 50 ms is as long again; a recorded step (a CUDA graph) starts them all at once.
+A step is some thousand small kernels. Python starts a hundred thousand of them a second at best, which for batches that a
+GPU computes in 50 ms takes as long again; a recorded step (a CUDA graph) starts them all at once.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from wsi_edt.training.config import Loss
 from wsi_edt.training.objective import losses
 from wsi_edt.training.optimisation import optimise
 
-STEPS_BEFORE_RECORDING = 3  # in which libraries choose their kernels and take their memory
+STEPS_BEFORE_RECORDING = 3  # in which libraries choose their kernels and allocate memory
 
 
 class Step(Protocol):
-    """Moves the weights down the loss of the batch that it was made for."""
+    """Moves the weights down the loss of its batch."""
 
     def __call__(self, *, rate: float) -> Tensor:
         """(3,) squared error, inconsistency and gradient norm, until the next step overwrites them."""
@@ -37,7 +37,7 @@ class PlainStep:
     Attributes
     ----------
     state : its weights are moved
-    batch : is filled anew before each step
+    batch : is filled again before each step
     loss : what is minimised
     mixed : whether the network's body computes in bfloat16
     """
@@ -55,7 +55,7 @@ class PlainStep:
     def at_rate(self) -> Tensor:
         """The step at the rate that the optimiser has."""
         state, batch = self.state, self.batch
-        # Without autocast's cache: what it kept of a recording would not be computed again in a replay.
+        # Without autocast's cache: a replay wouldn't compute again what was cached while recording.
         with torch.autocast(
             batch.pixels.device.type, torch.bfloat16, enabled=self.mixed, cache_enabled=False
         ):
@@ -65,12 +65,12 @@ class PlainStep:
 
 
 class RecordedStep:
-    """A step on a GPU: the first few are made as they come, the next is recorded, and from then on the record is replayed.
+    """A step on a GPU: the first few are made one by one, the next is recorded, and from then on the record is replayed.
 
     Parameters
     ----------
     step : to record
-    note : is told where it can't be recorded; then all steps are made as they come
+    note : is told if it can't be recorded; then all steps are made one by one
     """
 
     def __init__(self, step: PlainStep, *, note: Callable[[str], None]) -> None:
@@ -88,7 +88,7 @@ class RecordedStep:
         if self._graph is not None:
             self._graph.replay()
             return self._found
-        # Recording wants what came before it in another stream than the default one.
+        # Recording requires that earlier work isn't in the default stream.
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

@@ -1,8 +1,8 @@
-"""Style mixing: crops take on the colours of other pictures, as every laboratory's stain differs from every other's.
+"""Style mixing: crops take on the colours of other pictures, since every laboratory stains differently.
 
 A picture's style is the mean and spread of each colour's optical density over its tissue. A crop's densities are moved
-some of the way from its own style to another's (domain randomisation; of crops of stains that a model never saw it finds
-more nuclei for it).
+part of the way from its own style to another's (domain randomisation; with it a model finds more nuclei in stains that it
+never saw).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from torch import Tensor
 
 from wsi_edt.training.transfer import sent
 
-TISSUE_DENSITY = 0.25  # the sum of the three colours' optical densities, from which on a px is tissue
+TISSUE_DENSITY = 0.25  # a px is tissue if the sum of the three colours' optical densities is higher
 LEAST_TISSUE = 0.01  # of a picture's px; with less it has no style
-EVERY = 4  # px of a picture on each axis that its style is taken from
+EVERY = 4  # a picture's style is taken from every fourth px on each axis
 # How styles themselves vary: standard deviations of the logarithms of their means and spreads.
 MEAN_JITTER, SPREAD_JITTER = 0.2, 0.15
-FACTORS = (0.4, 2.5)  # that a spread may change by
+FACTORS = (0.4, 2.5)  # by which a spread may change
 LEAST_SPREAD = 0.02
 
 FloatArray = npt.NDArray[np.float32]
@@ -43,7 +43,7 @@ class Styles:
 
     @classmethod
     def of(cls, pictures: Sequence[npt.NDArray[np.uint8]]) -> Self:
-        """Those of pictures (H, W, 3) uint8 RGB; a picture without tissue has none."""
+        """The styles of pictures (H, W, 3) uint8 RGB; a picture without tissue has none."""
         means, spreads = [], []
         for picture in pictures:
             density = -np.log((picture[::EVERY, ::EVERY].reshape(-1, 3).astype(np.float64) + 1) / 256)
@@ -57,7 +57,7 @@ class Styles:
         return len(self.mean)
 
     def drawn(self, rng: np.random.Generator, count: int) -> Self:
-        """That many styles at random, each a little different from the picture's that it comes from."""
+        """That many styles at random, each a little different from that of its picture."""
         which = rng.integers(len(self), size=count)
         factors = (np.exp(rng.normal(0, sigma, (count, 3))) for sigma in (MEAN_JITTER, SPREAD_JITTER))
         return type(self)(
@@ -83,7 +83,7 @@ def restyled(density: Tensor, styles: Styles, share: FloatArray) -> Tensor:
 
     Returns
     -------
-    (B, 3, N) float32; what was white may become a little darker or, where less than nothing is absorbed, is clipped later
+    (B, 3, N) float32; what was white may become a little darker, or negative, which is clipped later
     """
     tissue = (density.sum(dim=1, keepdim=True) > TISSUE_DENSITY).float()
     count = tissue.sum(dim=2, keepdim=True).clamp_(min=1)

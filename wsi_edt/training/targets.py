@@ -1,4 +1,4 @@
-"""What the network should say for a batch of crops, and where it is asked: tensor operations, on any device."""
+"""What the network should return for a batch of crops, and where that counts: tensor operations, on any device."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ Target = Literal["edt", "idt", "fidt", "density"]
 
 MAPS = ("positive", "negative", "nucleus")
 NEAR_PX = 14  # a partially labelled image is trusted this close to a point: about the radius of a cell's disc in the map
-DENSITY_SIGMA_PX = 4.0  # neighbouring nuclei, 20 px apart, keep peaks of their own
+DENSITY_SIGMA_PX = 4.0  # neighbouring nuclei, 20 px apart, keep separate peaks
 DENSITY_REACH_PX = 16  # 4 σ, where a Gaussian has fallen to 0.0003 of its peak
-LARGEST_REACH_PX = 99  # IDT's 1 / (99 + 1) is the last value that isn't cut: no kind of map reaches farther
+LARGEST_REACH_PX = (
+    99  # IDT's 1 / (99 + 1) is the last value that isn't cut off: no kind of map reaches farther
+)
 
 _CHANNELS = np.array(
     [[CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS].index(one) for one in CellClass]
@@ -64,13 +66,13 @@ class CropPoints:
         return cls(*np.ascontiguousarray(np.concatenate(parts).T))
 
     def part(self, first: int, last: int) -> Self:
-        """Those of the crops from `first` to before `last`, which count from 0 there."""
+        """The points of the crops from `first` to before `last`, numbered from 0."""
         start, stop = np.searchsorted(self.crop, (first, last))
         own = self.select(slice(start, stop))
         return replace(own, crop=own.crop - first)
 
     def within(self, reach_px: int, crop_px: int) -> Self:
-        """Those that lie in their crop of `crop_px` a side, or no more than `reach_px` beside it."""
+        """The points in their crop of `crop_px` a side, or no more than `reach_px` beside it."""
         places = np.stack([self.column, self.row])
         near: BoolArray = np.all((places >= -reach_px) & (places < crop_px + reach_px), axis=0)
         return self.select(near)
@@ -83,16 +85,16 @@ class CropPoints:
 class TargetMaker:
     """Makes the targets of crops of some fields.
 
-    Each kind of distance map falls with the distance to a point, so that the nearest point's disc is the largest: a map
-    is the maximum of discs laid on the points. The discs are cut out of `wsi_edt.maps`' maps of one point.
+    Each kind of distance map falls with the distance from a point, so the nearest point's disc is the highest: a map is the
+    maximum of discs laid on the points. The discs are cut out of the maps of a single point from `wsi_edt.maps`.
 
     Parameters
     ----------
     fields : that crops are taken of
     crop_px : side of the crops
-    names : the maps, of `MAPS`, in the order wanted; "nucleus" has the nuclei of every class
-    target : the kind of map. Density maps are scaled so that a lone cell's peak is 1: of unit mass it would be 0.01, and
-        its squared error lost in rounding
+    names : the maps, from `MAPS`, in the order wanted; "nucleus" has the nuclei of every class
+    target : the kind of map. Density maps are scaled so that a lone cell's peak is 1: with unit mass it would be 0.01, and
+        its squared error would be lost in rounding
     device : that computes
     """
 
@@ -138,7 +140,7 @@ class TargetMaker:
         fields: npt.NDArray[np.int64],
         labelled: Tensor | None,
     ) -> None:
-        """Write what the network should say, and where that is known.
+        """Write what the network should return, and where that is known.
 
         Parameters
         ----------
@@ -166,7 +168,7 @@ class TargetMaker:
 
     def _discs_on(self, points: CropPoints, fields: npt.NDArray[np.int64]) -> Tensor:
         """The largest of the discs of each class: (B, 3, H, W)."""
-        # Offsets ascend with distance: those that any of these crops' discs reaches are the first.
+        # Offsets ascend with distance: the first are those that a disc of these crops reaches.
         count = int(self._reaches[fields].max(initial=1))
         canvas, index, stamped = self._canvas(points, len(fields), self._offsets[:count])
         discs = self._discs[self._on_device(fields), :count]  # (B, D)

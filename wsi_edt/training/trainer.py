@@ -10,11 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wsi_edt.bundles import Bundle, find_bundle, load_network
+from wsi_edt.bundles import Bundle, find_bundle
+from wsi_edt.bundles.weights import load_network
 from wsi_edt.detection.compute import Device, resolve_precision
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.files import writing
-from wsi_edt.networks import HRNet, NetworkSpec, build_network
+from wsi_edt.networks import build_network
+from wsi_edt.networks.network import Network
 from wsi_edt.training.batches import BatchMaker
 from wsi_edt.training.checkpoint import (
     BEST,
@@ -187,22 +189,17 @@ class _Means:
         return LogRow(step, loss, inconsistency, norm, rate, seconds)
 
 
-def _fitting(init: Bundle, config: TrainConfig) -> HRNet:
+def _fitting(init: Bundle, config: TrainConfig) -> Network:
     """The network of the model to start from; ModelError if the configuration describes another."""
     found, wanted = (init.network, init.decode.maps), (config.spec, config.maps.names)
     if found != wanted:
         raise ModelError(
-            f"is {_in_words(*found)}, but the configuration asks for {_in_words(*wanted)}",
+            f"is {init.network} with {', '.join(found[1])}, but the configuration asks for {config.spec} with "
+            f"{', '.join(wanted[1])}",
             where=init.name,
             remedy="give [network] and [maps] the model's values",
         )
     return load_network(init)
-
-
-def _in_words(spec: NetworkSpec, maps: tuple[str, ...]) -> str:
-    return (
-        f"{spec.architecture} of width {spec.width} and stem stride {spec.stem_stride} with {', '.join(maps)}"
-    )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From arrays that were made on the host to tensors on the device that trains, without making either wait."""
+"""From arrays made on the host to tensors on the device that trains, without making either wait."""
 
 from __future__ import annotations
 

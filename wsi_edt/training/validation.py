@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from torch import nn
 
 from wsi_edt.datasets import Labelled, LabelledImage, by_set
 from wsi_edt.detection.whole_image import NetworkMaps
@@ -14,7 +13,7 @@ from wsi_edt.evaluation import DetectionMetrics
 from wsi_edt.evaluation.predictions import RADIUS_PX, Predictor, prediction_outcomes
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import IMAGENET
-from wsi_edt.networks.hrnet import STRIDE
+from wsi_edt.networks.network import Network
 from wsi_edt.training.config import TrainConfig, evidence_of
 
 WINDOW_PX = 11
@@ -22,9 +21,9 @@ WINDOW_PX = 11
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 
 
-def predictor_of(network: nn.Module, config: TrainConfig) -> Predictor:
+def predictor_of(network: Network, config: TrainConfig) -> Predictor:
     """A network of that configuration, as it is now, as a run would use it."""
-    return Predictor(NetworkMaps(network, IMAGENET), config.mpp, config.maps.names, STRIDE)
+    return Predictor(NetworkMaps(network, IMAGENET), config.mpp, config.maps.names, network.stride)
 
 
 def initial_settings(names: tuple[str, ...], *, threshold: float = 0.15) -> DecodeSettings:
