@@ -37,7 +37,7 @@ def test_without_mpp_it_says_so_and_takes_the_option(tmp_path: Path) -> None:
     assert rows["staining"].strip() == "no stain"
 
 
-def test_what_is_no_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_isnt_a_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["info", str(tmp_path / "nowhere.svs")]) == 2
     assert "nowhere.svs is neither a file nor a folder" in capsys.readouterr().err
     assert run_command(["info", str(tmp_path)]) == 2
@@ -49,4 +49,4 @@ def test_an_impossible_scale_is_wrong_usage(tmp_path: Path, capsys: pytest.Captu
     Image.fromarray(np.full((40, 50, 3), 240, dtype=np.uint8)).save(path)
     for mpp in ("1000", "0", "nan"):
         assert run_command(["info", str(path), "--mpp", mpp]) == 2
-    assert "is no µm/px of a microscope" in capsys.readouterr().err
+    assert "isn't a µm/px that a microscope has" in capsys.readouterr().err
