@@ -1,4 +1,4 @@
-"""Models as files: read, verify, write, find by name."""
+"""Models as files: find, read, verify, describe, without torch; `wsi_edt.bundles.weights` builds their networks with it."""
 
 from wsi_edt.bundles.bundle import (
     DEFAULT_MODEL,
@@ -8,15 +8,12 @@ from wsi_edt.bundles.bundle import (
     read_bundle,
     write_description,
 )
-from wsi_edt.bundles.weights import load_network, write_bundle
 
 __all__ = [
     "DEFAULT_MODEL",
     "Bundle",
     "find_bundle",
-    "load_network",
     "model_names",
     "read_bundle",
-    "write_bundle",
     "write_description",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 import tomlkit
 
 from wsi_edt.errors import ModelError, UnknownModelError, WsiEdtError
+from wsi_edt.files import write_atomically
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import NetworkSpec, Normalisation
 
@@ -21,6 +22,8 @@ DEFAULT_MODEL = "ki67-m-hrnet-w18"
 PACKAGE = Path(__file__).resolve().parents[1]
 # In a wheel the models lie inside the package, in an editable installation beside it.
 MODEL_FOLDERS = (PACKAGE / "_models", PACKAGE.parent / "models")
+
+_REINSTALL = "install the model again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +70,41 @@ class Bundle:
         return replace(self, decode=decode, scores=scores)
 
     def verify(self) -> None:
-        """ModelError unless the weights are the file that the description names."""
+        """Raise ModelError unless the weights are the file that the description names."""
         try:
             with self.weights.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ModelError(
-                f"{self.weights} can't be read: {error.strerror}; install the model again"
+                f"can't be read: {error.strerror}", where=self.weights, remedy=_REINSTALL
             ) from error
         if found != self.sha256:
             raise ModelError(
-                f"{self.weights} is not the file that {DESCRIPTION} describes (sha256 {found[:12]}…, expected "
-                f"{self.sha256[:12]}…); install the model again"
+                f"isn't the file that {DESCRIPTION} describes (sha256 {found[:12]}…, expected {self.sha256[:12]}…)",
+                where=self.weights,
+                remedy=_REINSTALL,
             )
 
 
 def find_bundle(name_or_folder: str) -> Bundle:
-    """The shipped model of that name, or the model in that folder; UnknownModelError where there is none."""
+    """The shipped model of that name, or the model in that folder.
+
+    Raises
+    ------
+    UnknownModelError
+        If there is neither.
+    ModelError
+        If its description can't be read.
+    """
     folders = [Path(name_or_folder), *(folder / name_or_folder for folder in MODEL_FOLDERS)]
     for folder in folders:
         if (folder / DESCRIPTION).is_file():
             return read_bundle(folder)
     known = ", ".join(model_names()) or "none"
     raise UnknownModelError(
-        f"no model {name_or_folder!r}: it is neither a folder with a {DESCRIPTION} nor one of the shipped models ({known})"
+        f"is neither a folder with a {DESCRIPTION} nor one of the shipped models",
+        where=name_or_folder,
+        remedy=f"shipped are: {known}",
     )
 
 
@@ -100,23 +114,23 @@ def model_names() -> list[str]:
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """The description in a model's folder; ModelError for one that is incomplete or can't be read."""
+    """The description in a model's folder.
+
+    Raises
+    ------
+    ModelError
+        If it is incomplete or can't be read.
+    """
     path = folder / DESCRIPTION
     try:
         entries: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        network, decode, model_input = entries["network"], entries["decode"], entries["input"]
+        decode, model_input = entries["decode"], entries["input"]
         maps = tuple(decode["maps"])
         return Bundle(
             directory=folder.resolve(),
             name=entries["name"],
             version=entries["version"],
-            # Models from before the stem had a choice of strides don't state one: it was 2.
-            network=NetworkSpec(
-                network["architecture"],
-                network["width"],
-                len(maps),
-                stem_stride=network.get("stem_stride", 2),
-            ),
+            network=NetworkSpec.from_table(entries["network"], maps=len(maps)),
             normalisation=Normalisation(tuple(model_input["mean"]), tuple(model_input["std"])),
             mpp=float(model_input["mpp"]),
             halo_px=model_input["halo_px"],
@@ -127,12 +141,16 @@ def read_bundle(folder: Path) -> Bundle:
             training=entries["training"],
             scores=entries["scores"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise ModelError(f"has no entry {error}", where=path, remedy=_REINSTALL) from error
+    except (OSError, ValueError, TypeError) as error:
         raise ModelError(
-            f"{path} can't be read as a model's description: {error!r}; install the model again"
+            f"can't be read as a model's description: {error}", where=path, remedy=_REINSTALL
         ) from error
     except WsiEdtError as error:
-        raise ModelError(f"{path} is not a valid description: {error}") from error
+        raise ModelError(
+            error.what, where=error.where, remedy=error.remedy, context=(str(path), *error.context)
+        ) from error
 
 
 def write_description(bundle: Bundle) -> None:
@@ -143,11 +161,7 @@ def write_description(bundle: Bundle) -> None:
         "sha256": bundle.sha256,
         "licence": bundle.licence,
         "counts": bundle.counts,
-        "network": {
-            "architecture": bundle.network.architecture,
-            "width": bundle.network.width,
-            "stem_stride": bundle.network.stem_stride,
-        },
+        "network": bundle.network.to_table(),
         "input": {
             "mpp": bundle.mpp,
             "halo_px": bundle.halo_px,
@@ -163,4 +177,4 @@ def write_description(bundle: Bundle) -> None:
         "training": dict(bundle.training),
         "scores": dict(bundle.scores),
     }
-    (bundle.directory / DESCRIPTION).write_text(tomlkit.dumps(entries), encoding="utf-8")
+    write_atomically(bundle.directory / DESCRIPTION, tomlkit.dumps(entries).encode())

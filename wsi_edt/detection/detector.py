@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
-from wsi_edt.bundles import Bundle, load_network
+from wsi_edt.bundles import Bundle
 from wsi_edt.detection.compute import Compute
-from wsi_edt.detection.runtimes.runtime import Runtime
+from wsi_edt.detection.runtimes.runtime import FloatMaps, Images, Runtime
 from wsi_edt.errors import ModelError
 from wsi_edt.maps import DecodeSettings, Peaks
-from wsi_edt.networks import HRNet, folded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,13 +25,7 @@ class Detector:
     settings: DecodeSettings
 
     @classmethod
-    def load(
-        cls,
-        bundle: Bundle,
-        *,
-        settings: DecodeSettings,
-        compute: Compute,
-    ) -> Detector:
+    def load(cls, bundle: Bundle, *, settings: DecodeSettings, compute: Compute) -> Detector:
         """The bundle's verified network, ready to run.
 
         Parameters
@@ -48,29 +37,33 @@ class Detector:
         Raises
         ------
         ModelError
-            Where the weights aren't the model's, or no such device is here.
+            If the weights aren't the bundle's, or the device or precision isn't available here.
         """
-        if compute.device == "cuda" and not torch.cuda.is_available():
-            raise ModelError("no CUDA device is available to torch here", remedy="choose the device cpu")
-        network = folded(load_network(bundle))
-        assert isinstance(network, HRNet)
-        return cls(_runtime(network, bundle, compute), settings)
+        return cls(_runtime(bundle, compute), settings)
 
-    def maps(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """(B, H, W, 3) uint8 RGB at the model's µm/px, H and W multiples of 32 → (B, C, H, W) float32 maps."""
+    def maps(self, images: Images) -> FloatMaps:
+        """(B, H, W, 3) uint8 RGB at the model's µm/px, H and W multiples of its stride → (B, C, H, W) float32 maps."""
         return self.runtime.maps(images)
 
-    def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
+    def detect(self, images: Images) -> list[Peaks]:
         """The peaks of each tile of a batch (B, H, W, 3) uint8, in px of its tile."""
         return self.runtime.peaks(images, self.settings)
 
 
-def _runtime(network: HRNet, bundle: Bundle, compute: Compute) -> Runtime:
-    # Each is imported where it is wanted: OpenVINO takes half a second, and needn't be installed.
+def _runtime(bundle: Bundle, compute: Compute) -> Runtime:
+    # Each is imported if it is wanted: torch and OpenVINO take seconds, and OpenVINO needn't be installed.
     if compute.runtime == "openvino":
         from wsi_edt.detection.runtimes.openvino_cpu import OpenVino
 
-        return OpenVino(network, bundle.normalisation, precision=compute.precision, threads=compute.threads)
+        return OpenVino(bundle, precision=compute.precision, threads=compute.threads)
+
+    import torch
+
+    from wsi_edt.bundles.weights import load_network
+
+    if compute.device == "cuda" and not torch.cuda.is_available():
+        raise ModelError("no CUDA device is available to torch here", remedy="choose the device cpu")
+    network = load_network(bundle).folded()
     if compute.device == "cuda":
         from wsi_edt.detection.runtimes.torch_cuda import TorchCuda
 

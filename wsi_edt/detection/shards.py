@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from wsi_edt.detection.peaks import TilePeaks
+from wsi_edt.detection.runtimes.runtime import Images
 from wsi_edt.detection.stitching import MARGIN_PX
 from wsi_edt.maps import Peaks
 from wsi_edt.slides import Opener, Shard, SlideSource, Tile, TileLoader, TileRequest
@@ -18,17 +18,13 @@ from wsi_edt.slides import Opener, Shard, SlideSource, Tile, TileLoader, TileReq
 _BATCHES_IN_FLIGHT = 2
 
 
-class TileDetector(Protocol):
-    """What finds the peaks of a batch of tiles; two threads may ask it at once."""
-
-    def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
-        """(B, H, W, 3) uint8 RGB → the peaks of each tile, in px of its tile."""
-        ...
+# (B, H, W, 3) uint8 RGB → the peaks of each tile, in px of its tile; two threads may call it at once.
+Detect = Callable[[Images], list[Peaks]]
 
 
 def detect_shard(
     shard: Shard,
-    detector: TileDetector,
+    detect: Detect,
     *,
     source: SlideSource,
     model_mpp: float,
@@ -41,7 +37,7 @@ def detect_shard(
     Parameters
     ----------
     shard : which tiles
-    detector : finds the peaks
+    detect : finds the peaks of a batch, as `Detector.detect` does
     source : the slide
     model_mpp : µm per model px
     batch_size : tiles a batch; no batch spans two shards, so that a shard's sums are the same wherever it is computed
@@ -51,20 +47,20 @@ def detect_shard(
     requests = [TileRequest(source, tile.window, model_mpp) for tile in shard.tiles]
     tiles = iter(shard.tiles)
     found: list[TilePeaks] = []
-    flying: deque[Future[list[Peaks]]] = deque()
+    in_flight: deque[Future[list[Peaks]]] = deque()
 
     def collect() -> None:
-        found.extend(_own_peaks(peaks, next(tiles)) for peaks in flying.popleft().result())
+        found.extend(_own_peaks(peaks, next(tiles)) for peaks in in_flight.popleft().result())
 
     with (
         ThreadPoolExecutor(_BATCHES_IN_FLIGHT, thread_name_prefix="detect") as threads,
         TileLoader(requests, batch_size=batch_size, threads=readers, opener=opener) as loader,
     ):
         for batch in loader:
-            if len(flying) == _BATCHES_IN_FLIGHT:
+            if len(in_flight) == _BATCHES_IN_FLIGHT:
                 collect()
-            flying.append(threads.submit(detector.detect, batch.images))
-        while flying:
+            in_flight.append(threads.submit(detect, batch.images))
+        while in_flight:
             collect()
     return TilePeaks.concatenate(found)
 

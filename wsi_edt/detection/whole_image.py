@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import nn
 
 from wsi_edt.cells import Cells
 from wsi_edt.detection.runtimes.prepared import PreparedNetwork
-from wsi_edt.detection.runtimes.runtime import FloatMaps, Images
+from wsi_edt.detection.runtimes.runtime import FloatMaps, Images, MapRunner
 from wsi_edt.geometry import Window, pixel_centers
 from wsi_edt.maps import Peaks
-from wsi_edt.networks import Normalisation, folded
+from wsi_edt.networks import Normalisation
+from wsi_edt.networks.network import Network
 from wsi_edt.slides import ImageSlide, read_window
-
-
-class MapRunner(Protocol):
-    """What turns images into maps: a `Detector`, a runtime, or a network in training (`NetworkMaps`)."""
-
-    def maps(self, images: Images) -> FloatMaps:
-        """(B, H, W, 3) uint8 RGB, H and W multiples of the network's stride → (B, C, H, W) float32 maps."""
-        ...
 
 
 class NetworkMaps:
@@ -35,13 +26,10 @@ class NetworkMaps:
     normalisation : of its input
     """
 
-    def __init__(self, network: nn.Module, normalisation: Normalisation) -> None:
+    def __init__(self, network: Network, normalisation: Normalisation) -> None:
         self._device = next(network.parameters()).device
         self._network = PreparedNetwork(
-            folded(network),  # type: ignore[arg-type]
-            normalisation,
-            device=str(self._device),
-            precision="fp32",
+            network.folded(), normalisation, device=str(self._device), precision="fp32"
         )
 
     @torch.inference_mode()

@@ -5,15 +5,16 @@ image → stem (1/4) → stage 1 → stages 2–4 on 2, 3, 4 resolutions → all
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wsi_edt.networks.conv_norm import ConvNorm, Padding, conv_norm, with_fused_norms
 from wsi_edt.networks.difference import MGA, THETA
-
-Padding = Literal["zeros", "replicate"]
+from wsi_edt.networks.hrnet_options import HRNetOptions
+from wsi_edt.networks.network import Network
 
 STEM_CHANNELS = 64
 BOTTLENECK_EXPANSION = 4
@@ -23,44 +24,6 @@ HEAD_CHANNELS = 64
 # Blocks on 1/16 and 1/32 continue their edge px outwards instead of seeing zeros there: a tile is 16 px wide at 1/32, and
 # zeros reached so far into it that tiles with a halo of 64 px agreed with the whole slide on 98.1 % of cells only.
 FIRST_REPLICATING_BRANCH = 2
-STRIDE = 32  # px of the input that one px of the coarsest branch spans
-
-
-class ConvNorm(nn.Module):
-    """A convolution without bias, batch norm, and ReLU where `relu` says so."""
-
-    def __init__(self, convolution: nn.Module, channels: int, *, relu: bool = True) -> None:
-        super().__init__()
-        self.convolution = convolution
-        self.norm: nn.Module = nn.BatchNorm2d(channels)
-        self.relu = relu
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, in, H, W) → (B, channels, H / stride, W / stride)."""
-        y: Tensor = self.norm(self.convolution(x))
-        return functional.relu(y, inplace=True) if self.relu else y
-
-
-def conv_norm(
-    in_channels: int,
-    out_channels: int,
-    *,
-    kernel: int = 3,
-    stride: int = 1,
-    relu: bool = True,
-    padding: Padding = "zeros",
-) -> ConvNorm:
-    """A plain k×k convolution with batch norm, padded so that stride 1 keeps the size."""
-    convolution = nn.Conv2d(
-        in_channels,
-        out_channels,
-        kernel,
-        stride=stride,
-        padding=kernel // 2,
-        bias=False,
-        padding_mode=padding,
-    )
-    return ConvNorm(convolution, out_channels, relu=relu)
 
 
 class BasicBlock(nn.Module):
@@ -158,7 +121,7 @@ class MultiResolutionModule(nn.Module):
         return fused
 
 
-class HRNet(nn.Module):
+class HRNet(Network):
     """HRNetV2 of that `width` (18, 32 or 48) with `maps` output maps; `mga` makes it M_HRNet.
 
     Parameters
@@ -169,6 +132,8 @@ class HRNet(nn.Module):
     stem_stride : of that layer, 2 or 1; at 1 it sees full resolution, and two layers behind it, not one, halve
     theta : of its difference convolutions
     """
+
+    stride: ClassVar[int] = HRNetOptions.stride
 
     def __init__(
         self, width: int, *, maps: int, mga: bool, stem_stride: int = 2, theta: float = THETA
@@ -204,7 +169,7 @@ class HRNet(nn.Module):
         self.to_maps = nn.ConvTranspose2d(HEAD_CHANNELS, maps, 4, 2, 1)
         _initialise(self)
 
-    def features(self, x: Tensor) -> Tensor:
+    def body(self, x: Tensor) -> Tensor:
         """(B, 3, H, W), H and W multiples of 32 → (B, 64, H / 2, W / 2)."""
         x = self.stage1(self.stem(x))  # (B, 256, H / 4, W / 4)
         branches = [transition(x) for transition in self.transition1]
@@ -221,16 +186,14 @@ class HRNet(nn.Module):
         features: Tensor = self.upsample(self.mix(torch.cat([branches[0], *coarse], dim=1)))
         return features
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) normalised RGB, H and W multiples of 32 → (B, maps, H, W) float32.
+    @property
+    def head(self) -> nn.Module:
+        """(B, 64, H / 2, W / 2) → (B, maps, H, W)."""
+        return self.to_maps
 
-        The last layer runs in its own precision, float32: rounding the maps to bfloat16 makes plateaus, and plateaus make
-        cells.
-        """
-        features = self.features(x)
-        with torch.autocast(features.device.type, enabled=False):
-            maps: Tensor = self.to_maps(features.to(self.to_maps.weight.dtype))
-        return maps
+    def folded(self) -> HRNet:
+        """A copy in eval mode with the same maps, to rounding, MGA and all batch norms within plain convolutions."""
+        return with_fused_norms(self)
 
 
 def _initialise(network: HRNet) -> None:

@@ -1,11 +1,8 @@
-"""From 8-bit pixels to what a network takes."""
+"""What a network's input is scaled by."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +14,3 @@ class Normalisation:
 
 
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-def normalised(images: Tensor, normalisation: Normalisation) -> Tensor:
-    """(B, H, W, 3) uint8 RGB → (B, 3, H, W) float32, channels last in memory."""
-    mean = torch.tensor(normalisation.mean, device=images.device) * 255
-    std = torch.tensor(normalisation.std, device=images.device) * 255
-    return ((images.float() - mean) / std).permute(0, 3, 1, 2)

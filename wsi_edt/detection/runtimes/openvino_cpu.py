@@ -7,19 +7,24 @@ window of 512 px took 0.6 s of an AVX2 core here, torch's channels-last float32 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import openvino
 
+from wsi_edt.bundles import Bundle
 from wsi_edt.detection.compute import Precision
+from wsi_edt.detection.runtimes.openvino_graph import openvino_graphs
 from wsi_edt.detection.runtimes.runtime import FloatMaps, Images
 from wsi_edt.errors import ModelError
 from wsi_edt.maps import DecodeSettings, Peaks, decode
-from wsi_edt.networks import HRNet, Normalisation
-from wsi_edt.networks.openvino_graph import body_and_last_layer, whole_model
+
+T = TypeVar("T")
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
+_MOST_SHAPES = 4  # that stay compiled: a run's tiles have one, whole images may each have their own
 
 
 def computes_in_bf16() -> bool:
@@ -32,24 +37,26 @@ class OpenVino:
 
     Parameters
     ----------
-    network : folded
-    normalisation : of its input
-    precision : of its body; its last layer is float32
+    bundle : the model
+    precision : of its body; its head is in float32
     threads : tiles that are computed at a time
 
     Raises
     ------
     ModelError
-        Where this processor doesn't compute in that precision: OpenVINO would take float32 without a word.
+        If this processor doesn't compute in that precision: OpenVINO would take float32 without a word; or if the weights
+        aren't the bundle's.
     """
 
-    def __init__(
-        self, network: HRNet, normalisation: Normalisation, *, precision: Precision, threads: int
-    ) -> None:
+    def __init__(self, bundle: Bundle, *, precision: Precision, threads: int) -> None:
         if precision == "bf16" and not computes_in_bf16():
-            raise ModelError("OpenVINO doesn't compute in bf16 on this processor; choose the precision fp32")
-        self._network, self._normalisation = network, normalisation
-        self._precision, self._threads = precision, threads
+            raise ModelError(
+                "OpenVINO doesn't compute in bf16 on this processor", remedy="choose the precision fp32"
+            )
+        graphs = openvino_graphs(bundle, split=precision != "fp32")
+        precisions: Sequence[Precision] = ("fp32",) if precision == "fp32" else (precision, "fp32")
+        self._parts = list(zip(graphs, precisions, strict=True))
+        self._threads = threads
         # One more than there are streams: while one finds peaks in Python, no stream waits.
         self._callers = ThreadPoolExecutor(threads + 1, thread_name_prefix="openvino")
         self._own = threading.local()
@@ -59,7 +66,7 @@ class OpenVino:
         openvino.Type.u8.to_dtype()
 
     def maps(self, images: Images) -> FloatMaps:
-        """(B, H, W, 3) uint8 RGB, H and W multiples of 32 → (B, C, H, W) float32 maps."""
+        """(B, H, W, 3) uint8 RGB, H and W multiples of the stride → (B, C, H, W) float32 maps."""
         return np.stack(list(self._callers.map(self._tile_maps, images)))
 
     def peaks(self, images: Images, settings: DecodeSettings) -> list[Peaks]:
@@ -80,25 +87,34 @@ class OpenVino:
             "requests", {}
         )
         if shape not in own:
+            _make_room(own)
             own[shape] = [model.create_infer_request() for model in self._models(shape)]
         return own[shape]
 
     def _models(self, shape: tuple[int, int]) -> list[openvino.CompiledModel]:
         with self._compiling:
             if shape not in self._compiled:
-                if self._precision == "fp32":
-                    parts = [(whole_model(self._network, self._normalisation, shape), "fp32")]
-                else:
-                    body, last = body_and_last_layer(self._network, self._normalisation, shape)
-                    parts = [(body, self._precision), (last, "fp32")]
-                self._compiled[shape] = [self._compile(model, precision) for model, precision in parts]
+                _make_room(self._compiled)
+                models = []
+                size = [1, *shape, 3]
+                for graph, precision in self._parts:
+                    graph.reshape(size)
+                    models.append(self._compile(graph, precision))
+                    size = list(graph.output(0).shape)
+                self._compiled[shape] = models
             return self._compiled[shape]
 
-    def _compile(self, model: openvino.Model, precision: str) -> openvino.CompiledModel:
+    def _compile(self, graph: openvino.Model, precision: Precision) -> openvino.CompiledModel:
         settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "NUM_STREAMS": self._threads,
             "INFERENCE_NUM_THREADS": self._threads,
             "ENABLE_CPU_PINNING": False,  # several workers would pin their threads to the same cores
         }
-        return openvino.Core().compile_model(model, "CPU", settings)
+        return openvino.Core().compile_model(graph, "CPU", settings)
+
+
+def _make_room(held: dict[tuple[int, int], T]) -> None:
+    """Drop the oldest of as many shapes as may be held."""
+    if len(held) >= _MOST_SHAPES:
+        del held[next(iter(held))]

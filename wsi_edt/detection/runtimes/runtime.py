@@ -1,4 +1,4 @@
-"""What runs a network: a batch of tiles in, maps or peaks out. All of them may be called from several threads at once."""
+"""What runs a network: a batch of images in, maps or peaks out. All of them may be called from several threads at once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ Images = npt.NDArray[np.uint8]
 FloatMaps = npt.NDArray[np.float32]
 
 
-class Runtime(Protocol):
-    """A folded network on its device."""
+class MapRunner(Protocol):
+    """What makes maps of images: a runtime, a `Detector`, or a network in training (`wsi_edt.detection.whole_image`)."""
 
     def maps(self, images: Images) -> FloatMaps:
-        """(B, H, W, 3) uint8 RGB, H and W multiples of 32 → (B, C, H, W) float32 maps."""
+        """(B, H, W, 3) uint8 RGB, H and W multiples of the network's stride → (B, C, H, W) float32 maps."""
         ...
+
+
+class Runtime(MapRunner, Protocol):
+    """A folded network on its device."""
 
     def peaks(self, images: Images, settings: DecodeSettings) -> list[Peaks]:
         """The peaks of each tile of a batch, in px of its tile."""

@@ -10,7 +10,8 @@ from wsi_edt.detection.compute import Precision
 from wsi_edt.detection.runtimes.prepared import PreparedNetwork
 from wsi_edt.detection.runtimes.runtime import FloatMaps, Images
 from wsi_edt.maps import DecodeSettings, Peaks, decode
-from wsi_edt.networks import HRNet, Normalisation
+from wsi_edt.networks import Normalisation
+from wsi_edt.networks.network import Network
 
 
 class TorchCpu:
@@ -23,12 +24,12 @@ class TorchCpu:
     ----------
     network : folded
     normalisation : of its input
-    precision : of its body
+    precision : of its body; its head is in float32
     threads : of its sums, which they change in their last bits
     """
 
     def __init__(
-        self, network: HRNet, normalisation: Normalisation, *, precision: Precision, threads: int
+        self, network: Network, normalisation: Normalisation, *, precision: Precision, threads: int
     ) -> None:
         self._thread = ThreadPoolExecutor(
             1, thread_name_prefix="network", initializer=torch.set_num_threads, initargs=(threads,)
@@ -38,7 +39,7 @@ class TorchCpu:
         ).result()
 
     def maps(self, images: Images) -> FloatMaps:
-        """(B, H, W, 3) uint8 RGB, H and W multiples of 32 → (B, C, H, W) float32 maps."""
+        """(B, H, W, 3) uint8 RGB, H and W multiples of the stride → (B, C, H, W) float32 maps."""
         return self._thread.submit(self._maps, images).result()
 
     def peaks(self, images: Images, settings: DecodeSettings) -> list[Peaks]:

@@ -22,7 +22,8 @@ from wsi_edt.detection.runtimes.lanes import Captures, Gate, Staging
 from wsi_edt.detection.runtimes.prepared import PreparedNetwork
 from wsi_edt.detection.runtimes.runtime import FloatMaps, Images
 from wsi_edt.maps import DecodeSettings, Peaks
-from wsi_edt.networks import HRNet, Normalisation
+from wsi_edt.networks import Normalisation
+from wsi_edt.networks.network import Network
 
 T = TypeVar("T")
 Kind = tuple[tuple[int, ...], DecodeSettings]  # of a batch: its shape, and how its peaks are found
@@ -80,10 +81,10 @@ class TorchCuda:
     ----------
     network : folded
     normalisation : of its input
-    precision : of its body
+    precision : of its body; its head is in float32
     """
 
-    def __init__(self, network: HRNet, normalisation: Normalisation, *, precision: Precision) -> None:
+    def __init__(self, network: Network, normalisation: Normalisation, *, precision: Precision) -> None:
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
         prepared = PreparedNetwork(network, normalisation, device="cuda", precision=precision)
@@ -95,7 +96,7 @@ class TorchCuda:
             self._lanes.put(_Lane(prepared, gate, captures))
 
     def maps(self, images: Images) -> FloatMaps:
-        """(B, H, W, 3) uint8 RGB, H and W multiples of 32 → (B, C, H, W) float32 maps."""
+        """(B, H, W, 3) uint8 RGB, H and W multiples of the stride → (B, C, H, W) float32 maps."""
         with self._lane() as lane:
             return lane.maps(images)
 

@@ -1,0 +1,115 @@
+"""A model's network as OpenVINO graphs, converted from a torch trace once for its weights and kept in the user's cache.
+
+Conversion takes some 8 s of a core, reading what it left 0.2 s. By the front end and not `openvino.convert_model`, which
+runs the same and reports each conversion to Intel's Google Analytics.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import openvino
+from openvino.passes import ConstantFolding, Manager
+
+import wsi_edt.networks
+from wsi_edt.bundles import Bundle
+from wsi_edt.detection.runtimes.graph_cache import cached
+from wsi_edt.networks import Normalisation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wsi_edt.networks.network import Network
+
+_CODE = (Path(__file__), *sorted(Path(wsi_edt.networks.__file__).parent.glob("*.py")))
+
+
+def openvino_graphs(bundle: Bundle, *, split: bool) -> list[openvino.Model]:
+    """The model's folded network with its normalisation, for one image of any size.
+
+    Parameters
+    ----------
+    bundle : the model
+    split : False: one graph, (1, H, W, 3) uint8 RGB → (1, C, H, W) float32; True: one of the body, from pixels to
+        features, and one of the head, from features to maps, each of which can be compiled at a precision of its own
+
+    Raises
+    ------
+    ModelError
+        If the weights aren't the bundle's.
+    """
+    bundle.verify()
+
+    def made() -> list[bytes]:
+        from wsi_edt.bundles.weights import load_network  # torch is needed for this alone
+
+        return converted(load_network(bundle).folded(), bundle.normalisation, split=split)
+
+    parts = iter(cached(_key(bundle, split=split), made))
+    return [openvino.Core().read_model(graph, weights) for graph, weights in zip(parts, parts, strict=True)]
+
+
+def converted(network: Network, normalisation: Normalisation, *, split: bool) -> list[bytes]:
+    """Each graph of a folded network (see `openvino_graphs`) in two parts: its description and its weights.
+
+    Notes
+    -----
+    Read from these parts, the graphs round as their compiler's own constants do. As they leave the converter, some layers
+    bear marks ("keep this division") that files lose, and maps differ in their last bits.
+    """
+    import torch
+
+    from wsi_edt.networks.network import Normalise
+
+    normalise = Normalise(normalisation)
+    side = 2 * network.stride
+    pixels = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+    if not split:
+        return _converted(lambda x: network(normalise(x)), pixels)
+    with torch.no_grad():
+        features = network.body(normalise(pixels))
+    return _converted(lambda x: network.body(normalise(x)), pixels) + _converted(network.head, features)
+
+
+def _converted(compute: Callable[[Tensor], Tensor], example: Tensor) -> list[bytes]:
+    import torch
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    with torch.no_grad():
+        # Of a function: each module of a traced module would be looked through first, which takes as long again.
+        traced = torch.jit.trace(lambda x: compute(x), example, check_trace=False)  # type: ignore[no-untyped-call]
+    front_end = FrontEndManager().load_by_framework("pytorch")
+    graph = front_end.convert(front_end.load(TorchScriptPythonDecoder(traced)))
+    # Only height and width vary from image to image; pixels have them in the middle, features at the end.
+    of_pixels = example.dtype == torch.uint8
+    graph.reshape([1, -1, -1, example.shape[3]] if of_pixels else [1, example.shape[1], -1, -1])
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(graph)
+    with TemporaryDirectory() as folder:
+        description = Path(folder, "graph.xml")
+        openvino.save_model(graph, description, compress_to_fp16=False)
+        return [description.read_bytes(), description.with_suffix(".bin").read_bytes()]
+
+
+def _key(bundle: Bundle, *, split: bool) -> str:
+    """Names all that a graph depends on: weights, network, normalisation, and the code that runs and converts them."""
+    facts = {
+        "weights": bundle.sha256,
+        "network": bundle.network.to_table(),
+        "maps": bundle.network.maps,
+        "normalisation": asdict(bundle.normalisation),
+        "split": split,
+        "openvino": openvino.get_version(),
+        "torch": version("torch"),
+        "code": [hashlib.sha256(path.read_bytes()).hexdigest() for path in _CODE],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
