@@ -75,16 +75,16 @@ def test_a_region_is_packed_as_a_mask_and_far_from_it_images_are_coarse(
     sets = gpu_scripts("sets")
     image = labelled_image("bcdata", [(100, 100)], [0], side=512, mpp=0.25, region=box(40, 60, 200, 180))
     image = sets.at_most(sets.replace(image, pixels=ihc_pixels), 0.5)
-    mask = sets._mask(image)
+    mask = sets.region_mask(image)
     assert mask.shape == (256, 256)
     assert (mask > 127).sum() == 80 * 60
     assert mask[30, 20] == mask[89, 99] == 255
     assert mask[29, 20] == mask[89, 100] == 0
-    kept = sets._coarse_far_from_labels(image, 0.5)
+    kept = sets.coarse_far_from_labels(image, 0.5)
     assert np.array_equal(kept[30:90, 20:100], image.pixels[30:90, 20:100])
     assert np.array_equal(kept[: 90 + 60, 20 : 100 + 20], image.pixels[: 90 + 60, 20 : 100 + 20])
     assert not np.array_equal(kept[200:], image.pixels[200:])
-    assert len(sets._jpeg(kept, sets.FULL_COLOUR)) < 0.9 * len(sets._jpeg(image.pixels, sets.FULL_COLOUR))
+    assert len(sets.jpeg_of(kept, sets.FULL_COLOUR)) < 0.9 * len(sets.jpeg_of(image.pixels, sets.FULL_COLOUR))
 
 
 def group(sets: ModuleType, name: str, *, count: int = 20, validates: bool = False) -> Any:
@@ -199,7 +199,7 @@ def test_a_missing_wheel_is_found(gpu_scripts: Any, tmp_path: Path) -> None:
     wheels = gpu_scripts("wheels")
     for folder, name in (("carried", "one-package"), ("there", "another")):
         (tmp_path / folder).mkdir()
-        wheels._empty_wheel(tmp_path / folder, name, "1.5")
+        wheels.empty_wheel(tmp_path / folder, name, "1.5")
     folders = tmp_path / "carried", tmp_path / "there"
     wheels.prove(["one-package>=1", "another"], *folders, work=tmp_path)
     with pytest.raises(click.ClickException, match=r"would lack something: .*third-package"):
@@ -263,7 +263,7 @@ def test_codecs_that_nobody_reads_are_left_out(gpu_scripts: Any, tmp_path: Path)
             archive.writestr(name, data)
     wheels = gpu_scripts("wheels")
     monkey = pytest.MonkeyPatch()
-    monkey.setattr(wheels, "_stripped", lambda library: library)  # these are no libraries
+    monkey.setattr(wheels, "stripped", lambda library: library)  # these are no libraries
     wheels.only_codecs(wheel, frozenset({"jpeg8"}))
     monkey.undo()
     with zipfile.ZipFile(wheel) as archive:
@@ -275,7 +275,7 @@ def test_codecs_that_nobody_reads_are_left_out(gpu_scripts: Any, tmp_path: Path)
 
 def test_wheels_come_back_whole_from_the_archive(gpu_scripts: Any, tmp_path: Path) -> None:
     wheels = gpu_scripts("wheels")
-    wheels._empty_wheel(tmp_path, "some", "1.0")
+    wheels.empty_wheel(tmp_path, "some", "1.0")
     (wheel,) = tmp_path.glob("*.whl")
     (tmp_path / "out").mkdir()
     wheels.archive([wheel], tmp_path / "out" / "wheels.tar.xz")

@@ -171,7 +171,7 @@ def write_sets(
         for one, jpeg in choice.of(group):
             _write(folder / "images" / f"{one.name}.jpg", jpeg)
             _write(folder / "points" / f"{one.name}.csv", _csv(one.image).encode())
-            mask = _mask(one.image)
+            mask = region_mask(one.image)
             if mask is not None:
                 _write(
                     folder / "roi" / f"{one.name}.png",
@@ -227,7 +227,7 @@ def _write_styles(config: TrainConfig, data: Path, out: Path) -> dict[str, int]:
         for place, path in enumerate(image_files(data / name)):
             pixels = decoded(path)
             step = max(1, max(pixels.shape) // STYLE_SIDE_PX)
-            jpeg = _jpeg(pixels[::step, ::step], FULL_COLOUR, STYLE_QUALITY)
+            jpeg = jpeg_of(pixels[::step, ::step], FULL_COLOUR, STYLE_QUALITY)
             _write(out / folder / f"{place:04d}.jpg", jpeg)
             sizes[folder] = sizes.get(folder, 0) + len(jpeg)
     return sizes
@@ -278,13 +278,13 @@ def _packed(image: LabelledImage, model_mpp: float, place: int) -> Packed:
     stem = re.sub(r"[^A-Za-z0-9-]+", "-", image.path.name.removesuffix(image.path.suffix) or "image")
     case = re.sub(r"[^A-Za-z0-9-]+", "-", image.case)
     name = f"{place:04d}-{stem}" if case == stem else f"{place:04d}-{case}-{stem}"
-    pixels = _coarse_far_from_labels(image, model_mpp)
-    return Packed(name, image, _jpeg(pixels, FULL_COLOUR), _jpeg(pixels, HALVED_COLOUR))
+    pixels = coarse_far_from_labels(image, model_mpp)
+    return Packed(name, image, jpeg_of(pixels, FULL_COLOUR), jpeg_of(pixels, HALVED_COLOUR))
 
 
-def _coarse_far_from_labels(image: LabelledImage, model_mpp: float) -> Pixels:
+def coarse_far_from_labels(image: LabelledImage, model_mpp: float) -> Pixels:
     """The pixels; those far from the image's region, if it has one, as a coarser JPEG leaves them."""
-    mask = _mask(image)
+    mask = region_mask(image)
     if mask is None:
         return image.pixels
     reach = REACH_PX * model_mpp / image.mpp
@@ -293,19 +293,20 @@ def _coarse_far_from_labels(image: LabelledImage, model_mpp: float) -> Pixels:
     padded = np.pad(near, ((0, -height % BLOCK_PX), (0, -width % BLOCK_PX)))
     blocks = padded.reshape(padded.shape[0] // BLOCK_PX, BLOCK_PX, -1, BLOCK_PX).any(axis=(1, 3))
     near = np.kron(blocks, np.ones((BLOCK_PX, BLOCK_PX), np.bool_))[:height, :width]
-    coarse = np.frombuffer(_jpeg(image.pixels, FULL_COLOUR, FAR_QUALITY), np.uint8)
+    coarse = np.frombuffer(jpeg_of(image.pixels, FULL_COLOUR, FAR_QUALITY), np.uint8)
     far = cv2.imdecode(coarse, cv2.IMREAD_COLOR)
     assert far is not None
     return np.where(near[..., None], image.pixels, far[:, :, ::-1]).astype(np.uint8)
 
 
-def _jpeg(pixels: Pixels, sampling: int, quality: int = QUALITY) -> bytes:
+def jpeg_of(pixels: Pixels, sampling: int, quality: int = QUALITY) -> bytes:
+    """The pixels as a JPEG, with colour sampled like that."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
     options += [cv2.IMWRITE_JPEG_OPTIMIZE, 1, cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
     return cv2.imencode(".jpg", np.ascontiguousarray(pixels[:, :, ::-1]), options)[1].tobytes()
 
 
-def _mask(image: LabelledImage) -> Pixels | None:
+def region_mask(image: LabelledImage) -> Pixels | None:
     """The region: 255 inside, 0 elsewhere (H, W)."""
     if image.region is None:
         return None

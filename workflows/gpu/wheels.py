@@ -149,7 +149,7 @@ def stand_ins(
     for name in {*present, *resolved} - set(versions):
         version = present.get(name) or resolved.get(name)
         if version is not None:
-            _empty_wheel(folder, name, version)
+            empty_wheel(folder, name, version)
 
 
 def prove(wanted: Sequence[str], wheels: Path, there: Path, *, work: Path) -> None:
@@ -172,7 +172,7 @@ def only_codecs(wheel: Path, codecs: frozenset[str] = CODECS) -> None:
         name: data for name, data in contents.items() if (codec := _codec(name)) is None or codec in codecs
     }
     libraries = {Path(name).name: name for name in kept if name.startswith("imagecodecs.libs/")}
-    kept |= {name: _stripped(data) for name, data in kept.items() if _codec(name)}
+    kept |= {name: stripped(data) for name, data in kept.items() if _codec(name)}
     needed, asked = set[str](), [data for name, data in kept.items() if _codec(name)]
     while asked:  # what loads a library contains its name
         data = asked.pop()
@@ -266,7 +266,7 @@ def _pip(*words: object) -> None:
         raise click.ClickException(" ".join(errors) or ended.stderr[-500:])
 
 
-def _stripped(library: bytes) -> bytes:
+def stripped(library: bytes) -> bytes:
     """A shared library without debug symbols: a fifth of the size, for imagecodecs' modules."""
     tool = shutil.which("strip")
     if tool is None:
@@ -289,7 +289,8 @@ def _top_levels(wheel: Path) -> set[str]:
     return {name.partition("/")[0].partition(".")[0] for name in names if ".dist-info/" not in name}
 
 
-def _empty_wheel(folder: Path, name: str, version: str) -> None:
+def empty_wheel(folder: Path, name: str, version: str) -> None:
+    """Write a wheel of metadata alone."""
     stem = f"{name.replace('-', '_')}-{version}"
     info = f"{stem}.dist-info"
     contents = {
