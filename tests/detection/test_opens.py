@@ -18,10 +18,9 @@ WORKERS, READERS = 2, 2
 BLOCKS = shards(TileGrid((1228, 1228), tile_px=256, halo_px=32), None, side=2)
 
 
-class Silent:
-    def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
-        none = np.zeros(0, np.int32)
-        return [Peaks(none, none, np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in images]
+def nothing(images: npt.NDArray[np.uint8]) -> list[Peaks]:
+    none = np.zeros(0, np.int32)
+    return [Peaks(none, none, np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in images]
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def compute(source: SlideSource, opener: Opener) -> None:
     def one(index: int) -> None:
         detect_shard(
             BLOCKS[index],
-            Silent(),
+            nothing,
             source=source,
             model_mpp=0.3125,
             batch_size=2,
