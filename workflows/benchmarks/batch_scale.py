@@ -1,9 +1,9 @@
-"""How the client's memory and its time per slide change with the number of slides, without a network's cost.
+"""How the client's memory and its time per slide change with the number of slides; the network costs nothing.
 
     python workflows/benchmarks/batch_scale.py [--slides 10,100,1000] [--side 800]
 
-The slides are one file under many names. Each goes through the whole run, planning to report, with one worker whose
-network is a stub.
+The slides are one file under many names. Each goes through the whole run, from planning to report, with one worker
+whose network is a stub.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def make(path: Path, side: int) -> None:
 
 
 def measured(slide: Path, count: int, folder: Path) -> tuple[float, int, int]:
-    """Seconds, and the most bytes of memory that the client and the worker held, for so many slides."""
+    """Seconds, and the most bytes of memory that the client and the worker held, for that many slides."""
     slides = folder / "slides"
     slides.mkdir()
     for number in range(count):

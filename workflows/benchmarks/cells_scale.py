@@ -1,10 +1,10 @@
-"""How the end of the pipeline grows with a slide's cells: stitching, GeoJSON, tables, overview; seconds and memory.
+"""How the end of the pipeline grows with a slide's cells: stitching, GeoJSON, tables, overview; in seconds and memory.
 
     python workflows/benchmarks/cells_scale.py [--cells 1,3,10]
 
-A slide of glass gets nuclei on a jittered lattice. Each tile finds those in its core and margin, one in five a px beside
-where its neighbour finds it: of each, one cell must be left. The peaks lie in the slide's store, as workers' answers do;
-a fresh process does what `wsi-edt run` does after the last shard.
+A slide of glass gets nuclei on a jittered lattice. Each tile finds those in its core and margin, one in five of them a
+px from where its neighbour finds it: one cell of each must be left. The peaks lie in the slide's store, as workers'
+answers do; a fresh process does what `wsi-edt run` does after the last shard.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Outcome:
     ----------
     found, expected : cells; they must be equal
     stages : by name
-    memory : bytes: the most that was held
+    memory : the most bytes that were held
     geojson_bytes : of the file
     """
 
@@ -69,12 +69,12 @@ class Outcome:
 
 
 def nuclei(count: int, side: int, rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[np.int64]:
-    """Those nuclei (N, 3) that lie in a window: their number, x and y in model px.
+    """The nuclei in a window (N, 3): number, x and y in model px.
 
     Parameters
     ----------
     count : of the whole slide
-    side : nuclei a row
+    side : nuclei per row
     rows, columns : the window, [first, last) px
     """
     i, j = (np.arange(max(a // PITCH_PX, 0), min(b // PITCH_PX + 1, side)) for a, b in (rows, columns))
@@ -149,7 +149,7 @@ def finish(folder: Path, count: int) -> Outcome:
 
 
 def bytes_per_cell(outcome: Outcome, smallest: Outcome) -> float | None:
-    """By how much memory grows with each cell more than the smallest size has; what all sizes take is left out."""
+    """By how much memory grows with each cell beyond those of the smallest size; what all sizes take is left out."""
     more = outcome.expected - smallest.expected
     return (outcome.memory - smallest.memory) / more if more else None
 

@@ -1,9 +1,9 @@
-"""How many augmented crops a second training is given, and what share of a step they take.
+"""How many augmented crops per second are made for training, and what share of a step they take.
 
     python workflows/benchmarks/crops.py [--data DATA] [--config CONFIG.toml] [--device cuda]
 
-On a CPU crops are made on one core. Without --data the crops are of a made set. A step's share of waiting is the time in
-which the network has nothing to do because its batch is being made.
+On a CPU crops are made on one core. Without --data they are cut from a made set. A step's share of waiting is the time
+in which the network is idle because its batch is being made.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from wsi_edt.training.material import read_material
 from wsi_edt.training.optimisation import Optimizer, WeightAverage
 from wsi_edt.training.stepping import build_step
 
-LEAST_SECONDS = 3.0  # that a rate is measured for
-WARM_UP = 5  # steps; on a GPU the fourth is recorded
+LEAST_SECONDS = 3.0  # for which a rate is measured
+WARM_UP = 5  # steps; on a GPU the fourth is recorded as a graph
 POINTS = 300  # of a made image
 
 
 def make_set(folder: Path) -> TrainConfig:
-    """A made set of four images of tissue with random points, and a configuration that trains on it."""
+    """Make a set of four images of tissue with random points; returns a configuration that trains on it."""
     pixels = np.asarray(skimage.data.immunohistochemistry(), np.uint8)  # type: ignore[no-untyped-call]
     rng = np.random.default_rng(0)
     for name in ("images", "points"):
@@ -55,7 +55,7 @@ def make_set(folder: Path) -> TrainConfig:
 
 @contextmanager
 def one_core(device: str) -> Iterator[None]:
-    """Within it, torch computes with one thread on a CPU."""
+    """Have torch compute with one thread within the block, on a CPU."""
     before = torch.get_num_threads()
     if device == "cpu":
         torch.set_num_threads(1)
@@ -66,7 +66,7 @@ def one_core(device: str) -> Iterator[None]:
 
 
 def seconds_each(work: Callable[[int], object], device: str) -> float:
-    """Seconds of the clock that the work takes; it is given its number."""
+    """Seconds by the clock that the work takes; it is called with its number."""
     for number in range(WARM_UP):
         work(number)
     _wait(device)
@@ -85,7 +85,7 @@ def _wait(device: str) -> None:
 
 
 def step_seconds(config: TrainConfig, batch: Batch, device: Device) -> float:
-    """Seconds of a step on one batch that lies there: forward, backward, optimiser, average."""
+    """Seconds of a step on one batch that is on the device: forward, backward, optimiser, average."""
     network = build_network(config.spec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     state = TrainingState(network, WeightAverage(network), Optimizer(network, config.schedule))
     mixed = resolve_precision("auto", device=device) == "bf16"
@@ -116,7 +116,7 @@ def step_seconds(config: TrainConfig, batch: Batch, device: Device) -> float:
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Crops of a step.")
 @click.option("--crop-px", type=click.IntRange(32), default=256, show_default=True, help="Their side.")
 def main(data: Path | None, path: Path | None, device: Device, batch_size: int, crop_px: int) -> None:
-    """Print crops a second, and the share of a step that making its batch takes."""
+    """Print crops per second, and the share of a step that making its batch takes."""
     with tempfile.TemporaryDirectory() as folder:
         config = read_config(path) if path else TrainConfig() if data else make_set(Path(folder))
         schedule = config.schedule.model_copy(update={"batch_size": batch_size, "crop_px": crop_px})

@@ -1,11 +1,11 @@
-"""What the pipeline could feed a GPU with: tiles a second, of a network that costs nothing, and what limits them.
+"""How fast the pipeline could feed a GPU: tiles per second with a network that costs nothing, and what limits them.
 
     python workflows/benchmarks/feeding.py [--tiles 96] [--cores 16]
 
-The run's own way (Dask workers, shards, loader, a real JPEG slide at 0.25 µm/px resampled to the model's, the store), with
-each process on a core of its own. A process can't do more than its cores allow, nor more than Python's lock, which one
-thread has at a time. So a machine gives min(cores / CPU seconds a tile, processes / lock seconds a tile), with as many
-processes as a run would start there for one GPU.
+It runs like `wsi-edt run` (Dask workers, shards, loader, a JPEG slide at 0.25 µm/px resampled to the model's, the store),
+with each process on its own core. A process can't do more than its cores allow, nor more than Python's lock, which only
+one thread holds at a time. So a machine reaches min(cores / CPU seconds per tile, processes / lock seconds per tile),
+with as many processes as a run would start there for one GPU.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from wsi_edt.run.settings import RunSettings
 from wsi_edt.slides import open_slide, read_window
 from wsi_edt.slides.location import SlidePath
 
-SMALL_TILE_PX = 512  # what rates are compared in
+SMALL_TILE_PX = 512  # the unit in which rates are compared
 THREADS = shards_each(
     "cuda", 4
 )  # of a process that has four cores, as on the machines that are extrapolated to
@@ -59,7 +59,7 @@ EXTRAPOLATED_HEAD = (
 
 @dataclass(slots=True)
 class PaceAndCpu(pace.Pace):
-    """Notes when the first shards are asked for, and the client's processor seconds when one is stored."""
+    """Notes when the first shards are asked for, and the client's processor seconds at each stored shard."""
 
     begins: float = 0.0
     cpu_at: list[float] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Fed:
     ----------
     seconds : the clock's, of all processes together
     cpu : of workers and client
-    lock : for which a worker had its Python's lock; 0 where it wasn't watched
+    lock : for which a worker held Python's lock; 0 if it wasn't watched
     """
 
     seconds: float
@@ -103,12 +103,12 @@ class Extrapolated:
 
     @property
     def tiles_per_second(self) -> float:
-        """The least of what its parts allow."""
+        """The smaller of both limits."""
         return min(self.by_cores, self.by_lock)
 
 
 def cores() -> list[int]:
-    """The cores that this process may use; none where the system doesn't tell."""
+    """The cores that this process may use; empty if the system doesn't tell."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
@@ -185,7 +185,7 @@ def reading_alone(slide: Path, settings: RunSettings) -> float:
 )
 @click.option("--model", default=RunOptions().model, help="Whose µm/px and halo count.")
 def main(tile_px: list[int], processes: list[int], tiles: int, wanted: int, model: str) -> None:
-    """Print what these processes give, and what a machine with a GPU and more cores would."""
+    """Print the rates of these processes, and what a machine with a GPU and more cores would reach."""
     options = RunOptions(model=model, tile_px=max(tile_px), compute=ComputeOptions("cpu", "torch", "fp32"))
     rows, extrapolated = [], []
     with pace.slide_of(None, options, tiles=tiles) as slide:

@@ -2,9 +2,9 @@
 
     python workflows/benchmarks/make_slide.py big.tif --side 100000
 
-The picture is mirrored to the right and downwards, so that its edges meet, and the four are repeated over the slide: what
-lies in one period lies in each, at the same place. A run that loses or doubles cells anywhere shows it. Each distinct
-tile is compressed once and its bytes written many times: 100,000 × 100,000 px take little memory and minutes at most.
+The picture is mirrored to the right and downwards, so that its edges meet, and the four are repeated over the slide:
+every period has the same content at the same place, so a run that loses or doubles cells anywhere shows it. Each
+distinct tile is compressed once and written many times: 100,000 × 100,000 px take little memory and minutes at most.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MM_PER_CM, UM_PER_MM = 10, 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mosaic:
-    """A slide's content: one period repeated, and glass below it.
+    """A slide's content: one repeated period, and glass below it.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Mosaic:
 
     @classmethod
     def of(cls, picture: Pixels, *, width: int, height: int, tissue: float = 1.0) -> Mosaic:
-        """The slide of that size from an RGB picture (H, W, 3) of at least 256 px a side; the rest of a tile is cut off.
+        """The slide of that size from an RGB picture (H, W, 3) of at least 256 px per side; incomplete tiles are cut off.
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class Mosaic:
         rows, columns = (side // TILE_PX * TILE_PX for side in picture.shape[:2])
         if min(rows, columns) == 0:
             raise click.UsageError(
-                f"a picture of {picture.shape[1]} × {picture.shape[0]} px is too small; give at least {TILE_PX} px"
+                f"a picture of {picture.shape[1]} × {picture.shape[0]} px is too small; pass one of at least {TILE_PX} px"
             )
         cut = picture[:rows, :columns]
         across = np.concatenate([cut, cut[:, ::-1]], axis=1)
@@ -68,7 +68,7 @@ class Mosaic:
 
     @property
     def levels(self) -> int:
-        """How many levels the pyramid has; the period has whole px in each."""
+        """How many levels the pyramid has; the period is a whole number of px in each."""
         count = 1
         while (
             min(self.width, self.height) >> count >= 1
@@ -97,11 +97,11 @@ class Level:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(rows, columns, 3); a rest of a px is cut off."""
+        """(rows, columns, 3); fractions of a px are cut off."""
         return self.mosaic.height >> self.number, self.mosaic.width >> self.number, 3
 
     def tile(self, x: int, y: int) -> Pixels:
-        """The tile whose corner is (x, y), px of this level: (256, 256, 3), full also where it reaches over the edge."""
+        """The tile with its corner at (x, y), px of this level: (256, 256, 3), filled even beyond the slide's edge."""
         rows, columns = y + np.arange(TILE_PX), x + np.arange(TILE_PX)
         pixels = self.period[np.ix_(rows % self.period.shape[0], columns % self.period.shape[1])]
         pixels[rows >= self.mosaic.tissue_height >> self.number] = GLASS
@@ -129,13 +129,13 @@ class Level:
 
 
 def write_slide(path: Path, mosaic: Mosaic, *, mpp: float, quality: int = 85) -> None:
-    """Write a mosaic as a slide, level by level, as scanners' files are: JPEG in YCbCr with halved colour, tiles of 256 px.
+    """Write a mosaic as a slide, level by level, like scanners' files: JPEG in YCbCr with halved colour, tiles of 256 px.
 
     Parameters
     ----------
     path : the file
-    mosaic : what is on it
-    mpp : µm per level-0 px, which the resolution tags state
+    mosaic : the slide's content
+    mpp : µm per level-0 px, stated in the resolution tags
     quality : of the JPEGs
     """
     with tifffile.TiffWriter(path, bigtiff=True) as file:
@@ -147,7 +147,7 @@ def write_slide(path: Path, mosaic: Mosaic, *, mpp: float, quality: int = 85) ->
                 shape=level.shape,
                 dtype=np.uint8,
                 tile=(TILE_PX, TILE_PX),
-                photometric="ycbcr",  # what the encoded tiles are: readers turn them into RGB
+                photometric="ycbcr",  # as the tiles are encoded: readers turn them into RGB
                 subsampling=(2, 2),
                 compression="jpeg",
                 resolution=(per_cm, per_cm),
@@ -158,7 +158,7 @@ def write_slide(path: Path, mosaic: Mosaic, *, mpp: float, quality: int = 85) ->
 
 
 def read_picture(path: Path | None) -> Pixels:
-    """A picture of tissue as RGB (H, W, 3): the file, or scikit-image's DAB image (CC0)."""
+    """A picture of tissue as RGB (H, W, 3): the given file, or scikit-image's DAB image (CC0)."""
     if path is None:
         return np.asarray(skimage.data.immunohistochemistry(), dtype=np.uint8)  # type: ignore[no-untyped-call]
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)

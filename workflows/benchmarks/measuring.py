@@ -1,4 +1,4 @@
-"""What the benchmarks share: time and memory of a piece of work, in a process of its own, and tables of them."""
+"""What the benchmarks share: time and memory of a piece of work, fresh processes, and tables."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ MIB = 1 << 20
 
 @dataclass(slots=True)
 class Spent:
-    """What a piece of work took; filled in when it has ended.
+    """What a piece of work took; filled in when it ends.
 
     Attributes
     ----------
-    seconds : by the clock, which other programs on the machine lengthen
+    seconds : by the clock; other programs on the machine make it longer
     cpu_seconds : of this process, in user and system mode, all threads
     """
 
@@ -55,7 +55,7 @@ def spent() -> Iterator[Spent]:
 
 
 def in_fresh_process(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of a module's function, called in a process that holds nothing of this one's memory."""
+    """The result of a module-level function, called in a new process that shares no memory with this one."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()
 
@@ -68,7 +68,7 @@ def memory_now() -> int:
 def peak_memory() -> int:
     """The most bytes of memory that this process has held (resident)."""
     status = Path("/proc/self/status")
-    if status.exists():  # what getrusage tells on Linux includes the process that this one was started from
+    if status.exists():  # on Linux getrusage includes the process that started this one
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) << 10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -76,7 +76,7 @@ def peak_memory() -> int:
 
 
 def machine() -> str:
-    """The processor, its cores and the versions that matter, for the head of a table."""
+    """The processor, its cores and the versions that matter, for the line above a table."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -99,7 +99,7 @@ def planned(path: Path, settings: RunSettings) -> SlidePlan:
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in click's latest alone
-    """Numbers above 0 between commas; whole ones, unless fractions are allowed."""
+    """Numbers above 0, separated by commas; whole ones, unless fractions are allowed."""
 
     name = "numbers"
 
@@ -120,7 +120,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in click's 
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown: the first column left, the others right."""
+    """A Markdown table, with the first column aligned left and the others right."""
     widths = [max(len(cells[i]) for cells in (head, *rows)) for i in range(len(head))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
 

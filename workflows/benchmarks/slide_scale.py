@@ -1,10 +1,10 @@
-"""How memory and rate change with a slide's size, without a network's cost: from 0.1 to 10 gigapixels.
+"""How memory and rate change with a slide's size, from 0.1 to 10 gigapixels; the network costs nothing.
 
     python workflows/benchmarks/slide_scale.py [--gigapixels 0.1,1,10] [--tissue 0.3]
 
-Each slide is made from one picture (make_slide.py) and goes through the whole run, planning to report, with one worker
-whose network is a stub. What repeats in the slide must repeat in its cells: the last column says which share of the cells
-inside the tissue is found in every period alike.
+Each slide is made from one picture (make_slide.py) and goes through the whole run, from planning to report, with one
+worker whose network is a stub. What repeats in the slide must repeat in its cells: the last column is the share of the
+cells inside the tissue that are found in every period.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Outcome:
     tissue_px : level-0 px that the tissue mask holds
     tiles, cells : computed, found
     seconds : of the run, by the clock
-    worker_seconds : of the worker's processor, all its threads: reading, stub, peaks
+    worker_seconds : processor seconds of the worker, all its threads: reading, stub, peaks
     client, worker : the most bytes of memory that they held
     repeating : share of the cells in whole periods that lie in each of them
     """
@@ -92,12 +92,12 @@ def run(path: Path, out: Path) -> tuple[float, float, int, int]:
 
 
 def spent_so_far() -> tuple[float, int]:
-    """Seconds of the processor and the most bytes of memory that this process took."""
+    """The processor seconds and the most bytes of memory that this process took."""
     return time.process_time(), peak_memory()
 
 
 def counted(path: Path, out: Path, period: tuple[int, int, int]) -> tuple[float, int, int, float]:
-    """The tissue's level-0 px, tiles, cells, and the share of cells that repeat."""
+    """The tissue's level-0 px, tiles, cells, and the share of the cells that repeat."""
     settings = resolved(OPTIONS)
     plan = planned(path, settings)
     store = SlideStore(out / path.name / names.STORE, plan.header)
@@ -128,7 +128,7 @@ def repeating(cells: Cells, side: int, width: int, height: int, tissue_height: i
 
 
 def measured(gigapixels: float, tissue: float, folder: Path) -> Outcome:
-    """One slide from its making to its count, each in a process of its own."""
+    """One slide from its making to its count, each step in its own process."""
     side = math.isqrt(round(gigapixels * 1e9))
     path, out = folder / "slide.tif", folder / "out"
     period = in_fresh_process(make, path, side, tissue)
@@ -138,7 +138,7 @@ def measured(gigapixels: float, tissue: float, folder: Path) -> Outcome:
 
 
 def beyond_cells(outcome: Outcome, smallest: Outcome) -> int:
-    """Bytes by which the client grew against the smallest slide, less the 64 that each further cell may take."""
+    """Bytes by which the client grew against the smallest slide, minus the 64 that each further cell may take."""
     return outcome.client - smallest.client - BYTES_PER_CELL * (outcome.cells - smallest.cells)
 
 
