@@ -87,7 +87,8 @@ def _converted(compute: Callable[[Tensor], Tensor], example: Tensor) -> list[byt
         # Of a function: each module of a traced module would be looked through first, which takes as long again.
         traced = torch.jit.trace(lambda x: compute(x), example, check_trace=False)  # type: ignore[no-untyped-call]
     front_end = FrontEndManager().load_by_framework("pytorch")
-    graph = front_end.convert(front_end.load(TorchScriptPythonDecoder(traced)))
+    decoder = TorchScriptPythonDecoder(traced)  # the model needs it until it is converted, and doesn't keep it
+    graph = front_end.convert(front_end.load(decoder))
     # Only height and width vary from image to image; pixels have them in the middle, features at the end.
     of_pixels = example.dtype == torch.uint8
     graph.reshape([1, -1, -1, example.shape[3]] if of_pixels else [1, example.shape[1], -1, -1])
