@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -16,13 +15,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from wsi_edt.cluster.detector_spec import DetectorSpec
 from wsi_edt.cluster.pool import ShardPool
 from wsi_edt.cluster.worker import ShardResult, ShardTask
+from wsi_edt.detection.compute import Compute, ComputeOptions
 from wsi_edt.detection.shards import detect_shard
+from wsi_edt.ki67 import CountedBy
 from wsi_edt.maps import DecodeSettings, Peaks, decode
-from wsi_edt.qupath.cells_out import Geometry
-from wsi_edt.run.settings import CellsConfig, Origin, RunConfig
-from wsi_edt.slides.opening import open_slide
+from wsi_edt.report.rows import SummaryRow
+from wsi_edt.results.outputs import OutputOptions
+from wsi_edt.run.options import RunOptions
+from wsi_edt.run.settings import CellSettings, RunSettings
 
 MPP = 0.5  # of the painted slides and of the stand-in model: what is painted is what the detector sees
 BROWN, BLUE, STROMA, GLASS = (150, 95, 50), (95, 105, 175), (205, 205, 222), (243, 243, 243)
@@ -91,19 +94,30 @@ class ColourDetector:
 SETTINGS = DecodeSettings(("positive", "negative"), "max", 11, 0.6)
 
 
-def make_config(
+COMPUTE = Compute(device="cpu", runtime="torch", precision="fp32", threads=1)
+
+
+def make_settings(
     *,
     threads: int = 1,
     tile_px: int = 96,
-    mpp: float | None = MPP,
-    geometry: Geometry = "point",
-    origin: Origin = "qupath",
-    gzip: bool = False,
+    fallback_mpp: float | None = MPP,
+    output: OutputOptions | None = None,
     overwrite: bool = False,
     tissue_mask: bool = True,
-) -> RunConfig:
+) -> RunSettings:
     """Tiles of 96 px with a core of 32: a painted slide has several shards of 256 px, at next to no cost."""
-    cells = CellsConfig(
+    compute = replace(COMPUTE, threads=threads)
+    options = RunOptions(
+        model="colour",
+        fallback_mpp=fallback_mpp,
+        tissue_mask=tissue_mask,
+        tile_px=tile_px,
+        overwrite=overwrite,
+        compute=ComputeOptions(device="cpu", runtime="torch", precision="fp32", threads=threads),
+        output=output or OutputOptions(),
+    )
+    cells = CellSettings(
         model="colour 1",
         model_sha256="0" * 64,
         model_mpp=MPP,
@@ -111,35 +125,31 @@ def make_config(
         halo_px=32,
         batch_size=8,
         decode=SETTINGS,
-        runtime="test",
-        device="cpu",
-        precision="fp32",
-        threads=threads,
+        compute=compute,
         tissue_mask=tissue_mask,
     )
-    return RunConfig(
-        cells=cells,
-        model_name="colour",
-        model_directory=Path(),
-        mpp=mpp,
-        geometry=geometry,
-        origin=origin,
-        gzip=gzip,
-        overwrite=overwrite,
-    )
+    detector = DetectorSpec("colour", "0" * 64, Path(), SETTINGS, compute, versions=())
+    return RunSettings(options, cells, detector, CountedBy("colour 1", "discs of colour"))
 
 
 def compute(task: ShardTask) -> ShardResult:
     peaks = detect_shard(
         task.shard,
-        ColourDetector(),
-        path=task.path,
-        mpp=task.model_mpp,
+        ColourDetector().detect,
+        source=task.source,
+        model_mpp=task.model_mpp,
         batch_size=task.batch_size,
         readers=1,
-        opener=partial(open_slide, mpp=task.mpp),
     )
     return ShardResult(peaks, 0.25)
+
+
+def number(row: SummaryRow, name: str) -> float:
+    """A number of the slide's whole tissue."""
+    assert row.whole is not None, row
+    value = row.whole.values[name]
+    assert value is not None, row
+    return value
 
 
 @dataclass
@@ -159,7 +169,7 @@ class Pool:
         self._executor = ThreadPoolExecutor(self.threads) if self.threads else None
 
     def submit(self, task: ShardTask, done: Callable[[], None]) -> Future[ShardResult]:
-        self.computed.append((task.path.name, task.shard.index))
+        self.computed.append((task.source.path.name, task.shard.index))
         self._in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self._in_flight)
         future: Future[ShardResult]

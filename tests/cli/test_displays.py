@@ -10,23 +10,23 @@ import sys
 import pytest
 from rich.console import Console
 
-from wsi_edt.report.rows import Status, SummaryRow
-from wsi_edt.run.progress import (
-    LineProgress,
-    TerminalProgress,
-    Watcher,
-    counted,
+from tests.ki67.made import result
+from wsi_edt.cli.run_display import (
+    LineDisplay,
+    TerminalDisplay,
     duration,
     outcome,
     rate_in_words,
 )
+from wsi_edt.report.rows import SummaryRow
+from wsi_edt.run.progress import RunProgress, counted
 
-DONE = SummaryRow("a.svs", Status.DONE, index_percent=17.44, positive=349, negative=1652, total=2001)
-EMPTY = SummaryRow("b.svs", Status.NOT_ASSESSABLE, total=0, reason="no cells")
-FAILED = SummaryRow.failed("c.svs", "c.svs is damaged [here]", seconds=None, model="m 1")
+DONE = SummaryRow.from_result(result(349, 1652, slide="a.svs"), seconds=1.0)
+EMPTY = SummaryRow.from_result(result(slide="b.svs"), seconds=1.0)
+FAILED = SummaryRow.failed("c.svs", "c.svs is damaged [here]", model="m 1")
 
 
-def watch(watcher: Watcher) -> None:
+def watch(watcher: RunProgress) -> None:
     watcher.begun(slides=4, finished=1)
     watcher.note("m 1 on cpu")
     for slide in ("a.svs", "b.svs"):
@@ -45,7 +45,7 @@ def test_outcomes_in_words() -> None:
 
 def test_lines_for_a_log() -> None:
     stream = io.StringIO()
-    with LineProgress(stream) as watcher:
+    with LineDisplay(stream) as watcher:
         watch(watcher)
     lines = [re.sub(r" \[[\d.]+ tiles/s\]", "", line) for line in stream.getvalue().splitlines()]
     assert lines == [
@@ -61,7 +61,7 @@ def test_lines_for_a_log() -> None:
 
 def test_a_terminal_keeps_a_line_per_slide() -> None:
     stream = io.StringIO()
-    with TerminalProgress(Console(file=stream, force_terminal=True, width=200, color_system=None)) as watcher:
+    with TerminalDisplay(Console(file=stream, force_terminal=True, width=200, color_system=None)) as watcher:
         watch(watcher)
     shown = stream.getvalue()
     for words in (
@@ -82,7 +82,7 @@ def test_one_is_no_plural_and_a_slow_run_has_a_speed() -> None:
     assert rate_in_words(0.0421) == "0.042 tiles/s"
     assert rate_in_words(12.34) == "12.3 tiles/s"
     stream = io.StringIO()
-    with LineProgress(stream) as watcher:
+    with LineDisplay(stream) as watcher:
         watcher.begun(slides=1, finished=0)
         watcher.planned("a.svs", tiles=1, tiles_stored=0)
     assert stream.getvalue() == "1 slide\na.svs: 1 tile\n"
@@ -90,8 +90,8 @@ def test_one_is_no_plural_and_a_slow_run_has_a_speed() -> None:
 
 PIPED = """
 import sys
-from wsi_edt.run.progress import LineProgress
-with LineProgress(sys.stdout) as watcher:
+from wsi_edt.cli.run_display import LineDisplay
+with LineDisplay(sys.stdout) as watcher:
     for number in range(100):
         watcher.note(str(number))
         sys.stdin.readline()
@@ -130,7 +130,7 @@ def test_the_rate_counts_from_the_first_plan(monkeypatch: pytest.MonkeyPatch) ->
     now = iter([100.0, 104.0, 104.0])
     monkeypatch.setattr("time.monotonic", lambda: next(now))
     stream = io.StringIO()
-    with LineProgress(stream) as watcher:
+    with LineDisplay(stream) as watcher:
         watcher.begun(slides=2, finished=0)
         watcher.planned("a.svs", tiles=4, tiles_stored=0)
         for slide in ("a.svs", "b.svs"):  # two workers that end together

@@ -79,7 +79,7 @@ def test_wrong_arguments_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None
     assert "--out" in capsys.readouterr().err
     assert main.run_command(["run", "slides", "--out", "x", "--workers", "0"]) == 2
     assert main.run_command(["run", "slides", "--out", "x", "--devices", "0,x"]) == 2
-    assert "'0,x' is no list of GPU numbers (for example 0,2)" in capsys.readouterr().err
+    assert "'0,x' isn't a list of GPU numbers (for example 0,2)" in capsys.readouterr().err
     assert main.run_command(["run", "slides", "--out", ""]) == 2
     assert "for this folder give ." in capsys.readouterr().err
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import inspect
 import io
 import json
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ from tests.qupath.qupath_contract import check_geojson
 from tests.stand_ins import paint, write_slide
 from wsi_edt import run as running
 from wsi_edt.bundles import DEFAULT_MODEL
-from wsi_edt.cli import run as cli_run
 from wsi_edt.cli.main import run_command
+from wsi_edt.cli.run_display import LineDisplay
+from wsi_edt.detection.compute import ComputeOptions
 from wsi_edt.errors import OutputError
 from wsi_edt.results.lock import results_lock
+from wsi_edt.results.outputs import OutputOptions
 from wsi_edt.run.batch import RunResult
-from wsi_edt.run.progress import LineProgress
-from wsi_edt.run.resolve import Wishes
+from wsi_edt.run.options import RunOptions
 
 
 def test_a_folder_with_a_bad_slide_from_end_to_end(
@@ -52,64 +53,73 @@ def test_a_folder_with_a_bad_slide_from_end_to_end(
 
     (slides / "bad.svs").unlink()
     assert run_command(command) == 0, (
-        "the results in the slides' folder are no slides, and the good one is finished"
+        "the results in the slides' folder aren't slides, and the good one is finished"
     )
     assert "1 of them finished earlier" in capsys.readouterr().out
 
     assert run_command([*command, "--threshold", "0.9"]) == 2
-    assert f"--threshold {model.decode.threshold:g} there, 0.9 now. Give" in capsys.readouterr().err
+    assert f"--threshold {model.decode.threshold:g} there, 0.9 now; give" in capsys.readouterr().err
 
 
 def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: dict[str, Any] = {}
+    given: list[Any] = []
 
-    def score_slides(inputs: Any, out: Any, **options: Any) -> RunResult:
-        given.update(options, inputs=inputs, out=out)
+    def run_slides(inputs: Any, out: Any, options: Any, **others: Any) -> RunResult:
+        given[:] = [inputs, out, options]
         return RunResult(())
 
-    monkeypatch.setattr(running, "score_slides", score_slides)
-    monkeypatch.chdir(tmp_path)
-    for name in ("a", "b"):
-        write_slide(tmp_path / f"{name}.png", paint(0)).rename(name)
+    monkeypatch.setattr(running, "run_slides", run_slides)
     words = (
-        "run a b --out o --model m --mpp 0.3 --no-tissue-mask --threshold 0.4 --tile-px 1024 --batch-size 7"
+        "run a b --out o --model m --mpp 0.3 --no-tissue-mask --threshold 0.4 --tile-px 512 --batch-size 7"
     )
     words += " --device cuda --runtime torch --precision bf16"
     words += " --workers 3 --devices 0,2 --threads 5 --scheduler tcp://s:1 --geometry circle"
     words += " --origin openslide --gzip --overwrite"
     assert run_command(words.split()) == 0
-    del given["watcher"], given["stop"]
-    assert given == {
-        "inputs": ("a", "b"),
-        "out": Path("o"),
-        "workers": 3,
-        "devices": (0, 2),
-        "scheduler": "tcp://s:1",
-        "wishes": Wishes(
-            model="m",
-            mpp=0.3,
-            tissue_mask=False,
-            tile_px=1024,
-            batch_size=7,
-            threshold=0.4,
-            device="cuda",
-            runtime="torch",
-            precision="bf16",
-            threads=5,
-            geometry="circle",
-            origin="openslide",
-            gzip=True,
-            overwrite=True,
-        ),
-    }
-    given.clear()
+    options = RunOptions(
+        model="m",
+        fallback_mpp=0.3,
+        tissue_mask=False,
+        tile_px=512,
+        batch_size=7,
+        threshold=0.4,
+        overwrite=True,
+        compute=ComputeOptions(device="cuda", runtime="torch", precision="bf16", threads=5),
+        output=OutputOptions(geometry="circle", origin="openslide", gzip=True),
+        workers=3,
+        devices=(0, 2),
+        scheduler="tcp://s:1",
+    )
+    assert given == [("a", "b"), Path("o"), options]
+    default = RunOptions()
+    for kind, chosen in (
+        (RunOptions, options),
+        (ComputeOptions, options.compute),
+        (OutputOptions, options.output),
+    ):
+        unlike = default if kind is RunOptions else getattr(default, kind.__name__[:-7].lower())
+        for field in fields(kind):
+            assert getattr(chosen, field.name) != getattr(unlike, field.name), field.name
     assert run_command(["run", "a", "--out", "o"]) == 0
-    assert given["wishes"] == Wishes(), "the command's defaults are Python's"
+    assert given[2] == default, "the command's defaults are Python's"
 
 
-def test_the_default_model_is_the_shipped_one() -> None:
-    assert cli_run.DEFAULT_MODEL == DEFAULT_MODEL
-    assert inspect.signature(Wishes).parameters["model"].default == DEFAULT_MODEL
+def test_the_help_states_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["run", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    default = RunOptions()
+    for option, value in (
+        ("--tile-px", default.tile_px),
+        ("--batch-size", default.batch_size),
+        ("--device", default.compute.device),
+        ("--runtime", default.compute.runtime),
+        ("--precision", default.compute.precision),
+        ("--geometry", default.output.geometry),
+        ("--origin", default.output.origin),
+    ):
+        described = shown.split(f" {option} ", 1)[1].split(" --")[0]
+        assert f"[default: {value}]" in described, option
+    assert default.model == DEFAULT_MODEL
 
 
 def test_what_ends_a_run_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,13 +155,13 @@ def test_a_full_disk_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*arguments: Any, **options: Any) -> RunResult:
-        raise OutputError("can't write x: No space left on device (0 bytes free); make room there")
+        raise OutputError("can't be written: No space left on device", where="x", remedy="make room there")
 
-    monkeypatch.setattr(running, "score_slides", full)
+    monkeypatch.setattr(running, "run_slides", full)
     slide = str(write_slide(tmp_path / "a.png", paint(0)))
     assert run_command(["run", slide, "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
-        "Error: can't write x: No space left on device (0 bytes free); make room there\n"
+        "Error: x can't be written: No space left on device; make room there\n"
     )
 
 
@@ -165,11 +175,11 @@ def test_a_terminal_without_cursor_codes_gets_lines(
 
     shown: list[object] = []
 
-    def score_slides(*arguments: Any, watcher: Any, **options: Any) -> RunResult:
-        shown.append(watcher)
+    def run_slides(*arguments: Any, progress: Any, **others: Any) -> RunResult:
+        shown.append(progress)
         return RunResult(())
 
-    monkeypatch.setattr(running, "score_slides", score_slides)
+    monkeypatch.setattr(running, "run_slides", run_slides)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     for name in ("TERM", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
@@ -178,5 +188,5 @@ def test_a_terminal_without_cursor_codes_gets_lines(
         monkeypatch.setenv("TERM", term)
     slide = str(write_slide(tmp_path / "a.png", paint(0)))
     assert run_command(["run", slide, "--out", str(tmp_path / "o")]) == 0
-    assert isinstance(shown[0], LineProgress) is lines
+    assert isinstance(shown[0], LineDisplay) is lines
     assert ("\x1b" in terminal.getvalue()) is not lines

@@ -80,7 +80,7 @@ def dask_workers(address: str, environments: Sequence[Mapping[str, str]]) -> Ite
         "--no-nanny",
     ]
     processes = [_started(command, os.environ | dict(environment)) for environment in environments]
-    with Client(address) as client:
+    with Client(address) as client:  # type: ignore[no-untyped-call]
         try:
             client.wait_for_workers(len(processes), timeout=_SECONDS)
             yield

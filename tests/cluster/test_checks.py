@@ -122,10 +122,7 @@ def test_which_versions_must_be_the_same() -> None:
     )
     answers = [("c", older), ("a", here), ("b", older), ("b", older)]
     said = refusal(answers, here[:2])
-    assert (
-        said
-        == "worker b has torch 2.12.0 (here 2.13.0), and 1 more hosts differ; install the same versions there"
-    )
+    assert said == "worker b has torch 2.12.0 (here 2.13.0), and 1 more hosts differ"
     assert refusal([("a", here)], here) is None
 
 
@@ -147,10 +144,8 @@ def test_files_are_looked_for_in_blocks(tmp_path: Path, monkeypatch: pytest.Monk
     ]
     assert shared_paths.refusal(map(shared_paths.look_for, blocks)) is None
     (tmp_path / "c").write_bytes(bytes(9))
-    said = shared_paths.refusal(map(shared_paths.look_for, blocks))
-    assert said is not None
+    said = str(shared_paths.refusal(map(shared_paths.look_for, blocks)))
     assert f"has files of another size at {tmp_path / 'c'}; mount the same slides there" in said
     (tmp_path / "e").unlink()
-    said = shared_paths.refusal([shared_paths.look_for([*blocks[0], *blocks[1]])])
-    assert said is not None
+    said = str(shared_paths.refusal([shared_paths.look_for([*blocks[0], *blocks[1]])]))
     assert f"doesn't see {tmp_path / 'e'}; mount the slides there" in said

@@ -13,19 +13,21 @@ import pytest
 
 from tests.bundles.tiny import tiny_bundle
 from wsi_edt.cluster.devices import chosen_gpus, pinned_environments
-from wsi_edt.cluster.worker import Hardware
-from wsi_edt.cluster.workers import local_worker_count, local_workers
+from wsi_edt.cluster.local import local_worker_count, local_workers
+from wsi_edt.cluster.machine import Machine
+from wsi_edt.detection.compute import Compute
 from wsi_edt.errors import UsageError
-from wsi_edt.run import Wishes, score_slides
+from wsi_edt.run import RunOptions, run_slides
 from wsi_edt.run.resolve import resolve
 
-FOUR = Hardware("dgx", 64, "cuda", "torch", "bf16", gpus=4)
+FOUR = Machine("dgx", 64, Compute("cuda", "torch", "bf16", 2), gpus=4)
+LAPTOP = Machine("laptop", 8, Compute("cpu", "torch", "fp32", 2))
 
 
 def test_all_gpus_unless_some_are_named() -> None:
     assert chosen_gpus(None, FOUR) == (0, 1, 2, 3)
     assert chosen_gpus((2, 0), FOUR) == (2, 0)
-    assert chosen_gpus(None, Hardware("laptop", 8, "cpu", "torch", "fp32")) == ()
+    assert chosen_gpus(None, LAPTOP) == ()
 
 
 @pytest.mark.parametrize(
@@ -38,12 +40,12 @@ def test_all_gpus_unless_some_are_named() -> None:
         ((), FOUR, "must name GPUs"),
         (
             (0,),
-            Hardware("laptop", 8, "cpu", "torch", "fp32"),
+            LAPTOP,
             "--devices 0 names GPUs, but this run is on the CPU",
         ),
     ],
 )
-def test_what_cannot_be_chosen(devices: tuple[int, ...], machine: Hardware, sentence: str) -> None:
+def test_what_cannot_be_chosen(devices: tuple[int, ...], machine: Machine, sentence: str) -> None:
     with pytest.raises(UsageError) as caught:
         chosen_gpus(devices, machine)
     assert sentence in str(caught.value)
@@ -51,7 +53,7 @@ def test_what_cannot_be_chosen(devices: tuple[int, ...], machine: Hardware, sent
 
 def test_on_a_cluster_each_worker_has_its_own_gpus(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="CUDA_VISIBLE_DEVICES of each worker"):
-        score_slides([tmp_path], tmp_path / "out", devices=[0], scheduler="tcp://127.0.0.1:1")
+        run_slides([tmp_path], tmp_path / "out", RunOptions(devices=(0,), scheduler="tcp://127.0.0.1:1"))
     assert not (tmp_path / "out").exists()
 
 
@@ -59,7 +61,7 @@ def test_a_cluster_has_workers_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match="--workers is for this machine, and tcp://there:1 has workers of its"
     ):
-        score_slides([tmp_path], tmp_path / "out", workers=2, scheduler="tcp://there:1")
+        run_slides([tmp_path], tmp_path / "out", RunOptions(workers=2, scheduler="tcp://there:1"))
     assert not (tmp_path / "out").exists()
 
 
@@ -79,10 +81,10 @@ def test_numbers_are_those_of_nvidia_smi_or_of_what_is_visible() -> None:
 
 
 def test_one_worker_per_gpu_and_no_trace_of_it_in_what_changes_cells(tmp_path: Path) -> None:
-    assert local_worker_count(FOUR, None) == 4
-    wishes = Wishes(model=str(tiny_bundle(tmp_path / "tiny").directory))
+    assert local_worker_count(FOUR) == 4
+    options = RunOptions(model=str(tiny_bundle(tmp_path / "tiny").directory))
     hashes = {
-        resolve(wishes, [replace(FOUR, gpus=gpus)] * gpus, slides=(), out=tmp_path).cells.cells_hash()
+        resolve(options, [replace(FOUR, gpus=gpus)] * gpus, slides=(), out=tmp_path).cells.cells_hash()
         for gpus in (1, 2, 4)
     }
     assert len(hashes) == 1
@@ -95,7 +97,7 @@ def memory_settings() -> list[str]:
 def test_a_worker_keeps_freed_memory_for_its_next_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
     with local_workers(1) as workers:
-        assert list(workers._client.run(memory_settings).values()) == [[]]
+        assert list(workers.client.run(memory_settings).values()) == [[]]
 
 
 def visible() -> tuple[int, str | None]:
@@ -104,9 +106,9 @@ def visible() -> tuple[int, str | None]:
 
 def test_each_worker_sees_its_gpu_alone_and_so_does_the_one_that_replaces_it() -> None:
     with local_workers(3, gpus=(4, 6)) as workers:
-        client = workers._client
+        client = workers.client
         before: Mapping[str, tuple[int, str | None]] = client.run(visible)
-        assert sorted(seen for _, seen in before.values()) == ["4", "4", "6"]
+        assert sorted(str(seen) for _, seen in before.values()) == ["4", "4", "6"]
         assert "CUDA_VISIBLE_DEVICES" not in os.environ
         victim = next(address for address, (_, seen) in before.items() if seen == "6")
         with suppress(Exception):  # its connection breaks
@@ -115,4 +117,4 @@ def test_each_worker_sees_its_gpu_alone_and_so_does_the_one_that_replaces_it() -
         while len(after := client.run(visible, on_error="ignore")) < 3 or before[victim] in after.values():
             assert time.monotonic() < deadline, "no worker replaces the dead one"
             time.sleep(0.2)
-        assert sorted(seen for _, seen in after.values()) == ["4", "4", "6"]
+        assert sorted(str(seen) for _, seen in after.values()) == ["4", "4", "6"]

@@ -10,72 +10,58 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from tests.bundles.tiny import tiny_bundle
-from wsi_edt.cluster import worker
-from wsi_edt.cluster.worker import DetectorSpec, ShardTask, compute_shard
+from wsi_edt.cluster.detector_spec import DetectorSpec
+from wsi_edt.cluster.worker import ShardTask, ShardWorker
+from wsi_edt.detection.compute import Compute
 from wsi_edt.errors import ModelError
-from wsi_edt.maps import Peaks
-from wsi_edt.slides import Slide, TileGrid, open_slide, shards
+from wsi_edt.maps import DecodeSettings, Peaks
+from wsi_edt.slides import Slide, SlideSource, TileGrid, opening, shards
 
 
-class Silent:
-    def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
-        none = np.zeros(0, np.int32)
-        return [Peaks(none, none, np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in images]
+def nothing(images: npt.NDArray[np.uint8]) -> list[Peaks]:
+    none = np.zeros(0, np.int32)
+    return [Peaks(none, none, np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in images]
 
 
-class Full:
-    def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+def full(images: npt.NDArray[np.uint8]) -> list[Peaks]:
+    raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
 @pytest.fixture
-def task(tmp_path: Path, ihc_slide_path: Path) -> ShardTask:
-    bundle = tiny_bundle(tmp_path / "tiny")
-    spec = DetectorSpec(
-        name=bundle.name,
-        sha256=bundle.sha256,
-        directory=bundle.directory,
-        decode=bundle.decode,
-        runtime="torch",
-        device="cpu",
-        precision="fp32",
-        threads=1,
-    )
-    (shard, *_) = shards(TileGrid((1228, 1228), tile_px=256, halo_px=32), None)
-    return ShardTask(
-        path=ihc_slide_path,
-        fingerprint="the file",
-        mpp=None,
-        shard=shard,
-        model_mpp=0.3125,
-        batch_size=4,
-        detector=spec,
-    )
+def tasks(ihc_slide_path: Path) -> list[ShardTask]:
+    settings = DecodeSettings(("positive", "negative"), "max", 11, 0.6)
+    spec = DetectorSpec("m", "0", Path(), settings, Compute("cpu", "torch", "fp32", 1), versions=())
+    grid = TileGrid((1228, 1228), tile_px=256, halo_px=32)
+    return [
+        ShardTask(SlideSource(ihc_slide_path), "the file", shard, 0.3125, 4, spec)
+        for shard in shards(grid, None, side=2)
+    ]
 
 
-def test_a_slide_is_opened_once_for_all_shards(task: ShardTask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slide_is_opened_once_for_all_shards(
+    tasks: list[ShardTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened: list[Path] = []
+    real = opening.open_slide
 
-    def opener(path: Path, mpp: float | None) -> Slide:
+    def counting(path: Path, fallback_mpp: float | None) -> Slide:
         opened.append(path)
-        return open_slide(path, mpp)
+        return real(path, fallback_mpp)
 
-    monkeypatch.setattr(worker, "detector_for", lambda spec: Silent())
-    monkeypatch.setattr(worker, "open_slide", opener)
-    compute_shard(task)
+    monkeypatch.setattr("wsi_edt.slides.source.open_slide", counting)
+    worker = ShardWorker(lambda spec: nothing)
+    assert len(tasks) > 6
+    for task in tasks:
+        worker.compute(task)
     first = len(opened)
-    assert 1 <= first <= 2  # reading threads
-    for _ in range(3):
-        compute_shard(task)
-    assert len(opened) <= 2
-    compute_shard(replace(task, fingerprint="another file"))
+    assert 1 <= first <= 2, "at most once for each reading thread"
+    worker.compute(replace(tasks[0], fingerprint="another file"))
     assert len(opened) > first
-    worker._slides.close()
+    worker.close()
 
 
-def test_a_full_gpu_is_one_sentence(task: ShardTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "detector_for", lambda spec: Full())
+def test_a_full_gpu_is_one_sentence(tasks: list[ShardTask]) -> None:
+    worker = ShardWorker(lambda spec: full)
     with pytest.raises(ModelError, match="give fewer --workers, or a smaller --batch-size or --tile-px"):
-        compute_shard(task)
-    worker._slides.close()
+        worker.compute(tasks[0])
+    worker.close()

@@ -12,20 +12,25 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
-from distributed.scheduler import KilledWorker
+from distributed.scheduler import KilledWorker, WorkerState
 
 from tests.bundles.tiny import tiny_bundle
 from tests.cluster.dask_processes import scheduler_process
 from tests.stand_ins import MPP, paint, result_files, write_slide
 from wsi_edt.bundles import Bundle
+from wsi_edt.cluster.detector_spec import DetectorSpec
+from wsi_edt.cluster.local import local_worker_count, shards_each
+from wsi_edt.cluster.machine import Machine
 from wsi_edt.cluster.pool import DaskShard
-from wsi_edt.cluster.worker import DetectorSpec, Hardware, _Busy, prepare_worker
-from wsi_edt.cluster.workers import connected_workers, local_worker_count, shards_each
+from wsi_edt.cluster.remote import connected_workers
+from wsi_edt.cluster.worker import _Busy, prepare_worker
+from wsi_edt.detection.compute import Compute, ComputeOptions
 from wsi_edt.errors import ClusterLostError, ModelError, SlideError, UsageError
-from wsi_edt.run import Wishes, score_slides
-from wsi_edt.run.progress import Silence
+from wsi_edt.run import RunOptions, run_slides
+from wsi_edt.run.progress import NoProgress
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +47,20 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wishes(bundle: Bundle) -> Wishes:
-    return Wishes(
+def options(bundle: Bundle) -> RunOptions:
+    return RunOptions(
         model=str(bundle.directory),
-        mpp=MPP,
+        fallback_mpp=MPP,
         tile_px=96,
-        batch_size=4,
-        device="cpu",
-        precision="fp32",
-        threads=1,
+        compute=ComputeOptions(device="cpu", precision="fp32", threads=1),
     )
 
 
 @pytest.fixture(scope="module")
-def expected(slides: Path, wishes: Wishes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def expected(slides: Path, options: RunOptions, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The result files of one local worker."""
     out = tmp_path_factory.mktemp("expected")
-    result = score_slides([slides], out, wishes=wishes)
+    result = run_slides([slides], out, options)
     assert all(row.total for row in result.rows), (
         "the network finds something everywhere, or the case shows nothing"
     )
@@ -68,7 +70,7 @@ def expected(slides: Path, wishes: Wishes, tmp_path_factory: pytest.TempPathFact
 KILLED = """
 import sys, time
 from pathlib import Path
-from wsi_edt.cluster.workers import local_workers
+from wsi_edt.cluster.local import local_workers
 
 if __name__ == "__main__":
     with local_workers(1) as workers:
@@ -92,9 +94,9 @@ def test_a_killed_run_leaves_no_word_of_its_semaphores(tmp_path: Path) -> None:
 
 
 def test_two_workers_give_the_bytes_of_one(
-    slides: Path, wishes: Wishes, expected: dict[str, bytes], tmp_path: Path
+    slides: Path, options: RunOptions, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    score_slides([slides], tmp_path / "out", wishes=wishes, workers=2)
+    run_slides([slides], tmp_path / "out", replace(options, workers=2))
     assert result_files(tmp_path / "out") == expected
 
 
@@ -116,20 +118,20 @@ def dask_cluster(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 def test_a_running_scheduler_gives_the_same_bytes_and_its_loss_is_one_sentence(
-    slides: Path, wishes: Wishes, expected: dict[str, bytes], tmp_path: Path
+    slides: Path, options: RunOptions, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
     with dask_cluster(tmp_path) as (address, scheduler):
-        score_slides([slides], tmp_path / "out", wishes=wishes, scheduler=address)
+        run_slides([slides], tmp_path / "out", replace(options, scheduler=address))
         assert result_files(tmp_path / "out") == expected
 
-        class Saboteur(Silence):
+        class Saboteur(NoProgress):
             def stored(self, slide: str, *, tiles: int, cells: int) -> None:
                 scheduler.kill()
                 scheduler.wait()
 
         with pytest.raises(ClusterLostError, match="the same command again"):
-            score_slides([slides], tmp_path / "lost", wishes=wishes, scheduler=address, watcher=Saboteur())
-    score_slides([slides], tmp_path / "lost", wishes=wishes)
+            run_slides([slides], tmp_path / "lost", replace(options, scheduler=address), progress=Saboteur())
+    run_slides([slides], tmp_path / "lost", options)
     assert result_files(tmp_path / "lost") == expected
 
 
@@ -150,10 +152,7 @@ def spec_of(bundle: Bundle) -> DetectorSpec:
         sha256=bundle.sha256,
         directory=bundle.directory,
         decode=bundle.decode,
-        runtime="torch",
-        device="cpu",
-        precision="fp32",
-        threads=1,
+        compute=Compute("cpu", "torch", "fp32", 1),
     )
 
 
@@ -171,20 +170,20 @@ def test_what_a_worker_refuses(bundle: Bundle, tmp_path: Path) -> None:
 
 
 def test_weights_that_were_changed_are_refused_before_anything_runs(
-    slides: Path, wishes: Wishes, tmp_path: Path
+    slides: Path, options: RunOptions, tmp_path: Path
 ) -> None:
     damaged = tiny_bundle(tmp_path / "damaged")
     weights = damaged.weights.read_bytes()
     damaged.weights.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     with pytest.raises(ModelError, match="is not the file that"):
-        score_slides([slides], tmp_path / "out", wishes=replace(wishes, model=str(damaged.directory)))
+        run_slides([slides], tmp_path / "out", replace(options, model=str(damaged.directory)))
     assert not (tmp_path / "out").exists()
 
 
 def test_the_cores_are_shared_out_among_local_workers() -> None:
-    laptop, gpu = Hardware("laptop", 8, "cpu", "torch", "fp32"), Hardware("gpu", 16, "cuda", "torch", "bf16")
-    assert [local_worker_count(laptop, threads) for threads in (None, 1, 3, 16)] == [4, 8, 2, 1]
-    assert local_worker_count(gpu, None) == 1
+    laptops = [Machine("laptop", 8, Compute("cpu", "torch", "fp32", threads)) for threads in (2, 1, 3, 16)]
+    assert [local_worker_count(laptop) for laptop in laptops] == [4, 8, 2, 1]
+    assert local_worker_count(Machine("gpu", 16, Compute("cuda", "torch", "bf16", 2))) == 1
 
 
 @pytest.mark.parametrize(
@@ -204,8 +203,9 @@ def test_the_cores_are_shared_out_among_local_workers() -> None:
 def test_a_gpu_has_as_many_workers_as_its_share_of_cores_and_its_memory_serve(
     cores: int, gpus: int, gib: int, expected: int
 ) -> None:
-    machine = Hardware("gpu", cores, "cuda", "torch", "bf16", gpus=gpus, gpu_bytes=gib << 30)
-    assert local_worker_count(machine, None) == local_worker_count(machine, 8) == expected
+    for threads in (2, 8):
+        compute = Compute("cuda", "torch", "bf16", threads)
+        assert local_worker_count(Machine("gpu", cores, compute, gpus=gpus, gpu_bytes=gib << 30)) == expected
 
 
 def test_a_worker_computes_two_shards_at_a_time_and_beside_a_gpu_as_many_as_its_cores_read() -> None:
@@ -223,7 +223,7 @@ def test_the_seconds_of_shards_that_overlap_add_up_to_the_clocks(monkeypatch: py
 @pytest.mark.parametrize(
     ("raised", "expected_kind", "words"),
     [
-        (KilledWorker("task", SimpleNamespace(address="tcp://x"), 1), SlideError, "out of memory"),
+        (KilledWorker("task", cast(WorkerState, SimpleNamespace(address="tcp://x")), 1), SlideError, "out of memory"),
         (CancelledError(), ClusterLostError, "connection to the Dask scheduler was lost"),
     ],
 )
@@ -234,15 +234,14 @@ def test_what_dask_raises_becomes_a_sentence(
         def result(self) -> None:
             raise raised
 
-    task = SimpleNamespace(path=Path("a.svs"), shard=SimpleNamespace(index=3))
     with pytest.raises(expected_kind, match=words):
-        DaskShard(Future(), task).result()  # type: ignore[arg-type]
+        DaskShard(Future()).result()  # type: ignore[arg-type]
 
 
 NEWBORN = """
 import psutil
 from pathlib import Path
-from wsi_edt.cluster.workers import local_workers
+from wsi_edt.cluster.local import local_workers
 
 with local_workers(1):
     for child in psutil.Process().children(recursive=True):

@@ -4,40 +4,38 @@ from __future__ import annotations
 
 import pytest
 
+from tests.ki67.made import COUNTS, result
 from wsi_edt.errors import OutputError
-from wsi_edt.ki67.index import Ki67Score
-from wsi_edt.ki67.result import SlideResult
+from wsi_edt.ki67 import Ki67Result
+
+COUNTED = result(1, 2, mm2=1.5)
+NOT_ASSESSABLE = result(mm2=0.0)
+WHOLE = {
+    "index_percent": 33.3333,
+    "assessable": True,
+    "reason": None,
+    "positive": 1,
+    "negative": 2,
+    "unclassified": 0,
+    "total": 3,
+    "few_cells": True,
+    "area_mm2": 1.5,
+    "cells_per_mm2": 2.0,
+}
 
 
-def result(score: Ki67Score) -> SlideResult:
-    return SlideResult("folder/a.svs", score, "haematoxylin and DAB", 0.25, True, "ki67 1.0")
-
-
-SCORED = result(Ki67Score(1, 2, 0, 1.5, None))
-NOT_ASSESSABLE = result(Ki67Score(0, 0, 0, 0.0, "no cells"))
-
-
-def test_the_fields_of_a_scored_slide() -> None:
-    assert SCORED.to_json() == {
+def test_the_fields_of_a_slide_with_an_index() -> None:
+    assert COUNTED.to_json() == {
         "format": 1,
         "slide": "folder/a.svs",
-        "index_percent": 33.3333,
-        "assessable": True,
-        "reason": None,
-        "positive": 1,
-        "negative": 2,
-        "unclassified": 0,
-        "total": 3,
-        "few_cells": True,
-        "area_mm2": 1.5,
-        "cells_per_mm2": 2.0,
+        **WHOLE,
         "staining": "haematoxylin and DAB",
         "mpp": 0.25,
         "mpp_stated": True,
-        "model": "ki67 1.0",
-        "what_is_counted": "The model counts nuclei as a BCData-style tumour count would. It does not "
-        "segment tumour from stroma: regions drawn in QuPath do that.",
+        "model": "ki67-w18 1.0",
+        "what_is_counted": COUNTS,
         "research_use": "For research use only; not for diagnosis.",
+        "areas": [{"kind": "whole tissue", "name": "whole tissue", **WHOLE}],
     }
 
 
@@ -46,29 +44,42 @@ def test_not_assessable_is_null_and_never_zero() -> None:
     assert fields["index_percent"] is None
     assert fields["cells_per_mm2"] is None
     assert fields["assessable"] is False
-    assert fields["reason"] == "no cells"
+    assert fields["reason"] == "no tissue"
 
 
-@pytest.mark.parametrize("original", [SCORED, NOT_ASSESSABLE])
-def test_fields_read_back_as_the_result(original: SlideResult) -> None:
-    assert SlideResult.from_json(original.to_json()) == original
+@pytest.mark.parametrize("original", [COUNTED, NOT_ASSESSABLE, result(0, 0, 9)])
+def test_fields_read_back_as_the_result(original: Ki67Result) -> None:
+    assert Ki67Result.from_json(original.to_json()) == original
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "sentence"),
     [
         ({"format": 2}, "format 2"),
-        ({"positive": "many"}, "'many' as 'positive'"),
-        ({"reason": 3}, "'reason'"),
+        ({"areas": []}, "no areas"),
+        ({"areas": [3]}, "can't be understood"),
+        ({"areas": [{"kind": "moon", "name": "whole tissue", **WHOLE}]}, "moon"),
+        (
+            {"areas": [{"kind": "whole tissue", "name": "a", **WHOLE, "positive": "many"}]},
+            "'many' as 'positive'",
+        ),
+        ({"areas": [{"kind": "whole tissue", "name": "a", **WHOLE, "positive": True}]}, "True as 'positive'"),
+        ({"areas": [{"kind": "whole tissue", "name": "a", **WHOLE, "reason": 3}]}, "'reason'"),
+        ({"mpp": "0.25"}, "'mpp'"),
     ],
 )
-def test_fields_that_are_not_ours_are_refused(change: dict[str, object], said: str) -> None:
-    with pytest.raises(OutputError, match=said):
-        SlideResult.from_json({**SCORED.to_json(), **change})
+def test_fields_of_another_program_are_refused(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(OutputError, match=sentence):
+        Ki67Result.from_json({**COUNTED.to_json(), **change})
 
 
 def test_missing_fields_are_refused() -> None:
-    fields = dict(SCORED.to_json())
-    del fields["mpp"]
-    with pytest.raises(OutputError, match="mpp"):
-        SlideResult.from_json(fields)
+    for name in ("mpp", "areas"):
+        fields = COUNTED.to_json()
+        del fields[name]
+        with pytest.raises(OutputError, match=name):
+            Ki67Result.from_json(fields)
+    fields = COUNTED.to_json()
+    del fields["areas"][0]["total"]
+    with pytest.raises(OutputError, match="total"):
+        Ki67Result.from_json(fields)

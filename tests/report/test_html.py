@@ -9,10 +9,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from wsi_edt.ki67.index import NO_CELLS, NO_DAB, Ki67Score
-from wsi_edt.ki67.result import RESEARCH_USE, WHAT_IS_COUNTED, SlideResult
-from wsi_edt.report.html import area, count, percent, write_batch_report, write_slide_report
-from wsi_edt.report.rows import SummaryRow, write_summary
+from tests.ki67.made import COUNTS, result
+from wsi_edt.ki67 import Conventions, Ki67Result
+from wsi_edt.ki67.result import RESEARCH_USE
+from wsi_edt.ki67.text import count, percent, square_mm
+from wsi_edt.report.html import batch_page, slide_page
+from wsi_edt.report.rows import SummaryRow
+from wsi_edt.slides import Staining
 
 
 class Page(HTMLParser):
@@ -20,13 +23,13 @@ class Page(HTMLParser):
 
     VOID = frozenset({"meta", "img", "br", "link", "input"})
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: str) -> None:
         super().__init__()
         self.words: list[str] = []
         self.links: list[str] = []
         self.tags: list[str] = []
         self._open: list[str] = []
-        self.source = path.read_text(encoding="utf-8")
+        self.source = source
         self.feed(self.source)
         self.close()
         assert not self._open, f"never closed: {self._open}"
@@ -49,22 +52,30 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-def result(score: Ki67Score, *, slide: str = "folder/a.svs", mpp_stated: bool = True) -> SlideResult:
-    return SlideResult(slide, score, "haematoxylin and DAB", 0.25, mpp_stated, "ki67-w18 1.0")
-
-
-SCORED = Ki67Score(1250, 3750, 0, 1.5, None)
+COUNTED = result(1250, 3750, mm2=1.5)
 HOSTILE = "a <b>\"&' #1 100%.svs"
 
 
-def slide_page(tmp_path: Path, slide_result: SlideResult) -> Page:
-    path = tmp_path / "report.html"
-    write_slide_report(path, slide_result, overview="overview.png", cells_file="cells.geojson")
-    return Page(path)
+def page_of(result: Ki67Result, *, cells: str = "cells.geojson") -> Page:
+    return Page(slide_page(result, conventions=Conventions(), overview="overview.png", cells=cells))
 
 
-def test_the_slide_page_says_all_that_is_known(tmp_path: Path) -> None:
-    text = slide_page(tmp_path, result(SCORED)).text
+def page_of_batch(rows: list[SummaryRow], *, slides: int) -> Page:
+    return Page(
+        batch_page(
+            rows,
+            model="ki67-w18 1.0",
+            counts=COUNTS,
+            slides=slides,
+            conventions=Conventions(),
+            summary="summary.csv",
+            report="report.html",
+        )
+    )
+
+
+def test_the_slide_page_says_all_that_is_known() -> None:
+    text = page_of(COUNTED).text
     for expected in (
         "folder/a.svs",
         "25.0 %",
@@ -77,7 +88,7 @@ def test_the_slide_page_says_all_that_is_known(tmp_path: Path) -> None:
         "0.25 µm/px",
         "ki67-w18 1.0",
         RESEARCH_USE,
-        WHAT_IS_COUNTED,
+        f"The model counts {COUNTS}.",
     ):
         assert expected in text, expected
     assert "Fewer than" not in text
@@ -85,110 +96,103 @@ def test_the_slide_page_says_all_that_is_known(tmp_path: Path) -> None:
     assert "given by the user" not in text
 
 
-def test_flags_are_shown(tmp_path: Path) -> None:
-    text = slide_page(tmp_path, result(Ki67Score(10, 30, 0, 0.02, None), mpp_stated=False)).text
+def test_flags_are_shown() -> None:
+    text = page_of(result(10, 30, mm2=0.02, mpp_stated=False)).text
     assert "Fewer than 500 cells" in text
     assert "given by the user" in text
 
 
 @pytest.mark.parametrize(
-    ("score", "reason"),
+    ("found", "reason"),
     [
-        (Ki67Score(0, 0, 0, 2.0, NO_CELLS), "No cells"),
-        (Ki67Score(0, 0, 900, 2.0, NO_DAB), "No DAB"),
-        (Ki67Score(300, 700, 0, 2.0, NO_DAB), "No DAB"),
+        (result(mm2=2.0), "No cells"),
+        (result(mm2=0.0), "No tissue; --no-tissue-mask looks everywhere"),
+        (result(0, 0, 900, staining=Staining.HE), "No DAB"),
+        (result(300, 700, staining=Staining.HE), "No DAB"),
     ],
 )
-def test_what_is_not_assessable_has_no_percentage(tmp_path: Path, score: Ki67Score, reason: str) -> None:
-    page = slide_page(tmp_path, result(score))
+def test_what_is_not_assessable_has_no_percentage(found: Ki67Result, reason: str) -> None:
+    page = page_of(found)
     assert f"not assessable {reason}" in page.text
     assert "%" not in page.text
     assert RESEARCH_USE in page.text
 
 
-def test_nuclei_without_a_class_stand_alone(tmp_path: Path) -> None:
-    text = slide_page(tmp_path, result(Ki67Score(0, 0, 900, 2.0, NO_DAB))).text
+def test_nuclei_without_a_class_stand_alone() -> None:
+    text = page_of(result(0, 0, 900, staining=Staining.HE)).text
     assert "Nuclei without a class 900" in text
     assert "Positive" not in text
 
 
 def batch_rows() -> list[SummaryRow]:
     return [
-        SummaryRow.from_result(result(SCORED, slide="folder/a.svs"), seconds=3.0),
-        SummaryRow.from_result(result(Ki67Score(1, 3, 0, 0.01, None), slide=HOSTILE), seconds=3.0),
-        SummaryRow.from_result(result(Ki67Score(0, 0, 0, 0.0, NO_CELLS), slide="c.svs"), seconds=1.0),
-        SummaryRow.failed("d.svs", "d.svs has no µm/px; pass --mpp <script>", seconds=0.1, model="m"),
+        SummaryRow.from_result(COUNTED, seconds=3.0),
+        SummaryRow.from_result(result(1, 3, mm2=0.01, slide=HOSTILE), seconds=3.0),
+        SummaryRow.from_result(result(mm2=0.0, slide="c.svs"), seconds=1.0),
+        SummaryRow.failed("d.svs", "d.svs has no µm/px; pass --mpp <script>", model="m"),
     ]
 
 
-def test_the_batch_page_has_a_row_for_each_slide(tmp_path: Path) -> None:
-    write_batch_report(tmp_path / "report.html", batch_rows(), model="ki67-w18 1.0", slides=4)
-    page = Page(tmp_path / "report.html")
+def test_the_batch_page_has_a_row_for_each_slide() -> None:
+    page = page_of_batch(batch_rows(), slides=4)
     assert page.tags.count("tr") == 1 + 4
     assert "4 slides" in page.text
     assert "2 with an index , 1 not assessable, 1 failed" in page.text.replace("index,", "index ,")
     assert "25.0 %" in page.text
     assert "< 500 cells" in page.text
-    assert "not assessable: no cells" in page.text
+    assert "not assessable: no tissue; --no-tissue-mask looks everywhere" in page.text
     assert "d.svs has no µm/px; pass --mpp <script>" in page.text
     assert "script" not in page.tags
     assert RESEARCH_USE in page.text
+    assert f"The model counts {COUNTS}." in page.text
 
 
 def test_links_lead_to_files_that_are_there(tmp_path: Path) -> None:
     """Also for names with spaces, quotes, # and %; a failed slide has no page and so no link."""
     rows = batch_rows()
-    write_batch_report(tmp_path / "report.html", rows, model="m", slides=4)
-    write_summary(tmp_path / "summary.csv", rows)
+    (tmp_path / "summary.csv").touch()
+    (tmp_path / "report.html").touch()
+    pages = [(tmp_path, page_of_batch(rows, slides=4))]
     for row in rows[:3]:
-        write_slide_report(
-            tmp_path / row.slide / "report.html",
-            result(SCORED, slide=row.slide),
-            overview="overview.png",
-            cells_file="cells.geojson.gz",
-        )
-        (tmp_path / row.slide / "overview.png").touch()
-        (tmp_path / row.slide / "cells.geojson.gz").touch()
-    for page in (tmp_path / "report.html", *(tmp_path / row.slide / "report.html" for row in rows[:3])):
-        links = Page(page).links
-        assert links
-        for link in links:
+        folder = tmp_path / row.slide
+        folder.mkdir(parents=True)
+        for name in ("report.html", "overview.png", "cells.geojson.gz"):
+            (folder / name).touch()
+        pages.append((folder, page_of(result(1, 3, slide=row.slide), cells="cells.geojson.gz")))
+    for folder, page in pages:
+        assert page.links
+        for link in page.links:
             assert not re.match(r"\w+:|//|/|#|\?", link), f"{link} leads out of the results"
             assert "#" not in link
             assert "?" not in link
-            assert (page.parent / unquote(link)).is_file(), link
-    assert not any("d.svs" in link for link in Page(tmp_path / "report.html").links)
+            assert (folder / unquote(link)).is_file(), link
+    assert not any("d.svs" in link for link in pages[0][1].links)
 
 
-def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
-    page = slide_page(tmp_path, result(SCORED, slide=HOSTILE))
+def test_names_are_text_and_never_markup() -> None:
+    page = page_of(result(1, 3, slide=HOSTILE))
     assert HOSTILE in page.text
     assert "b" not in page.tags
 
 
-def test_pages_open_offline_without_scripts(tmp_path: Path) -> None:
-    write_batch_report(tmp_path / "report.html", batch_rows(), model="m", slides=4)
-    for page in (slide_page(tmp_path / "a", result(SCORED)), Page(tmp_path / "report.html")):
+def test_pages_open_offline_without_scripts() -> None:
+    for page in (page_of(COUNTED), page_of_batch(batch_rows(), slides=4)):
         assert "script" not in page.tags
         assert not re.search(r"https?:|@import|url\(", page.source)
 
 
-def test_the_same_result_gives_the_same_page(tmp_path: Path) -> None:
-    assert (
-        slide_page(tmp_path / "a", result(SCORED)).source == slide_page(tmp_path / "b", result(SCORED)).source
-    )
+def test_the_same_result_gives_the_same_page() -> None:
+    assert page_of(COUNTED).source == page_of(result(1250, 3750, mm2=1.5)).source
 
 
-def test_a_batch_of_nothing_but_failures_opens(tmp_path: Path) -> None:
-    write_batch_report(tmp_path / "report.html", batch_rows()[3:], model="m", slides=1)
-    text = Page(tmp_path / "report.html").text
+def test_a_batch_of_nothing_but_failures_opens() -> None:
+    text = page_of_batch(batch_rows()[3:], slides=1).text
     assert "1 slide" in text
     assert "1 slides" not in text
 
 
-def test_a_batch_that_goes_on_says_so(tmp_path: Path) -> None:
-    write_batch_report(tmp_path / "report.html", batch_rows()[:1], model="m", slides=3)
-    assert "3 slides, 1 so far" in Page(tmp_path / "report.html").text
+def test_a_batch_that_goes_on_says_so() -> None:
+    assert "3 slides, 1 so far" in page_of_batch(batch_rows()[:1], slides=3).text
 
 
 @pytest.mark.parametrize(
@@ -211,4 +215,4 @@ def test_an_index_is_never_shown_as_none_or_all_where_it_isnt(value: float | Non
 def test_numbers_for_reading() -> None:
     assert count(1234567) == "1\u202f234\u202f567"
     assert count(None) == "–"
-    assert (area(0.0256), area(1.0), area(None)) == ("0.026", "1.00", "–")
+    assert (square_mm(0.0256), square_mm(1.0), square_mm(None)) == ("0.026 mm²", "1.00 mm²", "–")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from wsi_edt.cells import Cells
-from wsi_edt.report.overview import MAX_SIDE_PX, draw_cells, overview_mpp, write_overview
+from wsi_edt.report.overview import MAX_SIDE_PX, draw_cells, overview_mpp, overview_png
 from wsi_edt.slides.image_reader import ImageSlide
 from wsi_edt.slides.opening import open_slide
 
@@ -33,6 +33,12 @@ def drawn_on(
     drawn = picture.copy()
     draw_cells(drawn, cells, mpp=mpp, slide_mpp=slide_mpp)
     return drawn
+
+
+def decoded(png: bytes) -> npt.NDArray[np.uint8]:
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.asarray(picture[:, :, ::-1], np.uint8)
 
 
 def where(picture: npt.NDArray[np.uint8], color: tuple[int, int, int]) -> npt.NDArray[np.intp]:
@@ -138,8 +144,7 @@ def test_the_file_shows_the_slide_with_its_cells(tmp_path: Path, side: int, slid
     x, y = side - 200, side // 3
     pixels[y - 8 : y + 8, x - 8 : x + 8] = 20
     slide = ImageSlide(tmp_path / "a.png", pixels, slide_mpp)
-    write_overview(tmp_path / "out" / "overview.png", slide, cells_at([(x, y)], [1]))
-    drawn = cv2.imread(str(tmp_path / "out" / "overview.png"))[:, :, ::-1]
+    drawn = decoded(overview_png(slide, cells_at([(x, y)], [1])))
     assert max(drawn.shape[:2]) == min(side, MAX_SIDE_PX)
     dark = np.argwhere(drawn[: drawn.shape[0] * 2 // 3].max(axis=2) < 60)[:, ::-1]
     assert len(dark) > 50
@@ -155,8 +160,7 @@ def test_annotated_nuclei_are_in_their_rings(data_dir: Path, tmp_path: Path) -> 
     path = data_dir / "bcdata/images/train/0.png"
     cells = cells_at([(x, y) for x, y in points], [1] * len(points))
     with open_slide(path, 0.25) as slide:
-        write_overview(tmp_path / "overview.png", slide, cells)
-    drawn = cv2.imread(str(tmp_path / "overview.png"))[:, :, ::-1]
+        drawn = decoded(overview_png(slide, cells))
     column, row = np.clip(points.astype(int), 0, 639).T
     assert len(where(drawn, RED)) > 1000
     assert np.median(drawn[row, column].mean(axis=1)) < 0.5 * np.median(drawn.mean(axis=2))

@@ -1,13 +1,9 @@
-"""summary.csv."""
+"""A slide's row."""
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
-from wsi_edt.ki67.index import Ki67Score
-from wsi_edt.ki67.result import SlideResult
-from wsi_edt.report.rows import SummaryRow, write_summary
+from tests.ki67.made import result
+from wsi_edt.report.rows import COLUMNS, Status, SummaryRow
 
 HEADER = (
     "slide,status,index_percent,positive,negative,unclassified,total,few_cells,area_mm2,cells_per_mm2,"
@@ -15,27 +11,13 @@ HEADER = (
 )
 
 
-def result(slide: str, score: Ki67Score) -> SlideResult:
-    return SlideResult(slide, score, "haematoxylin and DAB", 0.25, True, "m 1")
+def test_the_columns() -> None:
+    assert ",".join(COLUMNS) == HEADER
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def test_rows_of_every_kind(tmp_path: Path) -> None:
-    path = tmp_path / "summary.csv"
-    rows = [
-        SummaryRow.from_result(result("a.svs", Ki67Score(150, 450, 0, 0.25, None)), seconds=12.34),
-        SummaryRow.from_result(result("b.svs", Ki67Score(0, 0, 0, 0.0, "no cells")), seconds=None),
-        SummaryRow.failed("c, d.svs", 'c, d.svs has no µm/px; "pass" --mpp\n', seconds=0.5, model="m 1"),
-    ]
-    write_summary(path, rows)
-    done, empty, failed = read(path)
-    assert path.read_text(encoding="utf-8").splitlines()[0] == HEADER
-    assert done == {
-        **dict.fromkeys(HEADER.split(","), ""),
+def test_rows_of_every_kind() -> None:
+    done = SummaryRow.from_result(result(150, 450, mm2=0.25, slide="a.svs"), seconds=12.34)
+    assert done.columns() == {
         "slide": "a.svs",
         "status": "done",
         "index_percent": "25.00",
@@ -49,18 +31,21 @@ def test_rows_of_every_kind(tmp_path: Path) -> None:
         "staining": "haematoxylin and DAB",
         "mpp": "0.25000",
         "seconds": "12.3",
-        "model": "m 1",
+        "model": "ki67-w18 1.0",
+        "reason": "",
+        "error": "",
     }
+    empty = SummaryRow.from_result(result(mm2=0.0, slide="b.svs"), seconds=None).columns()
     assert empty["status"] == "not assessable"
-    assert empty["index_percent"] == ""
-    assert empty["reason"] == "no cells"
-    assert empty["seconds"] == ""
-    assert failed["status"] == "failed"
-    assert failed["slide"] == "c, d.svs"
-    assert failed["error"] == 'c, d.svs has no µm/px; "pass" --mpp\n'
-    assert failed["positive"] == ""
-
-
-def test_no_rows_is_a_header(tmp_path: Path) -> None:
-    write_summary(tmp_path / "summary.csv", [])
-    assert (tmp_path / "summary.csv").read_text() == HEADER + "\n"
+    assert empty["index_percent"] == empty["cells_per_mm2"] == empty["seconds"] == ""
+    assert (empty["total"], empty["reason"]) == ("0", "no tissue")
+    failed = SummaryRow.failed("c.svs", "c.svs has no µm/px", model="m 1")
+    assert failed.status is Status.FAILED
+    assert (failed.index_percent, failed.total, failed.reason) == (None, None, None)
+    assert failed.columns() == {
+        **dict.fromkeys(COLUMNS, ""),
+        "slide": "c.svs",
+        "status": "failed",
+        "model": "m 1",
+        "error": "c.svs has no µm/px",
+    }

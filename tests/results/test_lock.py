@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from wsi_edt.errors import OutputError, UsageError
-from wsi_edt.results.lock import LOCK_NAME, refuse_unusable_out, results_lock
+from wsi_edt.results.lock import refuse_unusable_out, results_lock
+from wsi_edt.results.names import LOCK
 
 HOLDER = """
 import sys, time
@@ -39,7 +40,7 @@ def test_a_second_run_is_refused_while_the_first_lives_and_only_then(tmp_path: P
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
         with results_lock(out):
-            assert (out / LOCK_NAME).read_text() == f"{os.getpid()}\n"
+            assert (out / LOCK).read_text() == f"{os.getpid()}\n"
 
 
 def test_it_can_be_taken_again(tmp_path: Path) -> None:
@@ -84,5 +85,5 @@ def test_what_is_not_allowed_is_usage_and_a_full_disk_is_not(
 
 @pytest.mark.parametrize("url", ["s3://bucket/results", "file:///tmp/results"])
 def test_a_url_is_no_results_folder(url: str) -> None:
-    with pytest.raises(UsageError, match="is no folder of this machine"):
+    with pytest.raises(UsageError, match="isn't a folder of this machine"):
         refuse_unusable_out(Path(url))

@@ -13,8 +13,8 @@ import pytest
 import zarr
 
 from wsi_edt.detection.peaks import TilePeaks
-from wsi_edt.errors import OutputError, SlideError
-from wsi_edt.results.store import Finished, SlideStore, StoreHeader, fingerprint
+from wsi_edt.errors import OutputError
+from wsi_edt.results.store import Finished, SlideStore, StoreHeader
 
 HEADER = StoreHeader("abc", {"threads": 2}, "12-ff", 0.25, True, (1000, 800))
 
@@ -54,7 +54,9 @@ def test_it_is_zarr_3_that_others_can_read(store: SlideStore) -> None:
     store.write_shard(0, peaks(10), seconds=1)
     root = zarr.open_group(store.path, mode="r")
     assert root.metadata.zarr_format == 3
-    values = root["shards/0"][...]
+    array = root["shards/0"]
+    assert isinstance(array, zarr.Array)
+    values = np.asarray(array[:])
     assert values.shape == (5, 10)
     assert np.array_equal(values[4].view(np.float32), peaks(10).score)
 
@@ -149,18 +151,6 @@ def test_a_damaged_shard_is_named_when_read(store: SlideStore) -> None:
         store.read_shards([3])
 
 
-def test_fingerprints_tell_files_apart(tmp_path: Path) -> None:
-    one, same, longer, other = (tmp_path / name for name in "abcd")
-    one.write_bytes(b"x" * (3 << 20))
-    same.write_bytes(b"x" * (3 << 20))
-    longer.write_bytes(b"x" * (3 << 20) + b"y")
-    other.write_bytes(b"z" + b"x" * ((3 << 20) - 1))
-    assert fingerprint(one) == fingerprint(same)
-    assert len({fingerprint(path) for path in (one, longer, other)}) == 3
-    with pytest.raises(SlideError, match=r"missing doesn.t exist"):
-        fingerprint(tmp_path / "missing")
-
-
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
@@ -190,7 +180,7 @@ def test_a_disk_that_takes_no_more_is_one_sentence(tmp_path: Path) -> None:
         check=True,
     )
     sentence, shards = done.stdout.splitlines()
-    assert "can't write" in sentence
+    assert "can't be written" in sentence
     assert "bytes free" in sentence
     assert "the same command again" in sentence
     assert shards == "[0]"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +12,24 @@ import pytest
 from scipy.spatial import cKDTree
 
 from tests.qupath.qupath_contract import check_geojson
-from tests.stand_ins import MPP, Pool, compute, make_config, paint, result_files, write_slide
+from tests.stand_ins import MPP, Pool, compute, make_settings, number, paint, result_files, write_slide
 from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.errors import ModelError, SlideError, UsageError
-from wsi_edt.report.rows import Status, SummaryRow
-from wsi_edt.run.batch import RunResult, run
+from wsi_edt.report.rows import Status
+from wsi_edt.results.outputs import OutputOptions
+from wsi_edt.run.batch import RunResult, run_batch
 from wsi_edt.run.discover import SlideRef, find_slides
-from wsi_edt.run.progress import Silence
-from wsi_edt.run.settings import RunConfig
+from wsi_edt.run.progress import NoProgress
+from wsi_edt.run.settings import RunSettings
+from wsi_edt.slides.source import SlideSource
 
 
-def score(folder: Path, out: Path, *, pool: Pool | None = None, config: RunConfig | None = None) -> RunResult:
-    config = config or make_config()
-    slides = find_slides([folder], out=out, with_images=True).slides
-    return run(slides, out, config=config, open_pool=(pool or Pool()).opener, watcher=Silence())
+def run_all(
+    folder: Path, out: Path, *, pool: Pool | None = None, settings: RunSettings | None = None
+) -> RunResult:
+    settings = settings or make_settings()
+    slides = find_slides([folder], out=out, fallback_mpp=settings.options.fallback_mpp).slides
+    return run_batch(slides, out, settings=settings, open_pool=(pool or Pool()).opener, progress=NoProgress())
 
 
 @pytest.fixture
@@ -44,25 +47,14 @@ def points_of(path: Path) -> dict[str, np.ndarray]:
     return {name: np.array(found).reshape(-1, 2) for name, found in points.items()}
 
 
-def as_read_back(result: RunResult) -> list[SummaryRow]:
-    """Rows as a later run reads them back: ki67.json keeps the area to 1 µm²."""
-    rows = []
-    for row in result.rows:
-        assert row.area_mm2 is not None
-        assert row.total is not None
-        area = round(row.area_mm2, 6)
-        rows.append(replace(row, area_mm2=area, cells_per_mm2=row.total / area))
-    return rows
-
-
 def test_painted_nuclei_are_what_comes_out(slides: Path, tmp_path: Path) -> None:
     pool = Pool()
-    result = score(slides, tmp_path / "out", pool=pool)
+    result = run_all(slides, tmp_path / "out", pool=pool)
 
     painted = paint(0)
     found = points_of(tmp_path / "out/a.png/cells.geojson")
     for name, truth in (("Positive", painted.positive), ("Negative", painted.negative)):
-        distance, nearest = cKDTree(truth).query(found[name])
+        distance, nearest = map(np.asarray, cKDTree(truth).query(found[name]))
         assert len(found[name]) == len(truth), name
         assert len(set(nearest)) == len(truth), name
         assert distance.max() < 1.5, name
@@ -72,15 +64,18 @@ def test_painted_nuclei_are_what_comes_out(slides: Path, tmp_path: Path) -> None
 
     row = result.rows[0]
     assert (row.slide, row.status) == ("a.png", Status.DONE)
-    assert (row.positive, row.negative) == (len(painted.positive), len(painted.negative))
+    assert (number(row, "positive"), number(row, "negative")) == (
+        len(painted.positive),
+        len(painted.negative),
+    )
     expected = 100 * len(painted.positive) / (len(painted.positive) + len(painted.negative))
-    assert row.index_percent == pytest.approx(expected)
+    assert row.index_percent == pytest.approx(expected, abs=1e-4)
     assert row.seconds == pytest.approx(0.25 * sum(name == "a.png" for name, _ in pool.computed))
 
 
 def test_files_of_a_run(slides: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    score(slides, out)
+    run_all(slides, out)
     for name in ("a.png", "b.png", "deep/c.png"):
         files = {path.name for path in (out / name).iterdir()}
         assert files == {
@@ -100,9 +95,9 @@ def test_files_of_a_run(slides: Path, tmp_path: Path) -> None:
 
 
 def test_order_and_number_of_workers_change_no_byte(slides: Path, tmp_path: Path) -> None:
-    score(slides, tmp_path / "one")
+    run_all(slides, tmp_path / "one")
     pool = Pool(threads=3, slots=5)
-    score(slides, tmp_path / "three", pool=pool)
+    run_all(slides, tmp_path / "three", pool=pool)
     assert [name for name, _ in pool.computed] != sorted(name for name, _ in pool.computed), "no interleaving"
     assert pool.most_in_flight <= 5
     assert result_files(tmp_path / "one") == result_files(tmp_path / "three")
@@ -110,9 +105,9 @@ def test_order_and_number_of_workers_change_no_byte(slides: Path, tmp_path: Path
 
 
 def test_the_size_of_the_tiles_changes_no_cell(slides: Path, tmp_path: Path) -> None:
-    score(slides, tmp_path / "small")
-    score(slides, tmp_path / "large", config=make_config(tile_px=256))
-    score(slides, tmp_path / "everything", config=make_config(tile_px=256, tissue_mask=False))
+    run_all(slides, tmp_path / "small")
+    run_all(slides, tmp_path / "large", settings=make_settings(tile_px=256))
+    run_all(slides, tmp_path / "everything", settings=make_settings(tile_px=256, tissue_mask=False))
     for name in ("a.png", "b.png"):
         small, large = (points_of(tmp_path / size / name / "cells.geojson") for size in ("small", "large"))
         for kind in ("Positive", "Negative"):
@@ -124,62 +119,64 @@ def test_the_size_of_the_tiles_changes_no_cell(slides: Path, tmp_path: Path) -> 
 
 def test_finished_slides_are_skipped_and_a_new_one_is_added(slides: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    first = score(slides, out)
+    first = run_all(slides, out)
     before = result_files(out)
     write_slide(slides / "later.png", paint(9))
     pool = Pool()
-    second = score(slides, out, pool=pool)
+    second = run_all(slides, out, pool=pool)
     assert {name for name, _ in pool.computed} == {"later.png"}
-    assert [row for row in second.rows if row.slide != "later.png"] == as_read_back(first)
+    assert [row for row in second.rows if row.slide != "later.png"] == list(first.rows)
     assert before.items() <= result_files(out).items()
 
 
 def test_nothing_left_to_do_starts_no_workers(slides: Path, tmp_path: Path) -> None:
-    score(slides, tmp_path / "out")
+    run_all(slides, tmp_path / "out")
     pool = Pool()
-    score(slides, tmp_path / "out", pool=pool)
+    run_all(slides, tmp_path / "out", pool=pool)
     assert pool.opened == 0
 
 
 @pytest.mark.parametrize("name", ["cells.geojson", "ki67.json", "report.html", "overview.png", "tissue.png"])
 def test_a_missing_result_is_written_again_from_the_store(slides: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
-    score(slides, out)
+    run_all(slides, out)
     before = result_files(out)
     (out / "b.png" / name).unlink()
     pool = Pool()
-    score(slides, out, pool=pool)
+    run_all(slides, out, pool=pool)
     assert pool.computed == []
     assert result_files(out) == before
 
 
 def test_another_way_of_writing_computes_nothing(slides: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    score(slides, out)
+    run_all(slides, out)
     before = result_files(out)
     pool = Pool()
-    score(slides, out, pool=pool, config=make_config(geometry="circle", gzip=True))
+    run_all(
+        slides, out, pool=pool, settings=make_settings(output=OutputOptions(geometry="circle", gzip=True))
+    )
     assert pool.computed == []
     assert not (out / "a.png/cells.geojson").exists()
     kinds = {feature["geometry"]["type"] for feature in check_geojson(out / "a.png/cells.geojson.gz")}
     assert kinds == {"Polygon"}
-    score(slides, out)
+    run_all(slides, out)
     assert result_files(out) == before
 
 
 def test_other_settings_are_refused_with_what_differs(slides: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    score(slides, out)
+    run_all(slides, out)
     before = result_files(out)
-    with pytest.raises(UsageError, match=r"--threads 1 there, 2 now\. .*--overwrite"):
-        score(slides, out, config=make_config(threads=2))
+    with pytest.raises(UsageError, match=r"--threads 1 there, 2 now; .*--overwrite"):
+        run_all(slides, out, settings=make_settings(threads=2))
     with pytest.raises(UsageError, match=r"--tile-px 96 there, 128 now"):
-        score(slides, out, config=make_config(tile_px=128))
-    with pytest.raises(UsageError, match=r"settings: --mpp 0\.5 there, 0\.25 now\."):
-        score(slides, out, config=make_config(mpp=0.25))
+        run_all(slides, out, settings=make_settings(tile_px=128))
+    with pytest.raises(UsageError, match=r"settings: --mpp 0\.5 there, 0\.25 now;"):
+        run_all(slides, out, settings=make_settings(fallback_mpp=0.25))
     assert result_files(out) == before
     pool = Pool()
-    score(slides, out, pool=pool, config=make_config(threads=2, overwrite=True))
+    run_all(slides, out, pool=pool, settings=make_settings(threads=2, overwrite=True))
     assert {name for name, _ in pool.computed} == {"a.png", "b.png", "c.png"}
 
 
@@ -189,61 +186,62 @@ def test_a_run_that_computed_nothing_binds_no_settings(slides: Path, tmp_path: P
 
     out = tmp_path / "out"
     with pytest.raises(ModelError):
-        score(slides, out, pool=Pool(compute=refuses), config=make_config(threads=2))
+        run_all(slides, out, pool=Pool(compute=refuses), settings=make_settings(threads=2))
     assert list(out.glob("*/store.zarr")), "the case needs a store"
-    assert score(slides, out).failed == 0
+    assert run_all(slides, out).failed == 0
 
 
 def test_overwrite_keeps_what_fits(slides: Path, tmp_path: Path) -> None:
-    score(slides, tmp_path / "out")
+    run_all(slides, tmp_path / "out")
     pool = Pool()
-    score(slides, tmp_path / "out", pool=pool, config=make_config(overwrite=True))
+    run_all(slides, tmp_path / "out", pool=pool, settings=make_settings(overwrite=True))
     assert pool.computed == []
 
 
 def test_a_slide_that_changed_fails_alone_unless_overwritten(slides: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    score(slides, out)
+    run_all(slides, out)
     write_slide(slides / "b.png", paint(77))
-    result = score(slides, out)
+    result = run_all(slides, out)
     assert [row.status for row in result.rows] == [Status.DONE, Status.FAILED, Status.DONE]
     assert "--overwrite" in (result.rows[1].error or "")
-    again = score(slides, out, config=make_config(overwrite=True))
-    assert again.rows[1].positive == len(paint(77).positive)
+    again = run_all(slides, out, settings=make_settings(overwrite=True))
+    assert number(again.rows[1], "positive") == len(paint(77).positive)
 
 
 def test_no_tissue_is_a_result(tmp_path: Path) -> None:
     write_slide(tmp_path / "slides/glass.png", paint(0, tissue=False))
     pool = Pool()
-    (row,) = score(tmp_path / "slides", tmp_path / "out", pool=pool).rows
+    (row,) = run_all(tmp_path / "slides", tmp_path / "out", pool=pool).rows
     assert (row.status, row.index_percent, row.total, row.reason) == (
         Status.NOT_ASSESSABLE,
         None,
         0,
-        "no tissue was found; --no-tissue-mask looks everywhere",
+        "no tissue",
     )
-    assert row.few_cells
+    assert row.whole is not None
+    assert row.whole.few_cells
     assert pool.opened == 0
     assert check_geojson(tmp_path / "out/glass.png/cells.geojson") == []
-    (again,) = score(tmp_path / "slides", tmp_path / "out", pool=pool).rows
+    (again,) = run_all(tmp_path / "slides", tmp_path / "out", pool=pool).rows
     assert again == row
 
 
 def test_without_the_tissue_mask_the_whole_slide_is_looked_at(tmp_path: Path) -> None:
     write_slide(tmp_path / "slides/glass.png", paint(0, tissue=False))
     pool = Pool()
-    (row,) = score(
-        tmp_path / "slides", tmp_path / "out", pool=pool, config=make_config(tissue_mask=False)
+    (row,) = run_all(
+        tmp_path / "slides", tmp_path / "out", pool=pool, settings=make_settings(tissue_mask=False)
     ).rows
     assert pool.computed
-    assert row.area_mm2 == pytest.approx(900 * 300 * (MPP / 1000) ** 2)
+    assert number(row, "area_mm2") == pytest.approx(900 * 300 * (MPP / 1000) ** 2)
     assert row.reason == "no cells"
 
 
 def test_bad_slides_stop_nothing(slides: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (slides / "bad.svs").write_bytes(b"no slide at all")
-    result = score(slides, out)
+    result = run_all(slides, out)
     assert [(row.slide, row.status) for row in result.rows] == [
         ("a.png", Status.DONE),
         ("b.png", Status.DONE),
@@ -254,30 +252,37 @@ def test_bad_slides_stop_nothing(slides: Path, tmp_path: Path) -> None:
     assert "Traceback" in (out / "bad.svs/error.log").read_text()
     shutil.copy(slides / "a.png", slides / "bad.png")
     (slides / "bad.svs").unlink()
-    assert score(slides, out).failed == 0
+    assert run_all(slides, out).failed == 0
 
 
 def test_without_mpp_each_image_gets_its_row(slides: Path, tmp_path: Path) -> None:
-    result = score(slides, tmp_path / "out", config=make_config(mpp=None))
-    assert result.failed == 3
+    found = find_slides([slides / "a.png", slides / "b.png"], out=tmp_path / "out").slides
+    result = run_batch(
+        found,
+        tmp_path / "out",
+        settings=make_settings(fallback_mpp=None),
+        open_pool=Pool().opener,
+        progress=NoProgress(),
+    )
+    assert result.failed == 2
     assert "pass --mpp" in (result.rows[0].error or "")
 
 
 def test_a_tile_that_cannot_be_read_fails_its_slide_alone(slides: Path, tmp_path: Path) -> None:
     def broken(task: ShardTask) -> ShardResult:
-        if task.path.name == "b.png" and task.shard.index == 1:
-            raise SlideError("b.png is damaged at (256, 0); copy it again")
+        if task.source.path.name == "b.png" and task.shard.index == 1:
+            raise SlideError("is damaged at (256, 0)", where=task.source, remedy="copy it again")
         return compute(task)
 
     for threads in (0, 3):
         out = tmp_path / f"out{threads}"
         pool = Pool(threads=threads, compute=broken)
-        result = score(slides, out, pool=pool)
+        result = run_all(slides, out, pool=pool)
         assert [row.status for row in result.rows] == [Status.DONE, Status.FAILED, Status.DONE]
         assert result.rows[1].error == "b.png is damaged at (256, 0); copy it again (tried 3 times)"
         assert not (out / "b.png/cells.geojson").exists()
         repaired = Pool()
-        again = score(slides, out, pool=repaired)
+        again = run_all(slides, out, pool=repaired)
         assert again.failed == 0
         assert ("b.png", 1) in repaired.computed
         assert {name for name, _ in repaired.computed} == {"b.png"}
@@ -286,11 +291,11 @@ def test_a_tile_that_cannot_be_read_fails_its_slide_alone(slides: Path, tmp_path
 
 def test_an_unforeseen_error_fails_its_slide_alone(slides: Path, tmp_path: Path) -> None:
     def broken(task: ShardTask) -> ShardResult:
-        if task.path.name == "a.png":
+        if task.source.path.name == "a.png":
             raise ZeroDivisionError("over\nzero")
         return compute(task)
 
-    result = score(slides, tmp_path / "out", pool=Pool(compute=broken))
+    result = run_all(slides, tmp_path / "out", pool=Pool(compute=broken))
     assert result.rows[0].error == "unexpected ZeroDivisionError: over zero (tried 3 times)"
     assert result.failed == 1
     assert "ZeroDivisionError" in (tmp_path / "out/a.png/error.log").read_text()
@@ -301,11 +306,11 @@ def test_a_worker_without_the_model_ends_the_run(slides: Path, tmp_path: Path) -
         raise ModelError("no model here")
 
     with pytest.raises(ModelError, match="no model here"):
-        score(slides, tmp_path / "out", pool=Pool(compute=refuses, threads=2))
+        run_all(slides, tmp_path / "out", pool=Pool(compute=refuses, threads=2))
 
 
 def test_ctrl_c_keeps_what_is_stored(slides: Path, tmp_path: Path) -> None:
-    class Impatient(Silence):
+    class Impatient(NoProgress):
         shards = 0
 
         def stored(self, slide: str, *, tiles: int, cells: int) -> None:
@@ -314,34 +319,36 @@ def test_ctrl_c_keeps_what_is_stored(slides: Path, tmp_path: Path) -> None:
                 raise KeyboardInterrupt
 
     out = tmp_path / "out"
-    found = find_slides([slides], out=out, with_images=True).slides
+    found = find_slides([slides], out=out, fallback_mpp=MPP).slides
     first = Pool()
     with pytest.raises(KeyboardInterrupt):
-        run(found, out, config=make_config(), open_pool=first.opener, watcher=Impatient())
+        run_batch(found, out, settings=make_settings(), open_pool=first.opener, progress=Impatient())
     second = Pool()
-    run(found, out, config=make_config(), open_pool=second.opener, watcher=Silence())
+    run_batch(found, out, settings=make_settings(), open_pool=second.opener, progress=NoProgress())
     whole = Pool()
-    run(found, tmp_path / "whole", config=make_config(), open_pool=whole.opener, watcher=Silence())
+    run_batch(
+        found, tmp_path / "whole", settings=make_settings(), open_pool=whole.opener, progress=NoProgress()
+    )
     assert len(second.computed) == len(whole.computed) - 4
     assert result_files(out) == result_files(tmp_path / "whole")
 
 
 def test_a_slide_is_known_by_its_name_not_by_where_it_lies(slides: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    score(slides, out)
+    run_all(slides, out)
     moved = slides.rename(tmp_path / "moved")
     pool = Pool()
-    score(moved, out, pool=pool)
+    run_all(moved, out, pool=pool)
     assert pool.computed == []
 
 
 def test_refs_need_no_folder(tmp_path: Path) -> None:
     path = write_slide(tmp_path / "x.png", paint(3))
-    result = run(
-        [SlideRef(path, "x.png")],
+    result = run_batch(
+        [SlideRef(SlideSource(path, MPP), "x.png")],
         tmp_path / "out",
-        config=make_config(),
+        settings=make_settings(),
         open_pool=Pool().opener,
-        watcher=Silence(),
+        progress=NoProgress(),
     )
     assert result.rows[0].status is Status.DONE

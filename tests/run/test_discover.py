@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wsi_edt.errors import UsageError
-from wsi_edt.results.lock import LOCK_NAME
+from wsi_edt.results.names import LOCK
 from wsi_edt.run.discover import Discovery, find_slides
 
 
@@ -18,8 +18,8 @@ def touch(folder: Path, *names: str) -> None:
         path.touch()
 
 
-def find(*inputs: Path, out: Path | None = None, with_images: bool = False) -> Discovery:
-    return find_slides(inputs, out=out or Path("nowhere"), with_images=with_images)
+def find(*inputs: Path, out: Path | None = None, fallback_mpp: float | None = None) -> Discovery:
+    return find_slides(inputs, out=out or Path("nowhere"), fallback_mpp=fallback_mpp)
 
 
 def names(found: Discovery) -> list[str]:
@@ -32,21 +32,21 @@ def test_slides_at_any_depth_by_relative_name(tmp_path: Path) -> None:
     )
     found = find(tmp_path)
     assert names(found) == ["a.svs", "b.SVS", "deep/er/c.ome.tif"]
-    assert found.slides[2].path == tmp_path / "deep/er/c.ome.tif"
+    assert found.slides[2].source.path == tmp_path / "deep/er/c.ome.tif"
 
 
 def test_images_only_where_wanted_or_named(tmp_path: Path) -> None:
     touch(tmp_path, "a.svs", "b.png", "c.JPG")
     assert find(tmp_path) == Discovery(find(tmp_path).slides, 2)
     assert names(find(tmp_path)) == ["a.svs"]
-    assert names(find(tmp_path, with_images=True)) == ["a.svs", "b.png", "c.JPG"]
+    assert names(find(tmp_path, fallback_mpp=0.25)) == ["a.svs", "b.png", "c.JPG"]
     assert names(find(tmp_path / "b.png")) == ["b.png"]
 
 
 def test_results_are_no_slides(tmp_path: Path) -> None:
-    touch(tmp_path, "a.svs", "out/a.svs/overview.png", "earlier/a.svs/overview.png", f"earlier/{LOCK_NAME}")
-    assert names(find(tmp_path, out=tmp_path / "out", with_images=True)) == ["a.svs"]
-    assert names(find(tmp_path, out=tmp_path / "sub/../out", with_images=True)) == ["a.svs"]
+    touch(tmp_path, "a.svs", "out/a.svs/overview.png", "earlier/a.svs/overview.png", f"earlier/{LOCK}")
+    assert names(find(tmp_path, out=tmp_path / "out", fallback_mpp=0.25)) == ["a.svs"]
+    assert names(find(tmp_path, out=tmp_path / "sub/../out", fallback_mpp=0.25)) == ["a.svs"]
 
 
 def test_one_file_named_twice_is_one_slide(tmp_path: Path) -> None:
@@ -66,12 +66,12 @@ def test_nothing_found_says_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no slides in .*\.ndpi.*\.svs"):
         find(tmp_path)
     touch(tmp_path, "a.png")
-    with pytest.raises(UsageError, match="1 PNG or JPEG image: pass --mpp"):
+    with pytest.raises(UsageError, match="1 PNG or JPEG image; pass --mpp"):
         find(tmp_path)
     with pytest.raises(UsageError, match="neither a file nor a folder"):
         find(tmp_path / "missing")
-    with pytest.raises(UsageError, match="an empty text names no slide"):
-        find_slides([""], out=tmp_path / "out", with_images=False)
+    with pytest.raises(UsageError, match="an empty text doesn't name a slide"):
+        find_slides([""], out=tmp_path / "out")
 
 
 def test_linked_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_linked_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
 def test_relative_inputs_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "a.svs")
     monkeypatch.chdir(tmp_path)
-    assert find(Path()).slides[0].path == tmp_path / "a.svs"
+    assert find(Path()).slides[0].source.path == tmp_path / "a.svs"
 
 
 def test_a_link_that_leads_nowhere_is_a_slide_that_fails(tmp_path: Path) -> None:

@@ -7,20 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.stand_ins import MPP, make_config, paint, write_slide
+from tests.stand_ins import MPP, make_settings, paint, write_slide
 from wsi_edt.errors import MissingMppError, SlideError
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.plan import SlidePlan, plan_slide
+from wsi_edt.slides.source import SlideSource
 from wsi_edt.slides.staining import Staining
 
 
-def plan(path: Path, *, mpp: float | None = None) -> SlidePlan:
-    return plan_slide(SlideRef(path, path.name), make_config(mpp=mpp, tile_px=512))[0]
+def plan(path: Path, *, fallback_mpp: float | None = None) -> SlidePlan:
+    ref = SlideRef(SlideSource(path, fallback_mpp), path.name)
+    return plan_slide(ref, make_settings(tile_px=512).cells)[0]
 
 
 def test_a_painted_slide(tmp_path: Path) -> None:
     path = write_slide(tmp_path / "a.png", paint(0))
-    found = plan(path, mpp=MPP)
+    found = plan(path, fallback_mpp=MPP)
     assert found.staining is Staining.DAB
     assert found.header.extent == (900, 300)
     assert (found.header.slide_mpp, found.header.mpp_stated) == (MPP, False)
@@ -28,14 +30,14 @@ def test_a_painted_slide(tmp_path: Path) -> None:
     half = 0.5 * 900 * 300 * (MPP / 1000) ** 2
     assert half < found.tissue.area_mm2 < 1.4 * half
     assert found.tissue.holds(np.array([100.0, 560.5]), np.array([150.0, 150.5])).tolist() == [True, False]
-    again = plan(path, mpp=MPP)
+    again = plan(path, fallback_mpp=MPP)
     assert again.header == found.header
     assert again.shards == found.shards
 
 
 def test_twice_the_scale_is_twice_the_extent(tmp_path: Path) -> None:
     path = write_slide(tmp_path / "a.png", paint(0))
-    assert plan(path, mpp=2 * MPP).header.extent == (1800, 600)
+    assert plan(path, fallback_mpp=2 * MPP).header.extent == (1800, 600)
 
 
 @pytest.mark.slide
@@ -47,8 +49,8 @@ def test_real_slides(data_dir: Path) -> None:
     assert found.header.mpp_stated
     assert len(found.shards) == 1
     with pytest.raises(SlideError, match="fluorescence"):
-        plan(slides / "fluorescence-dapi.ndpi", mpp=0.5)
+        plan(slides / "fluorescence-dapi.ndpi", fallback_mpp=0.5)
     with pytest.raises(MissingMppError, match="--mpp"):
         plan(slides / "no-mpp.svs")
-    assert not plan(slides / "no-mpp.svs", mpp=0.25).header.mpp_stated
-    assert plan(slides / "CMU-1-Small-Region.svs", mpp=9.0).header.slide_mpp == pytest.approx(0.499)
+    assert not plan(slides / "no-mpp.svs", fallback_mpp=0.25).header.mpp_stated
+    assert plan(slides / "CMU-1-Small-Region.svs", fallback_mpp=9.0).header.slide_mpp == pytest.approx(0.499)

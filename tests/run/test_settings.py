@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.stand_ins import make_config
+from tests.stand_ins import make_settings
+from wsi_edt.detection.compute import Compute
 from wsi_edt.errors import UsageError
-from wsi_edt.run.settings import CellsConfig
+from wsi_edt.results.outputs import OutputOptions
+from wsi_edt.run.discover import find_slides
+from wsi_edt.run.settings import CellSettings
 
-OTHER = {
+OTHER: dict[str, Any] = {
     "model_sha256": "1" * 64,
     "model_mpp": 0.25,
     "tile_px": 128,
     "halo_px": 0,
     "batch_size": 3,
-    "decode": replace(make_config().cells.decode, threshold=0.7),
-    "runtime": "other",
-    "device": "cuda",
-    "precision": "bf16",
-    "threads": 7,
+    "decode": replace(make_settings().cells.decode, threshold=0.7),
+    "compute": Compute("cuda", "openvino", "bf16", 7),
     "tissue_mask": False,
 }
 
@@ -29,21 +30,19 @@ NAMED = {
     "tile_px": "--tile-px 96 there, 128 now",
     "batch_size": "--batch-size 8 there, 3 now",
     "decode": "--threshold 0.6 there, 0.7 now",
-    "runtime": "--runtime test there, other now",
-    "device": "--device cpu there, cuda now",
-    "precision": "--precision fp32 there, bf16 now",
-    "threads": "--threads 1 there, 7 now",
+    "compute": "--device cpu there, cuda now; --runtime torch there, openvino now; "
+    "--precision fp32 there, bf16 now; --threads 1 there, 7 now",
     "tissue_mask": "--no-tissue-mask now, not there",
 }
 
 
 def test_the_case_has_every_setting() -> None:
-    assert OTHER.keys() | {"model"} == {field.name for field in fields(CellsConfig)}
+    assert OTHER.keys() | {"model"} == {field.name for field in fields(CellSettings)}
 
 
 @pytest.mark.parametrize("name", OTHER)
 def test_each_setting_changes_the_hash_and_is_named(name: str) -> None:
-    cells = make_config().cells
+    cells = make_settings().cells
     other = replace(cells, **{name: OTHER[name]})
     assert other.cells_hash() != cells.cells_hash()
     assert other.differences(cells.to_json()) == NAMED.get(
@@ -53,25 +52,28 @@ def test_each_setting_changes_the_hash_and_is_named(name: str) -> None:
 
 
 def test_what_was_not_asked_for_is_not_blamed() -> None:
-    cells = make_config().cells
-    other = replace(cells, device="cuda", decode=replace(cells.decode, threshold=0.7))
+    cells = make_settings().cells
+    on_gpu = replace(cells.compute, device="cuda")
+    other = replace(cells, compute=on_gpu, decode=replace(cells.decode, threshold=0.7))
     assert other.differences(cells.to_json(), chosen={"device", "threads"}) == (
         "--device cpu there, cuda now (chosen, as it wasn't given); --threshold 0.6 there, 0.7 now"
     )
-    renamed = replace(other, model="colour 2", model_sha256="1" * 64, device="cpu")
+    renamed = replace(other, model="colour 2", model_sha256="1" * 64, compute=cells.compute)
     assert renamed.differences(cells.to_json(), chosen={"threshold"}) == (
         "--model colour 1 there, colour 2 now"
     ), "the threshold came with the model"
 
 
 def test_what_changes_no_cell_is_not_in_the_hash() -> None:
-    config = make_config()
+    config = make_settings()
     hashes = {
         other.cells.cells_hash()
         for other in (
             config,
-            make_config(geometry="circle", origin="openslide", gzip=True, overwrite=True, mpp=0.3),
-            replace(config, model_directory=Path("elsewhere")),
+            make_settings(
+                output=OutputOptions("circle", "openslide", True), overwrite=True, fallback_mpp=0.3
+            ),
+            replace(config, detector=replace(config.detector, directory=Path("elsewhere"))),
             replace(config, cells=replace(config.cells, model="renamed 2")),
         )
     }
@@ -80,21 +82,21 @@ def test_what_changes_no_cell_is_not_in_the_hash() -> None:
 
 def test_the_hash_is_the_same_in_every_version() -> None:
     # A changed value makes every results folder unusable: bump the store's format if it must change.
-    assert make_config().cells.cells_hash()[:16] == "752d6d7f4a4b7693"
+    assert make_settings().cells.cells_hash()[:16] == "6b49b7f9d42c68c0"
 
 
 @pytest.mark.parametrize("mpp", [0.0, -1.0, 40.0, float("nan")])
 def test_an_impossible_scale_is_refused(mpp: float) -> None:
     with pytest.raises(UsageError, match="--mpp"):
-        make_config(mpp=mpp)
+        find_slides([], out=Path("out"), fallback_mpp=mpp)
 
 
 @pytest.mark.parametrize("tile_px", [7, 100, 64])
 def test_a_tile_off_the_grid_or_without_a_core_is_refused(tile_px: int) -> None:
     with pytest.raises(UsageError, match="tile"):
-        make_config(tile_px=tile_px)
+        make_settings(tile_px=tile_px)
 
 
 def test_a_tile_that_no_memory_holds_is_refused() -> None:
     with pytest.raises(UsageError, match="--tile-px 1000000 is too large; give at most 8192"):
-        make_config(tile_px=1_000_000)
+        make_settings(tile_px=1_000_000)

@@ -14,23 +14,23 @@ from typing import Any
 import pytest
 
 from tests.conftest import write_pyramid
-from tests.stand_ins import MPP, Pool, compute, make_config, paint, result_files, write_slide
+from tests.stand_ins import MPP, Pool, compute, make_settings, paint, result_files, write_slide
 from wsi_edt.cluster.pool import ShardPool
 from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.errors import MissingMppError, SlideError
 from wsi_edt.report.rows import Status, SummaryRow
-from wsi_edt.run import schedule
-from wsi_edt.run.batch import RunResult, run
+from wsi_edt.run.batch import RunResult, run_batch
 from wsi_edt.run.discover import find_slides
+from wsi_edt.run.finalise import finalise
 from wsi_edt.run.plan import SlidePlan
-from wsi_edt.run.progress import Silence
+from wsi_edt.run.progress import NoProgress
 
 Place = tuple[str, int]
 
 
-def score(folder: Path, out: Path, opener: Any) -> RunResult:
-    slides = find_slides([folder], out=out, with_images=True).slides
-    return run(slides, out, config=make_config(), open_pool=opener, watcher=Silence())
+def run_all(folder: Path, out: Path, opener: Any) -> RunResult:
+    slides = find_slides([folder], out=out, fallback_mpp=MPP).slides
+    return run_batch(slides, out, settings=make_settings(), open_pool=opener, progress=NoProgress())
 
 
 @pytest.fixture
@@ -51,20 +51,20 @@ def test_three_tries(
     done: Counter[Place] = Counter()
 
     def flaky(task: ShardTask) -> ShardResult:
-        place = (task.path.name, task.shard.index)
+        place = (task.source.path.name, task.shard.index)
         done[place] += 1
         if place == ("b.png", 1) and done[place] <= failures:
-            raise SlideError(f"{task.path} can't be read, try {done[place]}")
+            raise SlideError(f"can't be read, try {done[place]}", where=task.source)
         return compute(task)
 
-    result = score(slides, tmp_path / "out", Pool(compute=flaky, threads=threads).opener)
+    result = run_all(slides, tmp_path / "out", Pool(compute=flaky, threads=threads).opener)
     assert result.failed == failed
     assert done.pop(("b.png", 1)) == tries
     assert set(done.values()) == {1}
     if failed:
         assert result.rows[1].error == "b.png can't be read, try 3 (tried 3 times)"
     else:
-        score(slides, tmp_path / "whole", Pool().opener)
+        run_all(slides, tmp_path / "whole", Pool().opener)
         assert result_files(tmp_path / "out") == result_files(tmp_path / "whole")
 
 
@@ -73,7 +73,7 @@ def test_what_no_try_would_change_is_not_tried_again(slides: Path, tmp_path: Pat
         raise MissingMppError("no µm/px")
 
     pool = Pool(compute=refuses)
-    assert score(slides, tmp_path / "out", pool.opener).failed == 3
+    assert run_all(slides, tmp_path / "out", pool.opener).failed == 3
     assert max(Counter(pool.computed).values()) == 1
 
 
@@ -118,7 +118,7 @@ class _Fate:
 
     @property
     def place(self) -> Place:
-        return self.task.path.name, self.task.shard.index
+        return self.task.source.path.name, self.task.shard.index
 
     def result(self) -> ShardResult:
         if not self.dead and self.place == self.pool.deadly:
@@ -137,7 +137,7 @@ class _Fate:
 def test_a_shard_that_kills_its_worker_takes_no_other_slide_with_it(slides: Path, tmp_path: Path) -> None:
     (slides / "c.png").unlink()
     pool = OneWorker(("a.png", 1))
-    result = score(slides, tmp_path / "out", pool.opener)
+    result = run_all(slides, tmp_path / "out", pool.opener)
     assert [row.status for row in result.rows] == [Status.FAILED, Status.DONE]
     assert pool.tries["a.png", 1] == 3
     assert max(tries for (name, _), tries in pool.tries.items() if name == "b.png") == 3, (
@@ -150,21 +150,21 @@ def test_a_shard_that_kills_its_worker_takes_no_other_slide_with_it(slides: Path
 def test_a_slide_that_vanishes_midway_fails_alone(slides: Path, tmp_path: Path) -> None:
     def vanishing(task: ShardTask) -> ShardResult:
         result = compute(task)
-        if task.path.name == "b.png":
-            task.path.unlink()
+        if task.source.path.name == "b.png":
+            Path(str(task.source)).unlink()
         return result
 
     pool = Pool(compute=vanishing)
-    result = score(slides, tmp_path / "out", pool.opener)
+    result = run_all(slides, tmp_path / "out", pool.opener)
     assert [row.status for row in result.rows] == [Status.DONE, Status.FAILED, Status.DONE]
     assert "b.png" in (result.rows[1].error or "")
     assert not (tmp_path / "out/b.png/ki67.json").exists()
 
     write_slide(slides / "b.png", paint(1))
     again = Pool()
-    assert score(slides, tmp_path / "out", again.opener).failed == 0
+    assert run_all(slides, tmp_path / "out", again.opener).failed == 0
     whole = Pool()
-    score(slides, tmp_path / "whole", whole.opener)
+    run_all(slides, tmp_path / "whole", whole.opener)
     stored = next(place for place in pool.computed if place[0] == "b.png")
     assert set(again.computed) == {place for place in whole.computed if place[0] == "b.png"} - {stored}
 
@@ -176,17 +176,18 @@ def test_a_tile_with_damaged_bytes_fails_its_slide_alone(slides: Path, tmp_path:
     start = content.index(b"\xff\xd8\xff")  # of the first tile of level 0, which shard 0 reads
     damaged.write_bytes(content[:start] + b"\0" * 64 + content[start + 64 :])
     pool = Pool()
-    result = score(slides, tmp_path / "out", pool.opener)
+    result = run_all(slides, tmp_path / "out", pool.opener)
     assert [row.status for row in result.rows] == [Status.DONE] * 3 + [Status.FAILED]
-    assert "damaged.tif" in (result.rows[3].error or "")
-    assert "(window of " in (result.rows[3].error or "")
+    error = result.rows[3].error or ""
+    assert error.startswith("window of 96 x 96 px at (-32, -32), 0.5 µm/px: damaged.tif can't be read")
     assert max(Counter(pool.computed).values()) == 3
 
 
 def test_a_slide_that_is_being_written_stalls_no_other(
     slides: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others, patient = threading.Event(), []
+    others = threading.Event()
+    patient: list[str] = []
 
     def slow(plan: Any, *arguments: Any) -> Any:
         if plan.ref.name != "c.png" and not patient:
@@ -195,15 +196,14 @@ def test_a_slide_that_is_being_written_stalls_no_other(
         return finalise(plan, *arguments)
 
     def told(task: ShardTask) -> ShardResult:
-        if task.path.name == "d.png":
+        if task.source.path.name == "d.png":
             others.set()
         return compute(task)
 
-    finalise = schedule.finalise
-    monkeypatch.setattr(schedule, "finalise", slow)
+    monkeypatch.setattr("wsi_edt.run.schedule.finalise", slow)
     for seed in range(3, 6):
         write_slide(slides / f"{'abcdef'[seed]}.png", paint(seed))
-    result = score(slides, tmp_path / "out", Pool(compute=told).opener)
+    result = run_all(slides, tmp_path / "out", Pool(compute=told).opener)
     assert result.failed == 0
     assert patient
 
@@ -214,14 +214,16 @@ def test_many_slides_are_in_work_a_few_at_a_time(tmp_path: Path) -> None:
         write_slide(tmp_path / f"slides/{number:02}.png", paint(number, width=240, height=100))
     most = 0
 
-    class Counting(Silence):
+    class Counting(NoProgress):
         def ended(self, row: SummaryRow) -> None:
             nonlocal most
             most = max(most, sum(type(thing) is SlidePlan for thing in gc.get_objects()))
 
     pool = Pool(threads=4, slots=5)
-    slides = find_slides([tmp_path / "slides"], out=tmp_path / "out", with_images=True).slides
-    result = run(slides, tmp_path / "out", config=make_config(), open_pool=pool.opener, watcher=Counting())
+    slides = find_slides([tmp_path / "slides"], out=tmp_path / "out", fallback_mpp=MPP).slides
+    result = run_batch(
+        slides, tmp_path / "out", settings=make_settings(), open_pool=pool.opener, progress=Counting()
+    )
     assert (len(result.rows), result.failed) == (40, 0)
     assert 1 < pool.most_in_flight <= 5
     # With shards to compute: 5 slides; being planned: 2; waiting to be written: 4, and what ended meanwhile.

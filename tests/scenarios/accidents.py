@@ -1,4 +1,4 @@
-"""`wsi-edt run` in a process of its own, with real workers, a stand-in for their network, and an accident on the way.
+"""A run as `wsi-edt run` shows it, in a process of its own, with real workers, a stand-in for their network, and an accident.
 
 Usage: python -m tests.scenarios.accidents SLIDES OUT, with the accident in the environment. Its place is a shard, where a
 worker brings it about, or the client's n-th step on the disk (a call of fsync or of a rename). Each shard's computation
@@ -13,16 +13,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from tests import stand_ins
-from wsi_edt.cluster.worker import ShardResult, ShardTask
+from wsi_edt.cli.main import exit_code_of
+from wsi_edt.cli.run import run_and_show
+from wsi_edt.cluster.local import local_workers
+from wsi_edt.cluster.pool import ShardPool
+from wsi_edt.cluster.worker import ShardResult, ShardTask, WorkerTasks
 from wsi_edt.errors import WsiEdtError
+from wsi_edt.run.batch import RunResult, run_batch
+from wsi_edt.run.discover import find_slides
+from wsi_edt.run.progress import RunProgress
+from wsi_edt.run.stop import StopRequest
+from wsi_edt.slides.location import SlidePath
 
 REPOSITORY = Path(__file__).parents[2]
 _VARIABLE = "WSI_EDT_TEST_ACCIDENT"
@@ -120,7 +131,7 @@ def the_accident() -> Accident:
 def compute(task: ShardTask) -> ShardResult:
     """In a worker: a shard by colour, and the accident."""
     accident = the_accident()
-    here = (task.path.name, task.shard.index) == (accident.slide, accident.shard)
+    here = (task.source.path.name, task.shard.index) == (accident.slide, accident.shard)
     _log(accident, "begin", task)
     if here and not accident.after and accident.due():
         accident.happen_in_worker()
@@ -138,24 +149,25 @@ def ready(spec: object) -> WsiEdtError | None:
 
 def _log(accident: Accident, word: str, task: ShardTask) -> None:
     handle = os.open(Path(accident.folder, "log"), os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-    os.write(handle, f"{word} {task.path.name} {task.shard.index}\n".encode())
+    os.write(handle, f"{word} {task.source.path.name} {task.shard.index}\n".encode())
     os.close(handle)
 
 
-def main() -> None:
-    from wsi_edt.cli import main as cli
-    from wsi_edt.cluster import pool
-    from wsi_edt.cluster import workers as cluster
-    from wsi_edt.run import score
+def run(slides: Path, out: Path, *, progress: RunProgress, stop: StopRequest) -> RunResult:
+    """A run with two worker processes, whose tasks are those above."""
 
+    @contextmanager
+    def open_pool(probe: SlidePath) -> Iterator[ShardPool]:
+        with local_workers(2, threads=2, tasks=WorkerTasks(prepare=ready, compute=compute)) as workers:
+            yield workers.pool(settings.detector, [probe])
+
+    settings = stand_ins.make_settings()
+    found = find_slides([slides], out=out, fallback_mpp=stand_ins.MPP).slides
+    return run_batch(found, out, settings=settings, open_pool=open_pool, progress=progress, stop=stop)
+
+
+def main() -> None:
     accident = the_accident()
-    for module, name, stand_in in (
-        (pool, "compute_shard", compute),
-        (cluster, "prepare_worker", ready),
-        (score, "resolve", lambda *arguments, **options: stand_ins.make_config()),
-    ):
-        assert hasattr(module, name), name
-        setattr(module, name, stand_in)
     taken = 0
 
     def stepping(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -170,9 +182,8 @@ def main() -> None:
 
     for name in STEPS:
         setattr(os, name, stepping(getattr(os, name)))
-    slides, out = sys.argv[1:]
-    command = ["run", slides, "--out", out, "--mpp", str(stand_ins.MPP), "--workers", "2", "--device", "cpu"]
-    sys.exit(cli.run_command(command))
+    slides, out = map(Path, sys.argv[1:])
+    sys.exit(exit_code_of(lambda: run_and_show(partial(run, slides, out), out), continues=True))
 
 
 if __name__ == "__main__":

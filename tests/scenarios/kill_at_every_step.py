@@ -17,24 +17,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.stand_ins import Pool, make_config, result_files
-from wsi_edt.run.batch import run
+from tests.stand_ins import MPP, Pool, make_settings, result_files
+from wsi_edt.run.batch import run_batch
 from wsi_edt.run.discover import find_slides
-from wsi_edt.run.progress import Silence
+from wsi_edt.run.progress import NoProgress
 
 STEPS = ("fsync", "replace")
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    steps, _ = in_child(partial(score, folder, folder / "whole", kill_at=None))
+    steps, _ = in_child(partial(run_all, folder, folder / "whole", kill_at=None))
     whole = result_files(folder / "whole")
     found = []
     for step in range(steps):
         out = folder / f"out{step}"
-        _, ended = in_child(partial(score, folder, out, kill_at=step))
+        _, ended = in_child(partial(run_all, folder, out, kill_at=step))
         marked = marked_shards(out)
-        computed, _ = in_child(partial(score, folder, out, kill_at=None, answer="computed"))
+        computed, _ = in_child(partial(run_all, folder, out, kill_at=None, answer="computed"))
         found.append(
             {
                 "step": step,
@@ -65,7 +65,7 @@ def in_child(work: Callable[[], Any]) -> tuple[Any, int]:
     return json.loads(answer) if answer else None, os.WTERMSIG(status)
 
 
-def score(folder: Path, out: Path, *, kill_at: int | None, answer: str = "steps") -> Any:
+def run_all(folder: Path, out: Path, *, kill_at: int | None, answer: str = "steps") -> Any:
     taken = 0
 
     def counted(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,8 +81,8 @@ def score(folder: Path, out: Path, *, kill_at: int | None, answer: str = "steps"
     for name in STEPS:
         setattr(os, name, counted(getattr(os, name)))
     pool = Pool()
-    slides = find_slides([folder / "slides"], out=out, with_images=True).slides
-    run(slides, out, config=make_config(), open_pool=pool.opener, watcher=Silence())
+    slides = find_slides([folder / "slides"], out=out, fallback_mpp=MPP).slides
+    run_batch(slides, out, settings=make_settings(), open_pool=pool.opener, progress=NoProgress())
     return taken if answer == "steps" else pool.computed
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from tests.scenarios.accidents import Accident
 from tests.scenarios.kill_at_every_step import marked_shards
-from tests.stand_ins import Pool, make_config, paint, result_files, write_slide
-from wsi_edt.run.batch import RunResult, run
+from tests.stand_ins import MPP, Pool, make_settings, paint, result_files, write_slide
+from wsi_edt.run.batch import RunResult, run_batch
 from wsi_edt.run.discover import find_slides
-from wsi_edt.run.progress import Silence, counted
+from wsi_edt.run.progress import NoProgress, counted
 
 SHARDS = 3 * 9
 TIMEOUT = 240  # seconds, of a machine that is busy with other things
@@ -43,8 +43,8 @@ def whole(slides: Path, tmp_path: Path) -> dict[str, bytes]:
 def in_process(slides: Path, out: Path) -> Pool:
     """Run to the end, with what the accidents' runs compute with but without their workers; gives what it computed."""
     pool = Pool()
-    found = find_slides([slides], out=out, with_images=True).slides
-    result = run(found, out, config=make_config(), open_pool=pool.opener, watcher=Silence())
+    found = find_slides([slides], out=out, fallback_mpp=MPP).slides
+    result = run_batch(found, out, settings=make_settings(), open_pool=pool.opener, progress=NoProgress())
     assert isinstance(result, RunResult)
     assert (len(result.rows), result.failed, result.unfinished) == (3, 0, 0)
     return pool
@@ -98,7 +98,7 @@ def test_a_killed_worker_is_replaced_and_its_shards_are_tried_again(
     started = accident.start(slides, out)
     said = ended(started)
     assert (started.returncode, accident.happened) == (0, 1), said
-    assert "b.png: shard 2 is tried again: the worker that had shard 2 of b.png died" in said
+    assert "b.png: shard 2 is tried again: the worker died (out of memory? killed?)" in said
     assert result_files(out) == whole
     begun = Counter((slide, shard) for word, slide, shard in accident.log if word == "begin")
     assert begun["b.png", 2] == 2
@@ -139,7 +139,7 @@ def test_a_shard_that_kills_its_worker_three_times_fails_its_slide_alone(
         "b.png": "failed",
         "c.png": "done",
     }
-    assert "the worker that had shard 1 of b.png died (out of memory? killed?)" in found["b.png"]["error"]
+    assert "the worker died (out of memory? killed?)" in found["b.png"]["error"]
     assert ("b.png", 1) in in_process(slides, out).computed
     assert result_files(out) == whole
 

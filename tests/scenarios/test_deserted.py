@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.stand_ins import Pool, compute, make_config, paint, result_files, write_slide
+from tests.stand_ins import MPP, Pool, compute, make_settings, paint, result_files, write_slide
 from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.run import schedule
-from wsi_edt.run.batch import RunResult, run
+from wsi_edt.run.batch import RunResult, run_batch
 from wsi_edt.run.discover import find_slides
-from wsi_edt.run.progress import Silence
+from wsi_edt.run.progress import NoProgress
 from wsi_edt.run.stop import StopRequest
 
 Held = tuple[ShardTask, "Future[ShardResult]"]
@@ -42,7 +42,7 @@ class Deserted(Pool):
 
 
 @dataclass
-class Listener(Silence):
+class Listener(NoProgress):
     """Does something at a note."""
 
     at_note: Callable[[], None]
@@ -62,21 +62,23 @@ def slides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def score(folder: Path, out: Path, pool: Pool, listener: Silence, stop: StopRequest) -> RunResult:
-    found = find_slides([folder], out=out, with_images=True).slides
-    return run(found, out, config=make_config(), open_pool=pool.opener, watcher=listener, stop=stop)
+def run_all(folder: Path, out: Path, pool: Pool, listener: NoProgress, stop: StopRequest) -> RunResult:
+    found = find_slides([folder], out=out, fallback_mpp=MPP).slides
+    return run_batch(
+        found, out, settings=make_settings(), open_pool=pool.opener, progress=listener, stop=stop
+    )
 
 
 def test_it_is_said_and_the_run_goes_on_with_the_next_worker(slides: Path, tmp_path: Path) -> None:
     pool = Deserted()
     listener = Listener(pool.worker_comes)
-    result = score(slides, tmp_path / "out", pool, listener, StopRequest())
+    result = run_all(slides, tmp_path / "out", pool, listener, StopRequest())
     assert [note.partition(".")[0] for note in listener.notes] == [
         "no Dask worker is left, and 1 shard in flight"
     ]
     assert len(pool.held) == 1
     assert result.failed == result.unfinished == 0
-    score(slides, tmp_path / "whole", Pool(), Silence(), StopRequest())
+    run_all(slides, tmp_path / "whole", Pool(), NoProgress(), StopRequest())
     assert result_files(tmp_path / "out") == result_files(tmp_path / "whole")
 
 
@@ -90,7 +92,7 @@ def test_it_is_said_again_when_the_next_worker_leaves_too(slides: Path, tmp_path
                 pool.slots, pool.held = 0, []
 
     listener = Leaver(pool.worker_comes)
-    result = score(slides, tmp_path / "out", pool, listener, StopRequest())
+    result = run_all(slides, tmp_path / "out", pool, listener, StopRequest())
     assert len(listener.notes) == 2
     assert result.failed == result.unfinished == 0
 
@@ -98,9 +100,9 @@ def test_it_is_said_again_when_the_next_worker_leaves_too(slides: Path, tmp_path
 def test_it_can_be_stopped_at_once_and_goes_on_later(slides: Path, tmp_path: Path) -> None:
     stop = StopRequest()
     listener = Listener(stop.ask)
-    result = score(slides, tmp_path / "out", Deserted(), listener, stop)
+    result = run_all(slides, tmp_path / "out", Deserted(), listener, stop)
     assert result.unfinished == 2
     assert len(listener.notes) == 1
-    score(slides, tmp_path / "out", Pool(), Silence(), StopRequest())
-    score(slides, tmp_path / "whole", Pool(), Silence(), StopRequest())
+    run_all(slides, tmp_path / "out", Pool(), NoProgress(), StopRequest())
+    run_all(slides, tmp_path / "whole", Pool(), NoProgress(), StopRequest())
     assert result_files(tmp_path / "out") == result_files(tmp_path / "whole")

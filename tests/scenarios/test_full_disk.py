@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.stand_ins import Pool, make_config, paint, result_files, write_slide
+from tests.stand_ins import MPP, Pool, make_settings, paint, result_files, write_slide
 from wsi_edt.errors import OutputError
-from wsi_edt.run.batch import run
+from wsi_edt.run.batch import run_batch
 from wsi_edt.run.discover import find_slides
-from wsi_edt.run.progress import Silence
+from wsi_edt.run.progress import NoProgress
 
 
 @pytest.fixture
@@ -26,24 +26,24 @@ def slides(tmp_path: Path) -> Path:
     return tmp_path / "slides"
 
 
-def score(slides: Path, out: Path) -> Pool:
+def run_all(slides: Path, out: Path) -> Pool:
     pool = Pool()
-    found = find_slides([slides], out=out, with_images=True).slides
-    result = run(found, out, config=make_config(), open_pool=pool.opener, watcher=Silence())
-    assert result.failed == 0, "a full disk is no slide's fault"
+    found = find_slides([slides], out=out, fallback_mpp=MPP).slides
+    result = run_batch(found, out, settings=make_settings(), open_pool=pool.opener, progress=NoProgress())
+    assert result.failed == 0, "a full disk isn't a slide's fault"
     return pool
 
 
 def refusal(slides: Path, out: Path) -> str | None:
     try:
-        score(slides, out)
+        run_all(slides, out)
     except OutputError as error:
         return str(error)
     return None
 
 
 def test_no_room_at_any_step(slides: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    score(slides, tmp_path / "whole")
+    run_all(slides, tmp_path / "whole")
     whole = result_files(tmp_path / "whole")
     step, taken = 0, 0
 
@@ -70,7 +70,7 @@ def test_no_room_at_any_step(slides: Path, tmp_path: Path, monkeypatch: pytest.M
         refused += 1
         assert "No space left on device" in sentence
         assert "give the same command again" in sentence
-        score(slides, out)
+        run_all(slides, out)
         assert result_files(out) == whole, step
         step += 5
     assert refused > 6
@@ -96,7 +96,7 @@ def resized(folder: Path, size: str, *, new: bool = False) -> bool:
 
 
 def test_a_real_disk_that_is_full(slides: Path, small_disk: Path, tmp_path: Path) -> None:
-    score(slides, tmp_path / "whole")
+    run_all(slides, tmp_path / "whole")
     refused = 0
     for kib in range(8, 4096, 48):
         out = small_disk / f"out{kib}"
@@ -108,6 +108,6 @@ def test_a_real_disk_that_is_full(slides: Path, small_disk: Path, tmp_path: Path
         refused += 1
         assert "No space left on device" in sentence
         assert resized(small_disk, f"{occupied + 4096}k")
-        score(slides, out)
+        run_all(slides, out)
         assert result_files(out) == result_files(tmp_path / "whole"), kib
     assert refused > 2

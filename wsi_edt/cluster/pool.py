@@ -28,7 +28,7 @@ class PendingShard(Protocol):
     def result(self) -> ShardResult:
         """The shard's peaks; raises what its computation raised."""
 
-    def cancel(self) -> None:
+    def cancel(self) -> object:
         """Forget the shard; its `done` is called all the same."""
 
 

@@ -16,7 +16,7 @@ from wsi_edt.errors import UsageError
 
 
 @contextmanager
-def connected_workers(address: str, *, tasks: WorkerTasks | None = None) -> Iterator[Workers]:
+def connected_workers(address: str) -> Iterator[Workers]:
     """Connect to the workers of a running scheduler, for example tcp://10.0.0.1:8786.
 
     Raises
@@ -43,6 +43,6 @@ def connected_workers(address: str, *, tasks: WorkerTasks | None = None) -> Iter
                     f"the scheduler at {address} has no workers",
                     remedy=f"start some with `dask worker {address} --nthreads 2`",
                 ) from error
-            workers = Workers(client, tasks or WorkerTasks())
+            workers = Workers(client, WorkerTasks())
             workers.refuse_other_versions()
             yield workers

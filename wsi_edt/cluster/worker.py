@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from wsi_edt.cluster.detector_spec import DetectorSpec, HeldDetector
 from wsi_edt.detection.peaks import TilePeaks
-from wsi_edt.detection.shards import TileDetector, detect_shard
+from wsi_edt.detection.shards import Detect, detect_shard
 from wsi_edt.errors import ModelError, UnknownModelError, WsiEdtError
 from wsi_edt.foreign import known
 from wsi_edt.slides.grid import Shard
@@ -53,14 +53,12 @@ class ShardWorker:
 
     Parameters
     ----------
-    detector_of : gives the detector that a task asks for
+    detect_as : finds peaks as a spec says
     readers : threads that read each shard
     """
 
-    def __init__(
-        self, detector_of: Callable[[DetectorSpec], TileDetector], *, readers: int = _READERS
-    ) -> None:
-        self._detector_of = detector_of
+    def __init__(self, detect_as: Callable[[DetectorSpec], Detect], *, readers: int = _READERS) -> None:
+        self._detect_as = detect_as
         self._readers = readers
         self._slides = KeptSlides(most=_KEPT_SLIDES)
         self._busy = _Busy()
@@ -79,7 +77,7 @@ class ShardWorker:
         try:
             peaks = detect_shard(
                 task.shard,
-                self._detector_of(task.detector),
+                self._detect_as(task.detector),
                 source=task.source,
                 model_mpp=task.model_mpp,
                 batch_size=task.batch_size,
@@ -115,7 +113,7 @@ class _Busy:
 
 # Of this process.
 _detector = HeldDetector()
-_worker = ShardWorker(_detector.get)
+_worker = ShardWorker(lambda spec: _detector.get(spec).detect)
 
 
 def compute_shard(task: ShardTask) -> ShardResult:

@@ -1,0 +1,107 @@
+"""What a finished slide leaves: the tuple that writing, resuming, removing and the README read."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.ki67.made import findings, result
+from tests.qupath.qupath_contract import check_geojson
+from wsi_edt.errors import OutputError
+from wsi_edt.ki67 import Conventions, Ki67Result, SlideFindings, assess
+from wsi_edt.results import names
+from wsi_edt.results.outputs import (
+    OutputOptions,
+    is_whole,
+    outputs,
+    read_ki67,
+    remove_results,
+)
+from wsi_edt.slides import SlideSource
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def made(folder: Path) -> tuple[SlideFindings, Ki67Result]:
+    """Findings on a slide that can be opened."""
+    path = folder / "field.png"
+    Image.fromarray(np.full((60, 80, 3), 200, np.uint8)).save(path)
+    found = findings(3, 5)
+    object.__setattr__(found, "source", SlideSource(path, 0.25))
+    return found, assess(found, Conventions())
+
+
+@pytest.mark.parametrize("options", [OutputOptions(), OutputOptions("circle", "openslide", True)])
+def test_each_output_writes_its_file_and_no_other(options: OutputOptions, tmp_path: Path) -> None:
+    found, numbers = made(tmp_path)
+    folder = tmp_path / "results/a"
+    for output in outputs(options, Conventions()):
+        before = set(folder.iterdir()) if folder.exists() else set()
+        output.write(folder, found, numbers)
+        assert {path.name for path in set(folder.iterdir()) - before} == {output.name}
+        once = (folder / output.name).read_bytes()
+        output.write(folder, found, numbers)
+        assert (folder / output.name).read_bytes() == once
+    cells = names.CELLS_GZIPPED if options.gzip else names.CELLS
+    assert len(check_geojson(folder / cells)) == 8
+    assert read_ki67(folder / names.KI67) == numbers
+    assert f'href="{cells}"' in (folder / names.REPORT).read_text()
+
+
+def test_what_is_whole_and_what_goes(tmp_path: Path) -> None:
+    found, numbers = made(tmp_path)
+    folder = tmp_path / "results/a"
+    plain = outputs(OutputOptions(), Conventions())
+    for output in plain:
+        output.write(folder, found, numbers)
+    assert not is_whole(folder, plain), "the tissue's picture is missing"
+    (folder / names.TISSUE).touch()
+    assert is_whole(folder, plain)
+    gzipped = outputs(OutputOptions(gzip=True), Conventions())
+    assert not is_whole(folder, gzipped)
+    for output in gzipped:
+        output.write(folder, found, numbers)
+    (folder / names.ERROR_LOG).touch()
+    remove_results(folder, gzipped, leave_new=True)
+    assert is_whole(folder, gzipped)
+    assert not (folder / names.CELLS).exists()
+    assert not (folder / names.ERROR_LOG).exists()
+    (folder / names.STORE).mkdir()
+    remove_results(folder, plain)
+    assert [path.name for path in folder.iterdir()] == [names.STORE]
+
+
+def test_the_readme_lists_every_file() -> None:
+    tree = README.read_text().split("## What it leaves behind")[1].split("```")[0].split("\n## ")[0]
+    listed = re.findall(r"^ {6,10}(\S+?)/? {2,}", tree, re.MULTILINE)
+    written = [output.name for output in outputs(OutputOptions(), Conventions())]
+    batch = [names.SUMMARY, names.BATCH_REPORT, names.RUN_RECORD]
+    slide = [*written, names.TISSUE, names.STORE, names.ERROR_LOG]
+    assert sorted(name for name in listed if not name.startswith("case7")) == sorted([*batch, *slide])
+
+
+def test_ki67_json_is_readable_and_reads_back(tmp_path: Path) -> None:
+    numbers = result(150, 450, mm2=0.25, slide="a µ.svs")
+    (output,) = (one for one in outputs(OutputOptions(), Conventions()) if one.name == names.KI67)
+    output.write(tmp_path / "a µ.svs", findings(), numbers)
+    path = tmp_path / "a µ.svs" / "ki67.json"
+    assert json.loads(path.read_text())["index_percent"] == 25.0
+    assert path.read_text().startswith('{\n  "format": 1,\n  "slide": "a µ.svs",\n')
+    assert read_ki67(path) == numbers
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"null"])
+def test_a_file_of_another_program_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ki67.json").write_bytes(content)
+    with pytest.raises(OutputError):
+        read_ki67(tmp_path / "ki67.json")
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"ki67\.json can't be read"):
+        read_ki67(tmp_path / "ki67.json")

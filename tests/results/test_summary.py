@@ -1,0 +1,40 @@
+"""The batch's table and page."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.ki67.made import result
+from wsi_edt.ki67 import Conventions, CountedBy
+from wsi_edt.report.rows import COLUMNS, SummaryRow
+from wsi_edt.results.summary import BatchFiles, write_summary
+
+
+def test_what_is_written_reads_back(tmp_path: Path) -> None:
+    rows = [
+        SummaryRow.from_result(result(150, 450, slide="a.svs"), seconds=12.34),
+        SummaryRow.failed("c, d.svs", 'c, d.svs has no µm/px; "pass" --mpp\n', model="m 1"),
+    ]
+    write_summary(tmp_path / "summary.csv", rows)
+    with (tmp_path / "summary.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.DictReader(file)) == [row.columns() for row in rows]
+
+
+def test_no_rows_is_a_header(tmp_path: Path) -> None:
+    write_summary(tmp_path / "summary.csv", [])
+    assert (tmp_path / "summary.csv").read_text() == ",".join(COLUMNS) + "\n"
+
+
+def test_rows_come_in_the_slides_order_as_soon_as_there_are_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = BatchFiles(tmp_path, ["a.svs", "b.svs", "c.svs"], CountedBy("m 1", "nuclei"), Conventions())
+    for slide in ("c.svs", "a.svs"):
+        files.add(SummaryRow.from_result(result(1, 1, slide=slide), seconds=1.0))
+    assert "3 slides" in (tmp_path / "report.html").read_text()
+    assert [row.slide for row in files.write()] == ["a.svs", "c.svs"]
+    with (tmp_path / "summary.csv").open(newline="") as file:
+        assert [row["slide"] for row in csv.DictReader(file)] == ["a.svs", "c.svs"]
