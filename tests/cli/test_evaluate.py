@@ -13,13 +13,15 @@ from click.testing import CliRunner
 
 from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata, make_shidc
-from wsi_edt.bundles import load_network, write_description
+from wsi_edt.bundles import write_description
+from wsi_edt.bundles.weights import load_network
 from wsi_edt.cli.evaluate import evaluate
 from wsi_edt.datasets import SetSpec, read_set
+from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.errors import AnnotationError, OutputError, UsageError
 from wsi_edt.evaluation.failures import Fate, Fates, failure_picture
-from wsi_edt.training.selection import select
-from wsi_edt.training.validation import predict
+from wsi_edt.evaluation.predictions import Predictor
+from wsi_edt.evaluation.selection import select
 
 PREDICTED = "class,x,y\npositive,10.0,16.0\nnegative,50.0,50.0\nnegative,90.0,90.0\n"
 TRUTH = "class,x,y\npositive,10.0,10.0\nnegative,50.0,51.0\npositive,200.0,200.0\n"
@@ -164,18 +166,25 @@ def test_errors_are_the_users(files: tuple[str, str], tmp_path: Path) -> None:
     result = CliRunner().invoke(evaluate, [str(nothing), str(nothing)])
     assert isinstance(result.exception, UsageError)
     assert CliRunner().invoke(evaluate, [files[0], str(tmp_path / "missing.csv")]).exit_code == 2
-    for wrong in (["--figure", "scores.bmp"], ["--split", "test"], ["--failures", str(tmp_path / "new")], []):
-        half = files[:1] if not wrong else files
-        result = CliRunner().invoke(evaluate, [*half, *wrong])
-        assert isinstance(result.exception, UsageError), wrong
+    for options in (
+        ["--figure", "scores.bmp"],
+        ["--split", "test"],
+        ["--failures", str(tmp_path / "new")],
+        [],
+    ):
+        half = files[:1] if not options else files
+        result = CliRunner().invoke(evaluate, [*half, *options])
+        assert isinstance(result.exception, UsageError), options
 
 
-def test_model_on_a_data_set_scores_what_its_selection_did(tmp_path: Path) -> None:
+def test_model_on_a_data_set_finds_what_its_selection_did(tmp_path: Path) -> None:
     folder = make_bcdata(tmp_path / "bcdata", images=3)
     draft = tiny_bundle(tmp_path / "tiny", mpp=0.25)
     images = read_set(SetSpec(name="bcdata", folder=folder, split="validation"), Path())
-    chosen = select(predict(load_network(draft), images, mpp=0.25))
-    write_description(draft.with_decode(chosen.settings, chosen.scores))
+    network = load_network(draft)
+    predictor = Predictor(NetworkMaps(network, draft.normalisation), 0.25, draft.decode.maps, network.stride)
+    chosen = select([predictor.predict(image) for image in images])
+    write_description(draft.with_decode(chosen.settings, chosen.metrics))
     arguments = ["--model", str(tmp_path / "tiny"), "--dataset", "bcdata", str(folder)]
     out, failures = tmp_path / "scores.json", tmp_path / "failures"
     result = CliRunner().invoke(
@@ -189,10 +198,10 @@ def test_model_on_a_data_set_scores_what_its_selection_did(tmp_path: Path) -> No
     assert (facts["dataset"], facts["split"], facts["model"]) == ("bcdata", "validation", "tiny 1")
     assert facts["threshold"] == chosen.settings.threshold
     for result_json, radius in zip(facts["results"], ("10px", "5px"), strict=True):
-        assert round(result_json["scores"]["all"]["f1"], 4) == chosen.scores[f"f1_{radius}"]
+        assert round(result_json["scores"]["all"]["f1"], 4) == chosen.metrics[f"f1_{radius}"]
     first = facts["results"][0]
-    assert round(first["index"]["mean_absolute_error_points"], 4) == chosen.scores["index_error_points"]
-    assert round(first["scores"]["all"]["count_mae"], 4) == chosen.scores["count_mae"]
+    assert round(first["index"]["mean_absolute_error_points"], 4) == chosen.metrics["index_error_points"]
+    assert round(first["scores"]["all"]["count_mae"], 4) == chosen.metrics["count_mae"]
     pictures = sorted(failures.iterdir())
     assert [path.name[:3] for path in pictures] == ["01-", "02-"]
     picture = cv2.imread(str(pictures[0]))

@@ -1,5 +1,6 @@
 """What became of each cell, which images are the worst, and pictures that show it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,8 +8,10 @@ import numpy as np
 
 from tests.evaluation.test_metrics import cells
 from wsi_edt.cells import CellClass, Cells
+from wsi_edt.datasets import Labelled, LabelledImage
 from wsi_edt.evaluation import ImagePair, assess
-from wsi_edt.evaluation.failures import Fate, caption, failure_picture, fates, worst_images, write_picture
+from wsi_edt.evaluation.evaluation import Evaluation
+from wsi_edt.evaluation.failures import Fate, caption, failure_picture, fates, worst_images, write_failures
 
 POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS
 
@@ -95,10 +98,31 @@ def test_large_images_are_shown_where_the_errors_are() -> None:
     assert picture[:1024, :1024].mean() > 200
 
 
-def test_picture_is_written_as_jpeg(tmp_path: Path) -> None:
-    colours = np.zeros((20, 30, 3), np.uint8)
-    colours[..., 0] = 250
-    write_picture(tmp_path / "new" / "a.jpg", colours)
-    read = cv2.imread(str(tmp_path / "new" / "a.jpg"))
-    assert read is not None
-    assert read[10, 15, 2] > 200 > 60 > read[10, 15, 0]  # RGB went in, BGR comes out
+def test_pictures_of_the_worst_images_come_first(tmp_path: Path) -> None:
+    def image(name: str, colour: int) -> LabelledImage:
+        pixels = np.zeros((40, 60, 3), np.uint8)
+        pixels[..., 0] = colour
+        none = np.zeros((0, 2)), np.zeros(0, np.uint8)
+        return LabelledImage(
+            Path(name), "a", name, pixels, 0.5, *none, Labelled.EVERYWHERE, Labelled.EVERYWHERE
+        )
+
+    # At 0.25 µm/px. In the second image only the surer prediction counts, and is wrong.
+    surer = replace(cells((100, 60, POSITIVE), (20, 20, POSITIVE)), score=np.array([0.9, 0.1], np.float32))
+    truth = cells((20, 20, POSITIVE))
+    pairs = [ImagePair("good.png", "good", truth, truth), ImagePair("bad.png", "bad", surer, truth)]
+    found = Evaluation(
+        assess(pairs, radii_px=(5.0,), radius_mpp=0.25, threshold=0.5),
+        pairs,
+        title="",
+        facts={},
+        images=[image("good.png", 250), image("bad.png", 120)],
+    )
+    write_failures(tmp_path / "new", found, count=9)
+    assert [path.name for path in sorted((tmp_path / "new").iterdir())] == ["01-bad.jpg", "02-good.jpg"]
+    bad, good = (cv2.imread(str(path)) for path in sorted((tmp_path / "new").iterdir()))
+    assert bad is not None and good is not None
+    assert bad.shape[1] == 2 * 2 * 120 + 8  # 60 px of 0.5 µm are 120 of 0.25
+    # RGB went in, BGR comes out.
+    assert good[10, 15, 2] > 200 > 60 > good[10, 15, 0]
+    assert 100 < bad[10, 15, 2] < 140

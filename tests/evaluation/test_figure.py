@@ -1,4 +1,4 @@
-"""Figures of scores: files that open, the same again, and different for different scores."""
+"""Figures of assessments: files that open, the same again, and different for other assessments."""
 
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from tests.evaluation.test_sweep import FOUND, TRUTH
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import OutputError, UsageError
-from wsi_edt.evaluation import Assessment, ImagePair, assess
+from wsi_edt.evaluation.assessment import Assessment, assess
 from wsi_edt.evaluation.figure import write_figure
+from wsi_edt.evaluation.pairs import ImagePair
 
 
 def assessment(found: Cells = FOUND, truth: Cells = TRUTH, *, images: int = 6) -> Assessment:
@@ -42,7 +43,7 @@ def test_everything_there_is_to_draw(tmp_path: Path, titles: list[str]) -> None:
     picture = cv2.imread(str(tmp_path / "scores.png"))
     assert picture is not None and picture.std() > 10
     assert titles == [
-        "Scores, 95 % intervals",
+        "Metrics, 95 % intervals",
         "Calibration, 10 px",
         "Counts",
         "All cells over the threshold",
@@ -57,10 +58,10 @@ def test_everything_there_is_to_draw(tmp_path: Path, titles: list[str]) -> None:
 def test_only_what_there_is(tmp_path: Path, titles: list[str]) -> None:
     # No classes: no index. Scores that are all equal: nothing over the threshold. Few images: no intervals.
     write_figure(tmp_path / "a.svg", assessment(without_classes(FOUND), images=2), title="nuclei")
-    assert titles == ["Scores", "Calibration, 10 px", "Counts", "All cells over the threshold"]
+    assert titles == ["Metrics", "Calibration, 10 px", "Counts", "All cells over the threshold"]
     titles.clear()
     write_figure(tmp_path / "b.svg", assessment(TRUTH, images=1), title="without scores")
-    assert titles == ["Scores", "Counts", "Ki-67 index of each image"]
+    assert titles == ["Metrics", "Counts", "Ki-67 index of each image"]
 
 
 def test_nothing_found_can_be_drawn(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_nothing_found_can_be_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
-def test_the_same_scores_give_the_same_file(tmp_path: Path, suffix: str) -> None:
+def test_the_same_assessment_makes_the_same_file(tmp_path: Path, suffix: str) -> None:
     first, second, other = (tmp_path / f"{name}.{suffix}" for name in "abc")
     for path in (first, second):
         write_figure(path, assessment(), title="a model")

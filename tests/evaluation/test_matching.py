@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from wsi_edt.errors import UsageError
-from wsi_edt.evaluation import match_points, matched_in_order
+from wsi_edt.evaluation.matching import match_points, matched_in_order
 from wsi_edt.geometry import FloatArray
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.evaluation.test_metrics import cells
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.datasets import SetSpec, read_set
-from wsi_edt.evaluation import DetectionScore, ImagePair, Outcomes, match_points, score_outcomes
+from wsi_edt.evaluation import DetectionMetrics, ImagePair, Outcomes, image_metrics, match_points
 from wsi_edt.evaluation.outcomes import ClassOutcomes, points_of
 
 POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS
@@ -79,13 +79,13 @@ def test_cells_of_neither_class_are_ignored_beside_classes() -> None:
     # shidc: a lymphocyte found as negative is no error, and nobody has to find the other.
     truth = cells((10, 10, POSITIVE), (50, 50, NUCLEUS), (90, 90, NUCLEUS))
     found = cells((10, 10, POSITIVE), (50, 50, NEGATIVE), (70, 70, NEGATIVE))
-    scores = score_outcomes(Outcomes.of([pair(found, truth)], radius_px=5.0))
-    assert scores.all == DetectionScore(1, 1, 0)
-    assert scores.negative == DetectionScore(0, 1, 0)
+    metrics = image_metrics(Outcomes.of([pair(found, truth)], radius_px=5.0))
+    assert metrics.all == DetectionMetrics(1, 1, 0)
+    assert metrics.negative == DetectionMetrics(0, 1, 0)
     # An image of lymphocytes alone follows its set.
     others = cells((20, 20, NUCLEUS))
-    both = score_outcomes(Outcomes.of([pair(found, truth), pair(others, others)], radius_px=5.0))
-    assert both.all == DetectionScore(1, 1, 0)
+    both = image_metrics(Outcomes.of([pair(found, truth), pair(others, others)], radius_px=5.0))
+    assert both.all == DetectionMetrics(1, 1, 0)
 
 
 def test_cells_of_no_class_count_where_either_side_has_no_classes() -> None:
@@ -93,9 +93,24 @@ def test_cells_of_no_class_count_where_either_side_has_no_classes() -> None:
     classed = cells((10, 10, POSITIVE), (50, 50, NEGATIVE))
     mixed = cells((10, 10, POSITIVE), (50, 50, NUCLEUS))
     for found, truth in ((classed, nuclei), (nuclei, classed), (nuclei, mixed), (nuclei, nuclei)):
-        scores = score_outcomes(Outcomes.of([pair(found, truth)], radius_px=5.0))
-        assert scores.all == DetectionScore(2, 0, 0)
-        assert scores.positive is None
+        metrics = image_metrics(Outcomes.of([pair(found, truth)], radius_px=5.0))
+        assert metrics.all == DetectionMetrics(2, 0, 0)
+        assert metrics.positive is None
+
+
+def test_classes_can_be_disregarded() -> None:
+    # gepnet: every point is to be found, although the model has classes.
+    found, truth = cells((10, 10, POSITIVE), (50, 50, NEGATIVE)), cells((10, 10, POSITIVE), (50, 50, NUCLEUS))
+    by_class = image_metrics(Outcomes.of([pair(found, truth)], radius_px=5.0))
+    assert by_class.all == DetectionMetrics(1, 0, 0)
+    metrics = image_metrics(Outcomes.of([pair(found, truth)], radius_px=5.0, has_classes=False))
+    assert metrics.all == DetectionMetrics(2, 0, 0)
+    assert metrics.positive is None
+    # And insisted on: nothing but lymphocytes is nothing to find.
+    none = image_metrics(
+        Outcomes.of([pair(found, cells((50, 50, NUCLEUS)))], radius_px=5.0, has_classes=True)
+    )
+    assert none.all == DetectionMetrics(0, 1, 0)
 
 
 def test_counts_have_images_and_classes_in_order() -> None:
@@ -119,8 +134,8 @@ def test_lymphocytes_of_real_shidc_are_ignored(data_dir: Path) -> None:
         truth = Cells(x, y, np.ones(len(x), np.float32), image.class_id)
         called = np.where(image.class_id == NUCLEUS, NEGATIVE, image.class_id).astype(np.uint8)
         pairs.append(ImagePair(image.path.name, image.case, replace(truth, class_id=called), truth))
-    scores = score_outcomes(Outcomes.of(pairs, radius_px=10.0))
+    metrics = image_metrics(Outcomes.of(pairs, radius_px=10.0))
     # The set's description: 61 positive, 278 negative, 14 lymphocytes.
-    assert scores.all == DetectionScore(339, 0, 0)
-    assert scores.positive == DetectionScore(61, 0, 0)
-    assert scores.negative == DetectionScore(278, 0, 0)
+    assert metrics.all == DetectionMetrics(339, 0, 0)
+    assert metrics.positive == DetectionMetrics(61, 0, 0)
+    assert metrics.negative == DetectionMetrics(278, 0, 0)

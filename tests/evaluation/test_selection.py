@@ -7,17 +7,16 @@ from hypothesis import strategies as st
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import UsageError
-from wsi_edt.maps import DecodeSettings, Evidence, decode, edt_map
-from wsi_edt.training.selection import (
+from wsi_edt.evaluation.predictions import PredictedImage, prediction_metrics
+from wsi_edt.evaluation.selection import (
     THRESHOLDS,
     WINDOWS_PX,
     ThresholdCounts,
     best_place,
     select,
-    separate_cells,
     threshold_counts,
 )
-from wsi_edt.training.validation import PredictedImage, score
+from wsi_edt.maps import DecodeSettings, Evidence, decode, edt_map
 
 MAPS = ("positive", "negative", "nucleus")
 POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS
@@ -26,7 +25,7 @@ POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.
 def image(name: str, seed: int, false_peak: float, case: str = "") -> PredictedImage:
     """Ideal maps of 20 positive and 20 negative cells 14 px apart or more, and as many false peaks of that height."""
     places = np.random.default_rng(seed).permutation(100)[:60]
-    x, y = (places % 10) * 20.0 + 10.5, (places // 10) * 20.0 + 10.5
+    x, y = (np.asarray(place * 20.0 + 10.5, np.float64) for place in (places % 10, places // 10))
     maps = np.zeros((3, 200, 200), np.float32)
     for number, which in enumerate((slice(0, 20), slice(20, 40))):
         maps[number] = edt_map(np.column_stack([x[which], y[which]]), (200, 200), max_distance_px=60)
@@ -34,54 +33,56 @@ def image(name: str, seed: int, false_peak: float, case: str = "") -> PredictedI
     maps[1] = np.maximum(maps[1], false_peak * false)
     class_id = np.repeat([POSITIVE, NEGATIVE], 20).astype(np.uint8)
     truth = Cells(x[:40].copy(), y[:40].copy(), np.ones(40, np.float32), class_id)
-    return PredictedImage(name, case or name, maps, truth)
+    return PredictedImage(name, case or name, maps, MAPS, truth)
 
 
 def test_threshold_lies_above_the_false_peaks() -> None:
     chosen = select([image("a", 0, 0.25), image("b", 1, 0.35), image("c", 2, 0.3)])
     assert 0.35 <= chosen.settings.threshold < 1
     assert chosen.settings.evidence in ("max", "sum")  # the nucleus map is empty
-    assert chosen.scores["f1_10px"] == chosen.scores["f1_5px_positive"] == 1
-    assert chosen.scores["index_error_points"] == chosen.scores["index_bias_points"] == 0
+    assert chosen.metrics["f1_10px"] == chosen.metrics["f1_5px_positive"] == 1
+    assert chosen.metrics["index_error_points"] == chosen.metrics["index_bias_points"] == 0
 
 
-def test_left_out_score_is_not_the_chosen_ones() -> None:
+def test_left_out_metrics_are_not_the_chosen_ones() -> None:
     # Each image alone would let the others' settings find its false peaks: b's are higher than any other's.
     chosen = select([image("a", 0, 0.15), image("b", 1, 0.5), image("c", 2, 0.15)])
-    assert chosen.scores["f1_10px"] == 1
+    assert chosen.metrics["f1_10px"] == 1
     # b, scored at a threshold of at least 0.15 chosen without it: 40 cells, 20 false ones.
     expected = 2 * 120 / (2 * 120 + 20)
-    assert abs(chosen.scores["f1_10px_left_out"] - expected) < 1e-4
+    assert abs(chosen.metrics["f1_10px_left_out"] - expected) < 1e-4
     # 20 of 60 positive there instead of 20 of 40, and nothing wrong in the others.
-    assert abs(chosen.scores["index_error_points_left_out"] - (50 - 100 / 3) / 3) < 1e-4
+    assert abs(chosen.metrics["index_error_points_left_out"] - (50 - 100 / 3) / 3) < 1e-4
 
 
 def test_cases_are_left_out_whole() -> None:
     # b and c are one case: neither says how high the other's false peaks are.
     images = [image("a", 0, 0.15), image("b", 1, 0.5, "bc"), image("c", 2, 0.5, "bc")]
     chosen = select(images)
-    assert chosen.scores["f1_10px"] == 1
-    assert abs(chosen.scores["f1_10px_left_out"] - 2 * 120 / (2 * 120 + 40)) < 1e-4
+    assert chosen.metrics["f1_10px"] == 1
+    assert abs(chosen.metrics["f1_10px_left_out"] - 2 * 120 / (2 * 120 + 40)) < 1e-4
     alone = select([image("b", 1, 0.5, "bc"), image("c", 2, 0.5, "bc")])
-    assert not [name for name in alone.scores if name.endswith("left_out")]
+    assert not [name for name in alone.metrics if name.endswith("left_out")]
 
 
-def test_scores_are_those_of_validation() -> None:
+def test_metrics_are_those_of_validation() -> None:
     rng = np.random.default_rng(5)
     images = []
     for number in range(3):
         clean = image(str(number), number, 0.3)
         noisy = clean.maps + rng.uniform(0, 0.6, clean.maps.shape).astype(np.float32)
         noisy[:, :100] *= 0.5
-        images.append(PredictedImage(clean.name, clean.case, noisy, clean.truth))
+        images.append(PredictedImage(clean.name, clean.case, noisy, MAPS, clean.truth))
     chosen = select(images)
     for radius_px in (10.0, 5.0):
-        found = score(images, chosen.settings, radius_px=radius_px)
+        found = prediction_metrics(images, chosen.settings, radius_px=radius_px)
         assert found.positive is not None and found.index_error is not None
         assert 0 < found.all.f1 < 1
-        assert chosen.scores[f"f1_{radius_px:.0f}px"] == round(found.all.f1, 4)
-        assert chosen.scores[f"f1_{radius_px:.0f}px_positive"] == round(found.positive.f1, 4)
-    assert chosen.scores["index_error_points"] == round(score(images, chosen.settings).index_error or 0, 4)
+        assert chosen.metrics[f"f1_{radius_px:.0f}px"] == round(found.all.f1, 4)
+        assert chosen.metrics[f"f1_{radius_px:.0f}px_positive"] == round(found.positive.f1, 4)
+    assert chosen.metrics["index_error_points"] == round(
+        prediction_metrics(images, chosen.settings).index_error or 0, 4
+    )
 
 
 def counted(*candidates: tuple[int, int, int, int, int, int]) -> ThresholdCounts:
@@ -125,19 +126,19 @@ def test_models_of_one_map() -> None:
     for name, seed, false_peak in (("a", 0, 0.25), ("b", 1, 0.35)):
         classed = image(name, seed, false_peak)
         truth = Cells(classed.truth.x, classed.truth.y, classed.truth.score, np.full(40, NUCLEUS, np.uint8))
-        images.append(PredictedImage(name, name, classed.maps[:2].max(axis=0)[None], truth))
+        images.append(PredictedImage(name, name, classed.maps[:2].max(axis=0)[None], ("nucleus",), truth))
     chosen = select(images)
     assert (chosen.settings.maps, chosen.settings.evidence) == (("nucleus",), "nucleus")
     assert 0.35 <= chosen.settings.threshold < 1
-    assert set(chosen.scores) == {"f1_10px", "f1_5px", "count_mae", "f1_10px_left_out", "f1_5px_left_out"}
-    assert chosen.scores["f1_5px"] == 1
+    assert set(chosen.metrics) == {"f1_10px", "f1_5px", "count_mae", "f1_10px_left_out", "f1_5px_left_out"}
+    assert chosen.metrics["f1_5px"] == 1
 
 
 def test_models_of_two_maps() -> None:
     three = image("a", 0, 0.25)
-    chosen = select([PredictedImage("a", "a", three.maps[:2], three.truth)])
+    chosen = select([PredictedImage("a", "a", three.maps[:2], MAPS[:2], three.truth)])
     assert chosen.settings.maps == ("positive", "negative")
-    assert chosen.scores["f1_10px_negative"] == 1
+    assert chosen.metrics["f1_10px_negative"] == 1
 
 
 @pytest.mark.parametrize("evidence", ["max", "sum"])
@@ -147,15 +148,15 @@ def test_settings_that_were_asked_for_are_taken(evidence: Evidence) -> None:
     assert free.settings.evidence == evidence
     held = select(images, evidence=evidence, threshold=0.05)
     assert (held.settings.evidence, held.settings.threshold) == (evidence, 0.05)
-    assert held.scores["f1_10px"] < free.scores["f1_10px"]  # the false peaks are above it
+    assert held.metrics["f1_10px"] < free.metrics["f1_10px"]  # the false peaks are above it
 
 
 def test_settings_that_nothing_compares_are_refused() -> None:
     three = image("a", 0, 0.25)
-    two = PredictedImage("a", "a", three.maps[:2], three.truth)
+    two = PredictedImage("a", "a", three.maps[:2], MAPS[:2], three.truth)
     with pytest.raises(UsageError, match="no settings with evidence nucleus"):
         select([two], evidence="nucleus")
-    with pytest.raises(UsageError, match=r"threshold 0\.155 are compared.*0\.04 to 0\.6"):
+    with pytest.raises(UsageError, match=r"threshold 0\.155 are compared.*from 0\.04 to 0\.6"):
         select([three], threshold=0.155)
 
 
@@ -186,19 +187,8 @@ def test_threshold_counts_are_those_of_each_threshold() -> None:
     settings = DecodeSettings(MAPS, "sum", 21, THRESHOLDS[0])
     table = threshold_counts(images, lambda one: one.predicted(settings))
     for threshold in (0.2, 0.3, 0.5):
-        expected = score(images, DecodeSettings(MAPS, "sum", 21, threshold), radius_px=5.0)
+        expected = prediction_metrics(images, DecodeSettings(MAPS, "sum", 21, threshold), radius_px=5.0)
         counts = table.counts[1, THRESHOLDS.index(threshold)].sum(axis=0)
         for place, one in enumerate((expected.all, expected.positive, expected.negative)):
             assert one is not None
             assert counts[place].tolist() == [one.true_positives, one.false_positives, one.false_negatives]
-
-
-def test_separate_maps_count_a_nucleus_once_per_class() -> None:
-    maps = np.zeros((3, 60, 60), np.float32)
-    maps[0, 10, 10], maps[1, 10, 12] = 0.9, 0.5  # one nucleus that both maps show
-    maps[1, 40, 40], maps[0, 40, 20] = 0.6, 0.03  # a negative one, and one below every threshold
-    predicted = PredictedImage("a", "a", maps, Cells.empty())
-    cells = separate_cells(predicted, window_px=11)
-    rows = zip(cells.x.tolist(), cells.y.tolist(), cells.class_id.tolist(), strict=True)
-    assert sorted(rows) == [(10.5, 10.5, POSITIVE), (12.5, 10.5, NEGATIVE), (40.5, 40.5, NEGATIVE)]
-    assert len(predicted.predicted(DecodeSettings(MAPS, "max", 11, 0.04))) == 2

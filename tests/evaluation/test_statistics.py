@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wsi_edt.evaluation import ImageSums, image_indices
 from wsi_edt.evaluation.bootstrap import FEWEST_CASES, bootstrap
+from wsi_edt.evaluation.statistics import ImageSums, image_indices
 
 
 def counts(*images: tuple[int, int, int, int]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Thresholds that span the scores, scores at each of them, and bins of the score."""
+"""Thresholds that span the scores, metrics at each of them, and bins of the score."""
 
 import csv
 import io
@@ -7,17 +7,8 @@ import numpy as np
 import pytest
 
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.evaluation import (
-    ImagePair,
-    Outcomes,
-    Sweep,
-    assess,
-    calibration,
-    score_outcomes,
-    sweep,
-    sweep_csv,
-    sweep_thresholds,
-)
+from wsi_edt.evaluation import ImagePair, Outcomes, assess, image_metrics
+from wsi_edt.evaluation.sweep import Sweep, calibration, sweep, sweep_csv, sweep_thresholds
 
 POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS
 
@@ -71,7 +62,7 @@ def test_nothing_to_sweep_where_scores_are_equal() -> None:
         assert assess([ImagePair("a", "a", found, TRUTH)], radii_px=(5.0,)).sweeps == ()
 
 
-def test_each_threshold_has_the_scores_of_what_is_above_it() -> None:
+def test_each_threshold_has_the_metrics_of_what_is_above_it() -> None:
     thresholds = np.array([0.05, 0.25, 0.4, 0.95])
     found = sweep(outcomes_of(), thresholds)
     precision = {"all": [3 / 5, 1, 1, 0], "positive": [2 / 3, 1, 1, 0], "negative": [1 / 2, 1, 0, 0]}
@@ -84,7 +75,7 @@ def test_each_threshold_has_the_scores_of_what_is_above_it() -> None:
     assert np.isnan(found.statistics.index_found[3])
     assert found.statistics.index_mae.tolist() == pytest.approx([10, 50 / 3, 50, 50])
     for number, threshold in enumerate(thresholds.tolist()):
-        at_threshold = score_outcomes(outcomes_of(), threshold=threshold)
+        at_threshold = image_metrics(outcomes_of(), threshold=threshold)
         assert at_threshold.all.f1 == pytest.approx(found.statistics.f1[number, 0])
 
 

@@ -136,7 +136,7 @@ def make_ccrcc(folder: Path) -> Path:
     return folder
 
 
-def make_psu(folder: Path, mask: npt.NDArray[np.generic], *, suffix: str = ".png") -> Path:
+def make_psu(folder: Path, mask: npt.NDArray[np.integer], *, suffix: str = ".png") -> Path:
     write_rgb(folder / "images" / "a.bmp", np.full((32, 32, 3), 200, np.uint8))
     path = folder / "masks" / f"a{suffix}"
     path.parent.mkdir(parents=True)

@@ -1,6 +1,7 @@
 """Augmentation: each kind does what its name says, alone, and as the libraries that have it do it."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,16 +25,18 @@ def nothing(count: int = 1) -> Draws:
 def done(images: list[Image], draws: Draws) -> Images:
     """The images (B, H, W, 3) after what was drawn."""
     tensor = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().contiguous()
-    return augment(tensor, draws).permute(0, 2, 3, 1).numpy()
+    return np.asarray(augment(tensor, draws).permute(0, 2, 3, 1).numpy(), np.float32)
 
 
 def changed(image: Image, settings: Augmentation, seed: int = 0) -> Images:
-    return done([image], draw(np.random.default_rng(seed), 1, settings))[0]
+    found: Images = done([image], draw(np.random.default_rng(seed), 1, settings))[0]
+    return found
 
 
-def one(**values: object) -> Draws:
+def one(**values: Any) -> Draws:
     """Nothing but these entries, of one image."""
-    return replace(nothing(), **{name: np.float32([value]) for name, value in values.items()})
+    entries: dict[str, Any] = {name: np.array([value], np.float32) for name, value in values.items()}
+    return replace(nothing(), **entries)
 
 
 def test_all_off_changes_nothing(ihc_pixels: Image) -> None:

@@ -16,7 +16,7 @@ from wsi_edt.training.material import read_material
 from wsi_edt.training.sampling import Crop
 
 Array = npt.NDArray[np.float32]
-MEAN, STD = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+MEAN, STD = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
 
 
 def configuration(**sections: object) -> TrainConfig:

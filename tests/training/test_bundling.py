@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from tests.training.sets import make_bcdata
 from tests.training.test_trainer import CONFIG, changed
-from wsi_edt.bundles import load_network, read_bundle
+from wsi_edt.bundles import read_bundle
+from wsi_edt.bundles.weights import load_network
 from wsi_edt.cli.bundle import bundle
 from wsi_edt.cli.train import train as train_command
 from wsi_edt.errors import UsageError
@@ -164,11 +165,11 @@ def test_settings_by_cross_validation(data: Path, tmp_path: Path) -> None:
     path = untrained(everything, data, tmp_path / "all.safetensors")
     with pytest.raises(UsageError, match=r"without \[\[validation\]\].* with --fold"):
         bundle_checkpoint(path, data, tmp_path / "model")
-    with pytest.raises(UsageError, match="1 of 2 folds are given"):
+    with pytest.raises(UsageError, match="only 1 of 2 folds are given"):
         bundle_checkpoint(path, data, tmp_path / "model", folds=folds[:1])
     with pytest.raises(UsageError, match="is fold 0 of 2, which doesn't fit"):
         bundle_checkpoint(path, data, tmp_path / "model", folds=[folds[0], folds[0]])
-    with pytest.raises(UsageError, match=r"all\.safetensors is no fold"):
+    with pytest.raises(UsageError, match=r"all\.safetensors isn't a fold"):
         bundle_checkpoint(path, data, tmp_path / "model", folds=[path])
     model = bundle_checkpoint(path, data, tmp_path / "model", folds=folds)
     assert model.training["settings_chosen_on"] == "bcdata, cross-validation in 2 groups of cases, 4 images"

@@ -19,12 +19,8 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_an_empty_file_is_the_shipped_recipe(tmp_path: Path) -> None:
     shipped = read_config(RECIPES / "train.toml")
     assert read_config(written(tmp_path, "")) == shipped == TrainConfig()
-    assert (shipped.spec.architecture, shipped.spec.width, shipped.spec.maps, shipped.spec.stem_stride) == (
-        "m_hrnet",
-        18,
-        3,
-        2,
-    )
+    assert shipped.network == {"architecture": "m_hrnet", "width": 18, "stem_stride": 2}
+    assert (shipped.spec.architecture, shipped.spec.maps, shipped.spec.stride) == ("m_hrnet", 3, 32)
     assert sum(one.weight for one in shipped.sets) == pytest.approx(1.0)
     assert [one.split for one in shipped.validation] == ["validation"]
 
@@ -80,12 +76,12 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
     ("text", "says"),
     [
         ("steps = [", "can't be read as TOML"),
-        ("colour = 1", r"colour is no entry; known there are init, seed, mpp,"),
+        ("colour = 1", r"colour isn't an entry; the entries there are init, seed, mpp,"),
         (
             "[schedule]\ncolour = 1",
-            r"schedule\.colour is no entry; known there are steps, .*frozen_norms$",
+            r"schedule\.colour isn't an entry; the entries there are steps, .*frozen_norms$",
         ),
-        (A_SET + "weight = 1\nhue = 1", r"sets\[0\]\.hue is no entry; known there are .*weight"),
+        (A_SET + "weight = 1\nhue = 1", r"sets\[0\]\.hue isn't an entry; the entries there are .*weight"),
         ("[schedule]\nsteps = 0", r"schedule\.steps is 0, but it should be greater than 0"),
         ('[schedule]\nsteps = "9"', r'schedule\.steps is "9", but it should be a valid integer'),
         ("[schedule]\nsteps = true", r"schedule\.steps is true, but it should be a valid integer"),
@@ -99,8 +95,10 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
         (A_SET + "weight = 1\nfolder = 5", r"sets\[0\]\.folder is 5, but it should be a path in quotes"),
         ("[schedule]\nlearning_rate = nan", r"schedule\.learning_rate is NaN, but it should be a finite"),
         ("[schedule]\nema_decay = 1.0", r"schedule\.ema_decay is 1\.0, but it should be less than 1"),
-        ("[network]\nwidth = 19", r"network\.width is 19, but it should be 18, 32 or 48"),
+        ("[network]\nwidth = 19", r"network\.width is 19; m_hrnet takes 18, 32 or 48"),
         ("network = 3", r"network is 3, but it should be a table"),
+        ('[network]\narchitecture = "unet"', r"network\.architecture is 'unet'; known are m_hrnet"),
+        ("[network]\ncolour = 1", r"network\.colour isn't an option of m_hrnet"),
         ('[maps]\nnames = "nucleus"', r'maps\.names is "nucleus", but it should be a list'),
         (
             '[maps]\nnames = ["positive"]',
@@ -110,16 +108,19 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
         ("[loss]\nconsistency = -1.0", r"loss\.consistency is -1\.0, but it should be greater than or"),
         (
             "[loss]\nconsistency = 1.0\n[schedule]\ncrop_px = 224",
-            r"loss\.consistency needs schedule\.crop_px of at least 256; it is 224",
+            r"loss\.consistency needs schedule\.crop_px of at least 256, but that is 224",
         ),
-        ("[augmentation]\nblur = 0.6\nsharpen = 0.5", r"must add up to 1 at most; they are 0\.6 and 0\.5"),
+        (
+            "[augmentation]\nblur = 0.6\nsharpen = 0.5",
+            r"are 0\.6 and 0\.5, more than 1 together.*add up to 1 at most",
+        ),
         ("sets = []", r"sets is \[\], but it should not be empty"),
         (A_SET, r"sets\[0\]\.weight is missing"),
         (A_SET + "weight = 0", r"sets\[0\]\.weight is 0, but it should be greater than 0"),
         (A_SET + "weight = 1\n" + A_SET + "weight = 2", r"\[\[sets\]\] has two sets named 'bcdata'"),
-        ('[[validation]]\nname = "nonesuch"', r"nonesuch.*known are bcdata"),
+        ('[[validation]]\nname = "nonesuch"', r"nonesuch.*choose one of bcdata"),
         ("[folds]\ncount = 4", r"folds\.index is missing"),
-        ("[folds]\ncount = 4\nindex = 4", r"folds\.index counts from 0 to 3, not 4"),
+        ("[folds]\ncount = 4\nindex = 4", r"folds\.index is 4; it counts from 0 to 3"),
         (
             '[folds]\ncount = 2\nindex = 0\n[[validation]]\nname = "ours"\nformat = "points"',
             r"no set in \[\[sets\]\] is named 'ours'",

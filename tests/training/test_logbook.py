@@ -1,18 +1,16 @@
 """Logs hold what happened, once, and TensorBoard's files are what TensorBoard reads."""
 
 import csv
-import io
 import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.console import Console
 from tensorboardX.proto.event_pb2 import Event
 
-from wsi_edt.evaluation import DetectionScore
+from wsi_edt.evaluation import DetectionMetrics
 from wsi_edt.training.logbook import Logbook
-from wsi_edt.training.progress import LineProgress, LogRow, TerminalProgress, progress_on
+from wsi_edt.training.progress import LogRow
 from wsi_edt.training.validation import THRESHOLDS, SetValidation, Validation
 
 
@@ -20,8 +18,8 @@ def row(step: int) -> LogRow:
     return LogRow(step, 0.25, 0.0, 1.5, 1e-3, float(step))
 
 
-SCORES = tuple(DetectionScore(number, 10 - number, 0) for number in range(len(THRESHOLDS)))
-VALIDATION = Validation(0.5, THRESHOLDS[2], (SetValidation("ours", True, SCORES),))
+METRICS = tuple(DetectionMetrics(number, 10 - number, 0) for number in range(len(THRESHOLDS)))
+VALIDATION = Validation(0.5, THRESHOLDS[2], (SetValidation("ours", True, METRICS),))
 PICTURE = np.full((8, 24, 3), (250, 10, 10), np.uint8)
 
 
@@ -94,33 +92,3 @@ def test_what_will_be_done_again_is_forgotten(tmp_path: Path) -> None:
         event.step for event in events(tmp_path / "tensorboard") if event.WhichOneof("what") == "session_log"
     ]
     assert starts == [1, 41]  # TensorBoard drops what it has of these steps and later ones
-
-
-def test_lines(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    with path.open("w") as stream, progress_on(stream) as watcher:
-        assert isinstance(watcher, LineProgress)
-        watcher.begun(step=20, steps=60)
-        watcher.advanced(21)
-        watcher.logged(row(40))
-        watcher.note("ours F1 0.5")
-    assert path.read_text().splitlines() == [
-        "continuing from step 20 of 60",
-        "step 40 of 60, loss 0.25000, 40 s",
-        "ours F1 0.5",
-    ]
-
-
-def test_bar() -> None:
-    shown = io.StringIO()
-    console = Console(file=shown, force_terminal=True, color_system=None, width=100)
-    with TerminalProgress(console) as watcher:
-        watcher.begun(step=20, steps=60)
-        watcher.advanced(40)
-        watcher.logged(row(40))
-        watcher.note("ours [F1] 0.5")
-    text = shown.getvalue()
-    assert "continuing from step 20 of 60" in text
-    assert "ours [F1] 0.5" in text
-    assert "40/60" in text
-    assert "loss 0.25000" in text

@@ -82,7 +82,7 @@ def test_crops_lie_in_their_fields_margin(side: int) -> None:
 
 def test_partial_labels_are_looked_for_at_their_points() -> None:
     image = labelled_image("shidc", [(30.0, 40.0), (200.0, 220.0)], [1, 0])
-    nearest = Counter()
+    nearest = Counter[int]()
     for crop in drawn([image]):
         held = [holds(crop, x, y) for x, y in image.points]
         assert any(held)

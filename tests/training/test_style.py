@@ -21,7 +21,7 @@ Image = npt.NDArray[np.uint8]
 def tinted(image: Image, factors: tuple[float, float, float]) -> Image:
     """The same picture with each colour's optical density so many times as high."""
     density = -np.log((image.astype(np.float64) + 1) / 256) * factors
-    return np.clip(256 * np.exp(-density) - 1, 0, 255).round().astype(np.uint8)
+    return np.asarray(np.clip(256 * np.exp(-density) - 1, 0, 255).round(), np.uint8)
 
 
 def test_a_style_is_mean_and_spread_of_the_tissues_densities() -> None:
@@ -40,7 +40,7 @@ def test_a_crop_that_goes_all_the_way_has_the_others_style(ihc_pixels: Image) ->
     density = -torch.log((torch.from_numpy(ihc_pixels[::2, ::2].copy()).permute(2, 0, 1).float() + 1) / 256)
     flat = density.reshape(1, 3, -1).repeat(3, 1, 1)
     three = Styles(*(np.repeat(part, 3, axis=0) for part in (other.mean, other.spread)))
-    found = restyled(flat, three, np.float32([0, 0.5, 1]))
+    found = restyled(flat, three, np.array([0, 0.5, 1], np.float32))
     assert torch.allclose(found[0], flat[0], atol=1e-5)
     tissue = flat[0].sum(dim=0) > 0.25
     mean, spread = found[2][:, tissue].mean(dim=1).numpy(), found[2][:, tissue].std(dim=1).numpy()

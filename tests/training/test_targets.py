@@ -143,11 +143,11 @@ def test_maps_are_those_of_the_formulas(target: Target, distance: float) -> None
     image = labelled_image("glioma", points.tolist(), [1] * 50, side=128)
     found = crop_targets(image, square(0, 0, 128), max_distance_px=distance, target=target).maps[0]
     expected = {
-        "edt": lambda: edt_map(points, (128, 128), max_distance_px=distance),
-        "idt": lambda: idt_map(points, (128, 128)),
-        "fidt": lambda: fidt_map(points, (128, 128)),
-        "density": lambda: density_map(points, (128, 128), sigma_px=4.0) * (2 * np.pi * 4.0**2),
-    }[target]()
+        "edt": edt_map(points, (128, 128), max_distance_px=distance),
+        "idt": idt_map(points, (128, 128)),
+        "fidt": fidt_map(points, (128, 128)),
+        "density": density_map(points, (128, 128), sigma_px=4.0) * (2 * np.pi * 4.0**2),
+    }[target]
     # A density's Gaussians sum to 1 over their px there, and peak at 1 here.
     assert np.allclose(found, expected, atol=2e-3 if target == "density" else 1e-6)
 
