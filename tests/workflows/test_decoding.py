@@ -8,15 +8,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
+import numpy.typing as npt
 from click.testing import CliRunner
 
 from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata
-from wsi_edt.cells import CellClass
+from wsi_edt.cells import CellClass, Cells
 from wsi_edt.detection.compute import Compute
 from wsi_edt.detection.detector import Detector
-from wsi_edt.maps import Peaks
+from wsi_edt.evaluation.predictions import PredictedImage
+from wsi_edt.maps import DecodeSettings, Peaks
 
 SCRIPTS = Path(__file__).parents[2] / "workflows" / "shipped_model"
 
@@ -38,16 +39,38 @@ def test_each_way_and_each_averaging_has_a_row(tmp_path: Path) -> None:
     assert {("none", "1"), ("left-right", "2"), ("both axes", "4")} <= set(named)
 
 
+class Gradients:
+    """Stands in for a network: maps that depend on rows and columns alike."""
+
+    def maps(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        grey = images.mean(axis=3, dtype=np.float32)
+        ramp = np.arange(grey.shape[1])[:, None] + 3 * np.arange(grey.shape[2])
+        return np.asarray((grey * ramp)[:, None].repeat(2, axis=1), np.float32)
+
+
 def test_averaged_maps_turn_with_the_image() -> None:
     averaged = script("decoding.py")["Averaged"]
-    torch.manual_seed(0)
-    network = torch.nn.Conv2d(3, 2, 3, padding=1)
+    network = Gradients()
     both = averaged(network, ((), (-1,), (-2,), (-2, -1)))
-    x = torch.rand(1, 3, 8, 10)
+    images = np.random.default_rng(0).integers(0, 255, (1, 8, 10, 3)).astype(np.uint8)
     for axes in ((-1,), (-2,), (-2, -1)):
-        torch.testing.assert_close(both(x.flip(axes)), both(x).flip(axes))
-        assert not torch.allclose(network(x.flip(axes)), network(x).flip(axes))
-    torch.testing.assert_close(averaged(network, ((),))(x), network(x))
+        turned = np.flip(images, tuple(axis - 1 for axis in axes))
+        np.testing.assert_allclose(np.flip(both.maps(turned), axes), both.maps(images), rtol=1e-5)
+        assert not np.allclose(np.flip(network.maps(turned), axes), network.maps(images))
+    np.testing.assert_array_equal(averaged(network, ((),)).maps(images), network.maps(images))
+
+
+def test_separate_maps_count_a_nucleus_once_per_class() -> None:
+    names = ("positive", "negative", "nucleus")
+    maps = np.zeros((3, 60, 60), np.float32)
+    maps[0, 10, 10], maps[1, 10, 12] = 0.9, 0.5  # one nucleus that both maps show
+    maps[1, 40, 40], maps[0, 40, 20] = 0.6, 0.03  # a negative one, and one below every threshold
+    predicted = PredictedImage("a", "a", maps, names, Cells.empty())
+    cells = script("decoding.py")["separate_cells"](predicted, window_px=11)
+    rows = zip(cells.x.tolist(), cells.y.tolist(), cells.class_id.tolist(), strict=True)
+    positive, negative = CellClass.POSITIVE, CellClass.NEGATIVE
+    assert sorted(rows) == [(10.5, 10.5, positive), (12.5, 10.5, negative), (40.5, 40.5, negative)]
+    assert len(predicted.predicted(DecodeSettings(names, "max", 11, 0.04))) == 2
 
 
 def test_curve_has_what_a_run_at_each_threshold_finds(tmp_path: Path, ihc_slide_path: Path) -> None:

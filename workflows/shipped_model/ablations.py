@@ -2,9 +2,9 @@
 
     python workflows/shipped_model/ablations.py --data DATA --out RUNS [--only NAME ...]
 
-Trained on one half of bcdata's cases, one glioma case, shidc and the H&E sets; scored on the other halves, which nobody
+Trained on one half of bcdata's cases, one glioma case, shidc and the H&E sets; tested on the other halves, which weren't
 trained on. All trainings have the same length, short beside the shipped model's: read differences, and no more than
-the spread between seeds (first rows) allows. Settings are chosen on the scored images, for each variant alike.
+the spread between seeds (first rows) allows. Settings are chosen on the tested images, for each variant alike.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 import click
 from cross_validate import held_out
 
+from wsi_edt.detection.compute import Device
+from wsi_edt.evaluation.predictions import PredictedImage, prediction_metrics
+from wsi_edt.evaluation.selection import select
 from wsi_edt.training.config import SETS, TrainConfig
-from wsi_edt.training.selection import select
-from wsi_edt.training.validation import PredictedImage, score
 
 KI67 = ("bcdata", "glioma", "shidc")
 BASE: dict[str, Any] = {
@@ -47,9 +48,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--only", multiple=True, type=click.Choice(list(VARIANTS)), help="Can be given several times.")
 @click.option("--steps", default=BASE["schedule"]["steps"], show_default=True)
-@click.option("--device", default="cpu", show_default=True)
-def main(data: Path, out: Path, only: tuple[str, ...], steps: int, device: str) -> None:
-    """Train each variant, if that isn't done yet, and print its row."""
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+def main(data: Path, out: Path, only: tuple[str, ...], steps: int, device: Device) -> None:
+    """Train each variant, if it isn't trained yet, and print its row."""
     print("| variant | F1 at 10 px | at 5 px | positive | negative | index error, points | settings |")
     print("|---|---|---|---|---|---|---|")
     for name in only or VARIANTS:
@@ -63,11 +64,11 @@ def main(data: Path, out: Path, only: tuple[str, ...], steps: int, device: str) 
 
 def _row(name: str, images: list[PredictedImage]) -> str:
     settings = select(images).settings
-    far, near = (score(images, settings, radius_px=radius_px) for radius_px in (10.0, 5.0))
+    far, near = (prediction_metrics(images, settings, radius_px=radius_px) for radius_px in (10.0, 5.0))
     assert far.positive is not None and far.negative is not None and far.index_error is not None
-    scores = (far.all.f1, near.all.f1, far.positive.f1, far.negative.f1)
+    f1 = (far.all.f1, near.all.f1, far.positive.f1, far.negative.f1)
     chosen = f"{settings.evidence}, {settings.window_px}, {settings.threshold:g}"
-    return f"| {name} | {' | '.join(f'{s:.3f}' for s in scores)} | {far.index_error:.1f} | {chosen} |"
+    return f"| {name} | {' | '.join(f'{value:.3f}' for value in f1)} | {far.index_error:.1f} | {chosen} |"
 
 
 if __name__ == "__main__":

@@ -14,35 +14,34 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wsi_edt.networks import build_network
+from wsi_edt.datasets.labelled import by_set
+from wsi_edt.detection.compute import Device
+from wsi_edt.evaluation.predictions import PredictedImage, prediction_metrics
+from wsi_edt.evaluation.selection import select
 from wsi_edt.training import read_config, train
-from wsi_edt.training.checkpoint import read_trained
+from wsi_edt.training.checkpoint import network_of, read_trained
 from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.material import validation_images
-from wsi_edt.training.selection import select
-from wsi_edt.training.validation import PredictedImage, predict, score
+from wsi_edt.training.validation import predictor_of
 
 Predictions = dict[str, list[PredictedImage]]  # by set
 
 
-def held_out(config: TrainConfig, data: Path, out: Path, *, device: str = "cpu") -> Predictions:
-    """The maps that a training gives of the images it validates on, by set; it is run, or continued, if it must be."""
+def held_out(config: TrainConfig, data: Path, out: Path, *, device: Device = "cpu") -> Predictions:
+    """A training's maps of the images that it validates on, by set; it is run, or continued, if it isn't finished."""
     checkpoint = train(config, data, out, device=device)
-    network = build_network(config.spec)
-    network.load_state_dict(dict(read_trained(checkpoint).weights))
-    network.eval().to(device)
-    found: Predictions = {}
-    for image in validation_images(config, data):
-        found.setdefault(image.dataset, []).extend(predict(network, [image], mpp=config.mpp))
-    return found
+    network = network_of(config, read_trained(checkpoint).weights)
+    predictor = predictor_of(network.to(device), config)
+    images = by_set(validation_images(config, data))
+    return {name: [predictor.predict(image) for image in own] for name, own in images.items()}
 
 
 def rows_of(found: Predictions, chosen_on: Sequence[PredictedImage]) -> dict[str, tuple[float, ...]]:
     """By set: F1 of all cells at 10 and 5 px, of positive and of negative cells at 10 px, the index error in points."""
     settings = select(chosen_on).settings
-    rows = {}
+    rows: dict[str, tuple[float, ...]] = {}
     for name, images in found.items():
-        far, near = (score(images, settings, radius_px=radius_px) for radius_px in (10.0, 5.0))
+        far, near = (prediction_metrics(images, settings, radius_px=radius_px) for radius_px in (10.0, 5.0))
         assert far.positive is not None and far.negative is not None and far.index_error is not None
         rows[name] = (far.all.f1, near.all.f1, far.positive.f1, far.negative.f1, far.index_error)
     return rows
@@ -54,9 +53,9 @@ def rows_of(found: Predictions, chosen_on: Sequence[PredictedImage]) -> dict[str
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--folds", default=4, show_default=True)
 @click.option("--choose-on", default="bcdata", show_default=True, help="The set that chooses the settings.")
-@click.option("--device", default="cpu", show_default=True)
-def main(config: Path, data: Path, out: Path, folds: int, choose_on: str, device: str) -> None:
-    """Print the scores of each fold, and their mean and standard deviation over the folds."""
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+def main(config: Path, data: Path, out: Path, folds: int, choose_on: str, device: Device) -> None:
+    """Print the metrics of each fold, and their mean and standard deviation over the folds."""
     recipe = read_config(config)
     found = []
     for index in range(folds):

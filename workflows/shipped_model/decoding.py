@@ -12,56 +12,76 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import click
-import torch
-from torch import Tensor, nn
+import numpy as np
+import numpy.typing as npt
 
-from wsi_edt.bundles import DEFAULT_MODEL, find_bundle, load_network
-from wsi_edt.cells import Cells
+from wsi_edt.bundles import DEFAULT_MODEL, find_bundle
+from wsi_edt.cells import CellClass, Cells
 from wsi_edt.datasets import SetSpec, read_set
+from wsi_edt.detection.compute import Compute
+from wsi_edt.detection.detector import Detector
+from wsi_edt.detection.runtimes.runtime import MapRunner
 from wsi_edt.evaluation import CLASSES
-from wsi_edt.maps import DecodeSettings
-from wsi_edt.training.selection import (
+from wsi_edt.evaluation.predictions import PredictedImage, Predictor
+from wsi_edt.evaluation.selection import (
     THRESHOLDS,
     WINDOWS_PX,
     ThresholdCounts,
     best_place,
     evidences_with,
-    separate_cells,
     threshold_counts,
 )
-from wsi_edt.training.validation import PredictedImage, predict
+from wsi_edt.maps import DecodeSettings
 
 Way = Callable[[PredictedImage], Cells]
 
-ROWS, COLUMNS = -2, -1  # of a batch of images
+ROWS, COLUMNS = -2, -1  # of a batch of maps
 FLIPS: dict[str, tuple[tuple[int, ...], ...]] = {
     "none": ((),),
     "left-right": ((), (COLUMNS,)),
     "both axes": ((), (COLUMNS,), (ROWS,), (ROWS, COLUMNS)),
 }
-SCORES = ("threshold", "F1 at 10 px", "at 5 px", "positive", "negative", "index error", "index bias")
+METRICS = ("threshold", "F1 at 10 px", "at 5 px", "positive", "negative", "index error", "index bias")
 
 
-class Averaged(nn.Module):
-    """A network whose maps are the mean over flips of its input."""
+class Averaged:
+    """Makes maps that are the mean over flips of the images, each flipped back."""
 
-    def __init__(self, network: nn.Module, flips: Sequence[tuple[int, ...]]) -> None:
-        super().__init__()
-        self.network = network
-        self.flips = tuple(flips)
+    def __init__(self, runner: MapRunner, flips: Sequence[tuple[int, ...]]) -> None:
+        self.runner, self.flips = runner, tuple(flips)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) → (B, C, H, W)."""
-        maps = [self.network(images.flip(flip)).flip(flip) for flip in self.flips]
-        return torch.stack(maps).mean(dim=0)
+    def maps(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(B, H, W, 3) uint8 → (B, C, H, W) float32."""
+        total = np.zeros((), np.float32)
+        for flip in self.flips:
+            # The channels come last in images, so rows and columns are one axis earlier.
+            flipped = np.flip(images, tuple(axis - 1 for axis in flip))
+            total = total + np.flip(self.runner.maps(np.ascontiguousarray(flipped)), flip)
+        return np.asarray(total / np.float32(len(self.flips)), np.float32)
+
+
+def separate_cells(image: PredictedImage, *, window_px: int) -> Cells:
+    """The cells of the positive and of the negative map, each decoded by itself, at the lowest of `THRESHOLDS`.
+
+    One of the three ways to tell positive from negative cells: a nucleus in both maps is counted twice, once in each
+    class. `DecodeSettings` has the other two, which find a cell first and then decide on its class.
+    """
+    parts = []
+    alone = DecodeSettings(("nucleus",), "nucleus", window_px, THRESHOLDS[0])
+    for name, class_id in (("positive", CellClass.POSITIVE), ("negative", CellClass.NEGATIVE)):
+        place = image.map_names.index(name)
+        cells = replace(image, maps=image.maps[place : place + 1], map_names=alone.maps).predicted(alone)
+        parts.append(replace(cells, class_id=np.full(len(cells), class_id, np.uint8)))
+    return Cells.concatenate(parts)
 
 
 def ways(names: tuple[str, ...]) -> dict[tuple[str, int], Way]:
-    """Each way and window, as far as a model has the maps for it."""
+    """Each way and window for which a model has the maps."""
     found: dict[tuple[str, int], Way] = {}
     if "positive" in names:
         for window_px in WINDOWS_PX:
@@ -73,13 +93,13 @@ def ways(names: tuple[str, ...]) -> dict[tuple[str, int], Way]:
 
 
 def header(*columns: str) -> str:
-    """A table's head: these columns, then `SCORES`."""
-    names = (*columns, *SCORES)
+    """A table's head: these columns, then `METRICS`."""
+    names = (*columns, *METRICS)
     return f"| {' | '.join(names)} |\n{'|---' * len(names)}|"
 
 
 def row(table: ThresholdCounts) -> str:
-    """The scores at the best threshold."""
+    """The metrics at the best threshold."""
     place = best_place(table)
     at_10, at_5 = (one.at(place) for one in table.statistics())
     positive, negative = (at_10.f1[CLASSES.index(name)] for name in ("positive", "negative"))
@@ -101,25 +121,30 @@ def row(table: ThresholdCounts) -> str:
 @click.option("--threads", default=1, show_default=True)
 def main(dataset: tuple[str, Path], split: str, model: str, threads: int) -> None:
     """Print the tables."""
-    torch.set_num_threads(threads)
     name, folder = dataset
     images = read_set(SetSpec(name=name, folder=folder.absolute(), split=split), Path())
     bundle = find_bundle(model)
-    network = load_network(bundle)
+    compute = Compute("cpu", "torch", "fp32", threads)
+    detector = Detector.load(bundle, settings=bundle.decode, compute=compute)
+
+    def predicted(runner: MapRunner) -> list[PredictedImage]:
+        predictor = Predictor(runner, bundle.mpp, bundle.decode.maps, bundle.network.stride)
+        return [predictor.predict(image) for image in images]
+
     print(f"{bundle.name} {bundle.version} on {name} {split}, {len(images)} images; index in points\n")
     print(header("way", "window"))
-    predicted = predict(network, images, mpp=bundle.mpp)
+    found = predicted(detector)
     for (way, window_px), cells_of_image in ways(bundle.decode.maps).items():
-        print(f"| {way} | {window_px} | {row(threshold_counts(predicted, cells_of_image))}", flush=True)
+        print(f"| {way} | {window_px} | {row(threshold_counts(found, cells_of_image))}", flush=True)
     own = bundle.decode.evidence, bundle.decode.window_px
     print(f"\n{own[0]}, window {own[1]}:\n\n{header('flips', 'passes', 'seconds')}")
     for flips, axes in FLIPS.items():
         begun = time.process_time()
-        predicted = predict(Averaged(network, axes), images, mpp=bundle.mpp)
+        found = predicted(Averaged(detector, axes))
         seconds = time.process_time() - begun
         cells_of_image = ways(bundle.decode.maps)[own]
         print(
-            f"| {flips} | {len(axes)} | {seconds:.1f} | {row(threshold_counts(predicted, cells_of_image))}",
+            f"| {flips} | {len(axes)} | {seconds:.1f} | {row(threshold_counts(found, cells_of_image))}",
             flush=True,
         )
 

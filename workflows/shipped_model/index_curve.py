@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
 from wsi_edt.cells import CellClass
+from wsi_edt.detection.compute import Compute, resolve_device
 from wsi_edt.detection.detector import Detector
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.shards import detect_shard
@@ -102,7 +103,7 @@ def slide_peaks(path: Path, detector: Detector, bundle: Bundle, *, mpp: float | 
     parts = [
         detect_shard(
             shard,
-            detector,
+            detector.detect,
             source=source,
             model_mpp=bundle.mpp,
             batch_size=1,
@@ -212,7 +213,8 @@ def main(
         window_px=window_px or bundle.decode.window_px,
         threshold=lowest,
     )
-    detector = Detector.load(bundle, settings=settings, device=device, precision="fp32", threads=threads)
+    compute = Compute(resolve_device(device), "torch", "fp32", threads)
+    detector = Detector.load(bundle, settings=settings, compute=compute)
     curves = [
         index_curve(path.name, slide_peaks(path, detector, bundle, mpp=mpp), thresholds_from(lowest))
         for path in slides

@@ -3,11 +3,11 @@
     python workflows/shipped_model/leave_one_out.py CONFIG.toml --data DATA --out RUNS [--only immunoratio] [--seeds 3]
 
 Each training goes without the set, and without its colours; it can be stopped and continued. Settings are chosen on what
-the other sets hold back (bcdata's validation images; glioma where bcdata is left out). `--score MODEL` scores a model that
-is there already in the same way, which says something of the sets that it wasn't trained on.
+the other sets hold back (bcdata's validation images; glioma's if bcdata is left out). `--score MODEL` tests an existing
+model in the same way, which says something about the sets that it wasn't trained on.
 
-Read of each set what its labels allow: shidc and gepnet mark some nuclei alone, so that only recall means something;
-immunoratio's points are clicks that miss the centre by 1.3 µm, so that 6 µm is its radius beside the usual ones.
+Read of each set what its labels allow: shidc and gepnet mark only some nuclei, so that only recall means something;
+immunoratio's points are clicks that miss the centre by 1.3 µm, so 6 µm is its radius beside the usual ones.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from pathlib import Path
 
 import click
 import numpy as np
-from torch import nn
 
-from wsi_edt.bundles import Bundle, find_bundle, load_network
+from wsi_edt.bundles import find_bundle
+from wsi_edt.bundles.weights import load_network
 from wsi_edt.datasets import SetSpec, read_set
+from wsi_edt.detection.compute import Device
+from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.errors import WsiEdtError
-from wsi_edt.evaluation import ImageScores
+from wsi_edt.evaluation import ImageMetrics
+from wsi_edt.evaluation.predictions import PredictedImage, Predictor, prediction_metrics
+from wsi_edt.evaluation.selection import select
 from wsi_edt.maps import DecodeSettings
-from wsi_edt.networks import build_network
 from wsi_edt.training import read_config, train
-from wsi_edt.training.checkpoint import read_trained
+from wsi_edt.training.checkpoint import network_of, read_trained
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.selection import select
-from wsi_edt.training.validation import PredictedImage, predict, score
+from wsi_edt.training.validation import predictor_of
 
 # What a laboratory's pictures are, labelled and unlabelled ones.
 LABORATORIES = {
@@ -63,27 +65,28 @@ def without(recipe: TrainConfig, laboratory: str, *, seed: int) -> TrainConfig:
     return TrainConfig.model_validate(entries | {"seed": seed, "validation": [], "folds": None})
 
 
-def predictions(network: nn.Module, spec: SetSpec, data: Path, *, mpp: float) -> list[PredictedImage]:
+def predictions(predictor: Predictor, spec: SetSpec, data: Path) -> list[PredictedImage]:
     """The network's maps of a set's images."""
-    return [one for image in read_set(spec, data) for one in predict(network, [image], mpp=mpp)]
+    return [predictor.predict(image) for image in read_set(spec, data)]
 
 
-def row_of(laboratory: str, network: nn.Module, data: Path, *, seed: str, mpp: float) -> list[str]:
-    """The scores of a network in a laboratory."""
-    network.eval()
+def row_of(laboratory: str, predictor: Predictor, data: Path, *, seed: str) -> list[str]:
+    """The metrics of a network in a laboratory."""
     chosen_on = OTHERWISE if laboratory == "bcdata" else CHOSEN_ON
-    settings = select(predictions(network, chosen_on, data, mpp=mpp)).settings
-    images = predictions(network, SetSpec(name=laboratory, split="all"), data, mpp=mpp)
-    return [laboratory, seed, str(len(images)), *figures(images, settings, laboratory=laboratory, mpp=mpp)]
+    settings = select(predictions(predictor, chosen_on, data)).settings
+    images = predictions(predictor, SetSpec(name=laboratory, split="all"), data)
+    own = figures(images, settings, laboratory=laboratory, model_mpp=predictor.model_mpp)
+    return [laboratory, seed, str(len(images)), *own]
 
 
 def figures(
-    images: Sequence[PredictedImage], settings: DecodeSettings, *, laboratory: str, mpp: float
+    images: Sequence[PredictedImage], settings: DecodeSettings, *, laboratory: str, model_mpp: float
 ) -> list[str]:
     """F1 at each radius, then recall, precision, F1 by class, index error and bias at 10 px, and the settings."""
     nuclei = laboratory in NUCLEI_ALONE
     at = {
-        radius: score(images, settings, radius_px=radius, nuclei=nuclei) for radius in (10.0, 5.0, UM / mpp)
+        radius: prediction_metrics(images, settings, radius_px=radius, nuclei=nuclei)
+        for radius in (10.0, 5.0, UM / model_mpp)
     }
     far = at[10.0]
     chosen = f"{settings.evidence}, {settings.window_px}, {settings.threshold:g}"
@@ -97,19 +100,19 @@ def figures(
     ]
 
 
-def _index(far: ImageScores) -> list[str]:
+def _index(far: ImageMetrics) -> list[str]:
     if not far.has_index:
         return ["", ""]
     statistics = far.statistics
     return [f"{float(np.asarray(value)):.1f}" for value in (statistics.index_mae, statistics.index_bias)]
 
 
-def _score_only(model: str, laboratories: Sequence[str], data: Path) -> None:
-    bundle: Bundle = find_bundle(model)
+def _test_model(model: str, laboratories: Sequence[str], data: Path) -> None:
+    bundle = find_bundle(model)
+    runner = NetworkMaps(load_network(bundle), bundle.normalisation)
+    predictor = Predictor(runner, bundle.mpp, bundle.decode.maps, bundle.network.stride)
     for laboratory in laboratories:
-        row = row_of(
-            laboratory, load_network(bundle), data, seed=f"{bundle.name} {bundle.version}", mpp=bundle.mpp
-        )
+        row = row_of(laboratory, predictor, data, seed=f"{bundle.name} {bundle.version}")
         click.echo(f"| {' | '.join(row)} |")
 
 
@@ -132,10 +135,10 @@ def _score_only(model: str, laboratories: Sequence[str], data: Path) -> None:
     show_default=True,
     help="How often each is trained, from other random numbers.",
 )
-@click.option("--score", "model", help="A model to score instead of training.")
-@click.option("--device", default="cpu", show_default=True)
+@click.option("--score", "model", help="A model to test instead of training.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def main(
-    config: Path, data: Path, out: Path, only: tuple[str, ...], seeds: int, model: str | None, device: str
+    config: Path, data: Path, out: Path, only: tuple[str, ...], seeds: int, model: str | None, device: Device
 ) -> None:
     """Train without each laboratory in turn, and print how well its nuclei are found: a row for each and seed."""
     laboratories = only or tuple(LABORATORIES)
@@ -143,7 +146,7 @@ def main(
     click.echo("|---" * len(HEAD) + "|")
     if model is not None:
         try:
-            _score_only(model, laboratories, data)
+            _test_model(model, laboratories, data)
         except WsiEdtError as error:
             raise click.ClickException(str(error)) from error
         return
@@ -152,9 +155,8 @@ def main(
         for laboratory in laboratories:
             own = without(recipe, laboratory, seed=seed)
             trained = read_trained(train(own, data, out / f"{laboratory}-{seed}", device=device))
-            network = build_network(own.spec)
-            network.load_state_dict(dict(trained.weights))
-            row = row_of(laboratory, network.to(device), data, seed=str(seed), mpp=own.mpp)
+            network = network_of(own, trained.weights)
+            row = row_of(laboratory, predictor_of(network.to(device), own), data, seed=str(seed))
             click.echo(f"| {' | '.join(row)} |")
 
 

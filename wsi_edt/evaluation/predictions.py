@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from wsi_edt.cells import Cells
 from wsi_edt.datasets import ImageArray, LabelledImage
-from wsi_edt.detection.whole_image import MapRunner, cells_of, image_maps
+from wsi_edt.detection.runtimes.runtime import MapRunner
+from wsi_edt.detection.whole_image import cells_of, image_maps
 from wsi_edt.evaluation.metrics import ImageMetrics, image_metrics
 from wsi_edt.evaluation.outcomes import Outcomes
 from wsi_edt.evaluation.pairs import ImagePair
