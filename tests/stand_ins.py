@@ -81,12 +81,11 @@ class ColourDetector:
         for image in images.astype(np.int16):
             brown = image[..., 0] - image[..., 2] > 50
             blue = image[..., 2] - image[..., 0] > 50
-            maps = np.stack(
-                [
-                    cv2.filter2D(one.astype(np.float32), -1, kernel, borderType=cv2.BORDER_CONSTANT)
-                    for one in (brown, blue)
-                ]
+            shares = (
+                cv2.filter2D(one.astype(np.float32), -1, kernel, borderType=cv2.BORDER_CONSTANT)
+                for one in (brown, blue)
             )
+            maps = np.stack([np.asarray(share, np.float32) for share in shares])
             found.append(decode(maps, SETTINGS))
         return found
 

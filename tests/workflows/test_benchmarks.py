@@ -162,7 +162,7 @@ def test_pace_begins_when_all_workers_are_at_work(scripts: Any) -> None:
     # One worker: a shard every ten seconds after a start of a hundred; two: two shards every ten seconds.
     assert seconds_per_tile([(100, 64), (110, 64), (120, 36)], 1) == pytest.approx(20 / 100)
     assert seconds_per_tile([(100, 64), (101, 64), (110, 64), (111, 64)], 2) == pytest.approx(10 / 128)
-    with pytest.raises(click.UsageError, match="give more --tiles"):
+    with pytest.raises(click.UsageError, match="pass more --tiles"):
         seconds_per_tile([(100, 64), (101, 64)], 2)
 
 

@@ -200,7 +200,9 @@ def test_steps_are_chosen_to_fit(gpu_scripts: Any) -> None:
 def test_weights_return_in_small_parts_and_join_to_the_same(gpu_scripts: Any, tmp_path: Path) -> None:
     parts = gpu_scripts("parts")
     torch.manual_seed(0)
-    weights = build_network(NetworkSpec("m_hrnet", 18, 3)).state_dict()
+    weights = build_network(
+        NetworkSpec.from_table({"architecture": "m_hrnet", "width": 18}, maps=3)
+    ).state_dict()
     paths = parts.write_parts(weights, tmp_path, about={"step": 3})
     assert len(paths) == 2
     assert all(path.stat().st_size <= 16 * 2**20 for path in paths)

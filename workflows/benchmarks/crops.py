@@ -130,9 +130,7 @@ def main(data: Path | None, path: Path | None, device: Device, batch_size: int, 
     step = step_seconds(config, batch, device) / batch_size
     made = planning + filling
     print(machine())
-    print(
-        f"{config.network.architecture} w{config.network.width}, batches of {batch_size} × {crop_px} px, {device}\n"
-    )
+    print(f"{config.spec}, batches of {batch_size} × {crop_px} px, {device}\n")
     rows = [
         ("drawn (host)", planning),
         ("made", filling),
