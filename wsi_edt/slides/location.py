@@ -1,4 +1,4 @@
-"""Where a slide lies: at a path of this machine, or at a URL that fsspec reads (s3://, gs://, https://, memory:// …).
+"""Where a slide lies: at a path on this machine, or at a URL that fsspec reads (s3://, gs://, https://, memory:// …).
 
 A path is pathlib's, and every reader takes it. A URL is universal_pathlib's UPath, which goes to workers as it is; each
 process opens it with its own driver and its own credentials, which are fsspec's business and never passed on from here.
