@@ -30,6 +30,11 @@ RULER_SIZE = (1102, 902)  # (width, height): halves and quarters leave a rest
 RULER_SQUARE_PX = 64
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """What is cached for a user (OpenVINO's graphs) is kept in pytest's cache, here and in processes that tests start."""
+    os.environ["XDG_CACHE_HOME"] = str(config.rootpath / ".pytest_cache" / "d" / "user-cache")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """For `-n auto`, the cores that this process may use; pytest-xdist would take the machine's physical ones."""

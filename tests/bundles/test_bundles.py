@@ -1,5 +1,8 @@
 """A bundle is written, found, verified and read back; a damaged one is refused in one sentence."""
 
+import subprocess
+import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +14,13 @@ from wsi_edt.bundles import (
     DEFAULT_MODEL,
     Bundle,
     find_bundle,
-    load_network,
     model_names,
     read_bundle,
     write_description,
 )
-from wsi_edt.errors import ModelError
+from wsi_edt.bundles.weights import load_network
+from wsi_edt.errors import ModelError, UnknownModelError
+from wsi_edt.networks import NetworkSpec
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +33,24 @@ def test_description_survives(bundle: Bundle) -> None:
     assert find_bundle(str(bundle.directory)) == bundle
 
 
-def test_stem_stride(bundle: Bundle, tmp_path: Path) -> None:
-    full = replace(bundle, directory=tmp_path.resolve(), network=replace(bundle.network, stem_stride=1))
-    write_description(full)
-    assert read_bundle(tmp_path).network.stem_stride == 1
-    # Models from before there was a choice don't state it.
+def test_options_of_the_network(bundle: Bundle, tmp_path: Path) -> None:
+    table = {"architecture": "hrnet", "width": 32, "stem_stride": 1}
+    other = replace(bundle, directory=tmp_path.resolve(), network=NetworkSpec.from_table(table, maps=3))
+    write_description(other)
+    assert tomllib.loads((tmp_path / "model.toml").read_text())["network"] == table
+    assert read_bundle(tmp_path) == other
+
+
+def test_models_from_before_the_stem_had_a_choice(bundle: Bundle, tmp_path: Path) -> None:
+    write_description(replace(bundle, directory=tmp_path))
     description = tmp_path / "model.toml"
     lines = description.read_text().splitlines()
     description.write_text("\n".join(line for line in lines if not line.startswith("stem_stride")))
-    assert read_bundle(tmp_path) == replace(full, network=bundle.network)
-    assert bundle.network.stem_stride == 2
+    assert read_bundle(tmp_path).network.to_table() == {
+        "architecture": "m_hrnet",
+        "width": 18,
+        "stem_stride": 2,
+    }
 
 
 def test_weights_survive_at_half_precision(bundle: Bundle) -> None:
@@ -55,7 +67,7 @@ def test_changed_weights_are_refused(bundle: Bundle, tmp_path: Path) -> None:
     data[-1] ^= 1
     copy = replace(bundle, directory=tmp_path)
     copy.weights.write_bytes(data)
-    with pytest.raises(ModelError, match=r"not the file that model\.toml describes"):
+    with pytest.raises(ModelError, match=r"isn't the file that model\.toml describes"):
         load_network(copy)
 
 
@@ -67,13 +79,47 @@ def test_missing_weights(bundle: Bundle, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "name = 3", "not toml", 'name = "a"\nversion = "1"'])
 def test_broken_description(text: str, tmp_path: Path) -> None:
     (tmp_path / "model.toml").write_text(text)
-    with pytest.raises(ModelError, match="description"):
+    with pytest.raises(
+        ModelError, match=r"model\.toml (has no entry|can't be read).*; install the model again"
+    ):
         find_bundle(str(tmp_path))
 
 
+def test_wrong_options_of_the_network_are_the_models_fault(bundle: Bundle, tmp_path: Path) -> None:
+    write_description(replace(bundle, directory=tmp_path))
+    description = tmp_path / "model.toml"
+    description.write_text(description.read_text().replace("width = 18", "width = 19"))
+    with pytest.raises(ModelError) as raised:
+        read_bundle(tmp_path)
+    assert raised.value.context == (str(description),)
+    assert (raised.value.where, raised.value.what) == ("network.width", "is 19")
+
+
 def test_unknown_model_names_the_shipped_ones() -> None:
-    with pytest.raises(ModelError, match=f"no model 'nonesuch'.*{DEFAULT_MODEL}"):
+    with pytest.raises(UnknownModelError) as raised:
         find_bundle("nonesuch")
+    assert raised.value.where == "nonesuch"
+    assert DEFAULT_MODEL in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "wsi_edt.bundles",
+        "wsi_edt.detection.compute",
+        "wsi_edt.detection.peaks",
+        "wsi_edt.detection.stitching",
+        "wsi_edt.results.store",
+    ],
+)
+def test_models_are_described_without_torch(module: str) -> None:
+    code = f"""if True:
+        import sys, {module}
+        from wsi_edt.bundles import DEFAULT_MODEL, find_bundle
+        find_bundle(DEFAULT_MODEL).verify()
+        assert "torch" not in sys.modules, sorted(sys.modules)
+    """
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_shipped_models_are_whole() -> None:

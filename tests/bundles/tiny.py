@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from wsi_edt.bundles import Bundle, write_bundle
+from wsi_edt.bundles import Bundle
+from wsi_edt.bundles.weights import write_bundle
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import IMAGENET, NetworkSpec, build_network
 
@@ -12,7 +13,7 @@ from wsi_edt.networks import IMAGENET, NetworkSpec, build_network
 def tiny_bundle(folder: Path, *, mpp: float = 0.5, threshold: float = 0.3) -> Bundle:
     """HRNet-w18 with random weights, seeded."""
     torch.manual_seed(0)
-    spec = NetworkSpec("m_hrnet", 18, 3)
+    spec = NetworkSpec.from_table({"architecture": "m_hrnet", "width": 18}, maps=3)
     bundle = Bundle(
         directory=folder,
         name="tiny",

@@ -29,9 +29,10 @@ class LocalDetector:
     def maps(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         dark = np.pad((255 - image[..., [2, 0]].astype(np.int64)) // 16, ((2, 2), (2, 2), (0, 0)))
         kernel = (1, 2, 3, 2, 1)
-        rows = sum(k * dark[i : i + image.shape[0]] for i, k in enumerate(kernel))
-        total = sum(k * rows[:, i : i + image.shape[1]] for i, k in enumerate(kernel))
-        return np.moveaxis(total, -1, 0).astype(np.float32) / 256
+        rows = np.array([k * dark[i : i + image.shape[0]] for i, k in enumerate(kernel)]).sum(axis=0)
+        total = np.array([k * rows[:, i : i + image.shape[1]] for i, k in enumerate(kernel)]).sum(axis=0)
+        maps: npt.NDArray[np.float32] = np.moveaxis(total, -1, 0).astype(np.float32) / np.float32(256)
+        return maps
 
 
 def as_set(peaks: Peaks) -> set[tuple[int, int, int, float]]:
@@ -54,7 +55,7 @@ def blobs(seed: int, width: int, height: int) -> npt.NDArray[np.uint8]:
 
 def whole(image: npt.NDArray[np.uint8], border: int = 32) -> Peaks:
     """The stub's peaks of the whole image on white."""
-    slide = ImageSlide(__file__, image, 1.0)
+    slide = ImageSlide(Path(__file__), image, 1.0)
     height, width = image.shape[:2]
     pixels = read_window(
         slide, Window(-border, -border, width + 2 * border, height + 2 * border), wanted_mpp=1.0
@@ -70,7 +71,7 @@ def tiled(image: npt.NDArray[np.uint8], tile_px: int, order: int) -> Peaks:
     parts = [
         detect_shard(
             block,
-            LocalDetector(),
+            LocalDetector().detect,
             source=SlideSource(Path("field.png")),
             model_mpp=1.0,
             batch_size=3,

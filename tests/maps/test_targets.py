@@ -1,6 +1,9 @@
 """The location maps against hand-computed values, brute force over all pixels and points, and each other."""
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +22,7 @@ from wsi_edt.maps import (
 )
 
 SHAPE = (40, 56)
+Draw = Callable[[FloatArray, tuple[int, int]], npt.NDArray[np.float32]]
 
 
 def brute_distance(points: FloatArray, shape: tuple[int, int]) -> FloatArray:
@@ -115,12 +119,13 @@ def test_a_crop_never_changes_its_target(
     (x, y), (width, height) = corner, size
     moved = centres - (x, y)
     crop = np.s_[y : y + height, x : x + width]
-    for draw in (
+    draws: tuple[Draw, ...] = (
         lambda p, shape: edt_map(p, shape, max_distance_px=max_distance_px, outside="count"),
         lambda p, shape: idt_map(p, shape, outside="count"),
         lambda p, shape: fidt_map(p, shape, outside="count"),
         lambda p, shape: distance_to_points(p, shape, limit_px=12.0, outside="count"),
-    ):
+    )
+    for draw in draws:
         np.testing.assert_array_equal(draw(moved, (height, width)), draw(centres, (120, 160))[crop])
     # The sums of density maps may differ in their last bit.
     cropped = density_map(moved, (height, width), sigma_px=3.0, outside="count")
@@ -167,7 +172,7 @@ def test_points_outside_are_named(point: tuple[float, float]) -> None:
 
 
 def test_points_that_are_none_are_named() -> None:
-    with pytest.raises(AnnotationError, match="point 1 is not finite"):
+    with pytest.raises(AnnotationError, match="point 1 isn't finite"):
         idt_map(np.array([[1.0, 1.0], [np.nan, 2.0]]), SHAPE)
     with pytest.raises(AnnotationError, match=r"\(N, 2\)"):
         idt_map(np.ones((2, 3)), SHAPE)
@@ -175,9 +180,9 @@ def test_points_that_are_none_are_named() -> None:
 
 def test_constants_that_make_no_map_are_refused() -> None:
     points = np.ones((1, 2))
-    for wrong in ({"max_distance_px": 0.0}, {"max_distance_px": np.nan}):
+    for wrong in (0.0, np.nan):
         with pytest.raises(UsageError, match="max_distance_px"):
-            edt_map(points, SHAPE, **wrong)
+            edt_map(points, SHAPE, max_distance_px=wrong)
     with pytest.raises(UsageError, match="c2 > 0"):
         edt_map(points, SHAPE, max_distance_px=60.0, c2=0.0)
     with pytest.raises(UsageError, match="c > 0"):

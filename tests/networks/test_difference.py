@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from wsi_edt.networks import MGA, DifferenceConv2d
+from wsi_edt.networks.difference import MGA, DifferenceConv2d
 
 
 def random_input(*shape: int) -> torch.Tensor:
@@ -42,6 +42,7 @@ def literal_mga(mga: MGA, x: torch.Tensor) -> torch.Tensor:
     reduced = functional.conv2d(x, mga.reduce.weight)
     sums: list[torch.Tensor] = []
     for dilation, branch in zip((1, 2, 3, 4), mga.branches, strict=True):
+        assert isinstance(branch, DifferenceConv2d)
         weight = branch.weight
         y = functional.conv2d(reduced, weight, stride=mga.stride, padding=dilation, dilation=dilation)
         y = y - 0.7 * functional.conv2d(reduced, weight.sum(dim=(2, 3), keepdim=True), stride=mga.stride)

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from wsi_edt.errors import ModelError
-from wsi_edt.networks import NetworkSpec, build_network, folded
+from tests.networks.lively import lively_network
+from wsi_edt.networks.hrnet import HRNet
 
 
 def conv_norm(inputs: int, outputs: int, kernel: int) -> int:
@@ -45,23 +45,10 @@ def published_parameters(width: int, maps: int, *, mga: bool) -> int:
 @pytest.mark.parametrize("mga", [True, False])
 @pytest.mark.parametrize(("width", "millions"), [(18, 9.7), (32, 29.4), (48, 65.5)])
 def test_parameters(width: int, millions: float, mga: bool) -> None:
-    network = build_network(NetworkSpec("m_hrnet" if mga else "hrnet", width, 3))
+    network = HRNet(width, maps=3, mga=mga)
     found = sum(parameter.numel() for parameter in network.parameters())
     assert found == published_parameters(width, 3, mga=mga)
     assert found / 1e6 == pytest.approx(millions, abs=0.06)
-
-
-def lively_network(maps: int = 3, *, stem_stride: int = 2) -> nn.Module:
-    """A small network whose batch norms have seen something, so that folding has work to do."""
-    torch.manual_seed(0)
-    network = build_network(NetworkSpec("m_hrnet", 18, maps, stem_stride=stem_stride))
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.0)
-            nn.init.normal_(module.bias, std=0.1)
-            nn.init.normal_(module.running_mean, std=0.1)
-            nn.init.uniform_(module.running_var, 1.0, 3.0)
-    return network.eval()
 
 
 @pytest.mark.parametrize("maps", [1, 3])
@@ -75,7 +62,7 @@ def test_maps_have_the_images_size(maps: int) -> None:
 def test_folded_gives_the_same_maps(stem_stride: int) -> None:
     network = lively_network(stem_stride=stem_stride).double()
     x = torch.randn(1, 3, 96, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    plain = folded(network)
+    plain = network.folded()
     assert not [m for m in plain.modules() if isinstance(m, nn.BatchNorm2d)]
     with torch.inference_mode():
         expected = network(x)
@@ -84,16 +71,15 @@ def test_folded_gives_the_same_maps(stem_stride: int) -> None:
 
 
 def test_coarse_branches_continue_their_edges() -> None:
-    network = build_network(NetworkSpec("hrnet", 18, 1))
-    branches = network.stages[2][0].branches
+    branches = HRNet(18, maps=1, mga=False).get_submodule("stages.2.0.branches").children()
     modes = [{m.padding_mode for m in branch.modules() if isinstance(m, nn.Conv2d)} for branch in branches]
     assert modes == [{"zeros"}, {"zeros"}, {"replicate"}, {"replicate"}]
 
 
-def test_last_layer_runs_in_its_own_precision() -> None:
-    network = folded(lively_network())
+def test_the_head_runs_in_its_own_precision() -> None:
+    network = lively_network().folded()
     network.bfloat16()
-    network.to_maps.float()
+    network.head.float()
     with torch.inference_mode():
         maps = network(torch.randn(1, 3, 64, 64).bfloat16())
     assert maps.dtype == torch.float32
@@ -103,10 +89,10 @@ def test_last_layer_runs_in_its_own_precision() -> None:
 
 def gflop(stem_stride: int) -> float:
     """Of one tile of 512 px, counted on a sixteenth of it: two for each multiplication of convolutions."""
-    network = build_network(NetworkSpec("m_hrnet", 18, 3, stem_stride=stem_stride)).eval()
+    network = HRNet(18, maps=3, mga=True, stem_stride=stem_stride).eval()
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, 128, 128))
-    return counter.get_total_flops() * 16 / 1e9
+    return float(counter.get_total_flops()) * 16 / 1e9
 
 
 def test_full_resolution_costs_a_fifth_more() -> None:
@@ -116,21 +102,8 @@ def test_full_resolution_costs_a_fifth_more() -> None:
 
 
 def test_full_resolution_layer_sees_every_px() -> None:
-    for architecture in ("m_hrnet", "hrnet"):
-        network = build_network(NetworkSpec(architecture, 18, 1, stem_stride=1))
+    for mga in (True, False):
+        network = HRNet(18, maps=1, mga=mga, stem_stride=1)
         with torch.inference_mode():
             assert network.stem[0](torch.zeros(1, 3, 32, 64)).shape == (1, 64, 32, 64)
             assert network.stem(torch.zeros(1, 3, 32, 64)).shape == (1, 64, 8, 16)
-
-
-def test_unknown_stride() -> None:
-    with pytest.raises(ModelError, match="no stem of stride 4; known are 2, 1"):
-        NetworkSpec("m_hrnet", 18, 3, stem_stride=4)
-
-
-@pytest.mark.parametrize(
-    ("architecture", "width", "maps"), [("m_resnet", 18, 3), ("m_hrnet", 19, 3), ("hrnet", 18, 0)]
-)
-def test_unknown_network(architecture: str, width: int, maps: int) -> None:
-    with pytest.raises(ModelError, match=r"no network|no width|at least one"):
-        NetworkSpec(architecture, width, maps)

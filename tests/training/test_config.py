@@ -102,7 +102,7 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
         ('[maps]\nnames = "nucleus"', r'maps\.names is "nucleus", but it should be a list'),
         (
             '[maps]\nnames = ["positive"]',
-            r"maps\.names: positive and negative maps come together; got positive$",
+            r"maps\.names: positive and negative maps come together; the maps are positive$",
         ),
         ('[maps]\nnames = ["nucleus", "nucleus"]', r"maps\.names: a model's maps must be different"),
         ("[loss]\nconsistency = -1.0", r"loss\.consistency is -1\.0, but it should be greater than or"),

@@ -60,11 +60,15 @@ class DecodeSettings:
     Attributes
     ----------
     maps : names of the network's output maps in their order, of `MAP_NAMES`
-    evidence : where cells are looked for: on the pixelwise maximum or the sum of positive and negative, or on
-        nucleus
+    evidence : the map that cells are looked for in: the pixelwise maximum or the sum of positive and negative, or nucleus
     window_px : odd side of CCLS's window, in map px
-    threshold : the evidence that a cell must exceed, absolute: a share of the tile's maximum would make a
-        cell's fate depend on its neighbours
+    threshold : the evidence that a cell must exceed, absolute: with a share of the tile's maximum, a cell's neighbours
+        would decide whether it is found
+
+    Raises
+    ------
+    UsageError
+        If there is no such map, evidence, window or threshold, or the evidence needs other maps.
     """
 
     maps: tuple[str, ...]
@@ -75,26 +79,29 @@ class DecodeSettings:
     def __post_init__(self) -> None:
         names = ", ".join(self.maps)
         if not self.maps or len(set(self.maps)) != len(self.maps) or not set(self.maps) <= set(MAP_NAMES):
-            raise UsageError(f"a model's maps must be different ones of {', '.join(MAP_NAMES)}; got {names}")
+            raise UsageError(
+                f"a model can't have the maps [{names}]",
+                remedy=f"name different ones of {', '.join(MAP_NAMES)}",
+            )
         if self.evidence not in ("max", "sum", "nucleus"):
-            raise UsageError(f"evidence must be max, sum or nucleus; got {self.evidence!r}")
+            raise UsageError(f"there is no evidence {self.evidence!r}", remedy="choose max, sum or nucleus")
         if ("positive" in self.maps) != ("negative" in self.maps):
-            raise UsageError(f"positive and negative maps come together; got {names}")
+            raise UsageError(f"positive and negative maps come together; the maps are {names}")
         needed = {"nucleus"} if self.evidence == "nucleus" else {"positive", "negative"}
         if not needed <= set(self.maps):
             raise UsageError(
-                f"evidence {self.evidence!r} needs the maps {', '.join(sorted(needed))}; got {names}"
+                f"evidence {self.evidence!r} needs the maps {', '.join(sorted(needed))}; the maps are {names}"
             )
         _check_window(self.window_px)
         if not 0.0 <= self.threshold < float("inf"):
-            raise UsageError(f"a threshold of {self.threshold:g} is too low; give 0 or more")
+            raise UsageError(f"there is no threshold {self.threshold:g}", remedy="choose 0 or more")
 
 
 def decode(maps: FloatMap, settings: DecodeSettings) -> Peaks:
     """The cells of one tile's maps.
 
-    CCLS on the evidence map says where they are; the higher of the positive and the negative map there says
-    of which class (negative on a tie), so that one cell is never counted once per class.
+    CCLS finds them on the evidence map; the higher of the positive and the negative map there decides their class
+    (negative on a tie), so that one cell is never counted once per class.
 
     Parameters
     ----------
@@ -160,7 +167,9 @@ def lmss(map_: FloatMap, *, relative_threshold: float, window_px: int = 3) -> Pi
     (rows, columns), ordered by (row, column); empty for a map without a positive value
     """
     if not 0.0 <= relative_threshold < 1.0:
-        raise UsageError(f"relative_threshold must be in [0, 1); got {relative_threshold}")
+        raise UsageError(
+            f"is {relative_threshold}", where="relative_threshold", remedy="choose one in [0, 1)"
+        )
     if map_.size == 0 or float(map_.max()) <= 0.0:
         return _no_pixels()
     return _local_maxima(map_, map_ > relative_threshold * map_.max(), window_px=window_px)
@@ -221,7 +230,7 @@ def _first_of_plateaus(
 
 def _check_window(window_px: int) -> None:
     if window_px < 3 or window_px % 2 == 0:
-        raise UsageError(f"window_px must be odd and at least 3; got {window_px}")
+        raise UsageError(f"is {window_px}", where="window_px", remedy="choose an odd number of at least 3")
 
 
 def _no_pixels() -> PixelIndices:

@@ -55,14 +55,14 @@ def edt_map(
     Raises
     ------
     AnnotationError
-        Points that aren't finite, or lie outside while `outside` is "error".
+        If points aren't finite, or lie outside while `outside` is "error".
     UsageError
-        Constants for which the map doesn't fall with distance.
+        If the map wouldn't fall with distance with these constants.
     """
     if not (np.isfinite(max_distance_px) and max_distance_px > 0 and c1 >= 0 and c2 > 0 and c3 > 0):
         raise UsageError(
-            "an EDT map needs max_distance_px > 0, c1 >= 0, c2 > 0 and c3 > 0; "
-            f"got {max_distance_px}, {c1}, {c2}, {c3}"
+            f"there is no EDT map for max_distance_px {max_distance_px}, c1 {c1}, c2 {c2} and c3 {c3}",
+            remedy="choose max_distance_px > 0, c1 >= 0, c2 > 0 and c3 > 0",
         )
 
     def profile(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -78,7 +78,7 @@ def idt_map(
 ) -> FloatMap:
     """Inverse distance transform map: ``1 / (DT + c)`` (Eq. 4); parameters and result as in `edt_map`."""
     if not c > 0:
-        raise UsageError(f"an IDT map needs c > 0; got {c}")
+        raise UsageError(f"there is no IDT map for c {c}", remedy="choose c > 0")
     return _distance_map(points, shape, lambda distance: 1.0 / (distance + c), outside)
 
 
@@ -93,7 +93,10 @@ def fidt_map(
 ) -> FloatMap:
     """Focal inverse distance transform map: ``1 / (DT ** (alpha·DT + beta) + c)`` (Eq. 5); see `edt_map`."""
     if not (alpha >= 0 and beta > 0 and c > 0):
-        raise UsageError(f"an FIDT map needs alpha >= 0, beta > 0 and c > 0; got {alpha}, {beta}, {c}")
+        raise UsageError(
+            f"there is no FIDT map for alpha {alpha}, beta {beta} and c {c}",
+            remedy="choose alpha >= 0, beta > 0 and c > 0",
+        )
     return _distance_map(
         points, shape, lambda distance: 1.0 / (distance ** (alpha * distance + beta) + c), outside
     )
@@ -123,7 +126,10 @@ def density_map(
     pixels = _pixels(points, shape, outside)
     sigmas = np.broadcast_to(np.asarray(sigma_px, dtype=np.float64), (len(pixels),))
     if not np.all(np.isfinite(sigmas) & (sigmas > 0)):
-        raise UsageError(f"a density map needs sigma_px > 0; got {sigmas[~(sigmas > 0)][:1].tolist()}")
+        raise UsageError(
+            f"there is no density map for sigma_px {sigmas[~(sigmas > 0)][:1].tolist()}",
+            remedy="choose sigma_px > 0",
+        )
     height, width = shape
     density = np.zeros(shape, np.float64)
     for (x, y), sigma in zip(pixels.tolist(), sigmas.tolist(), strict=True):
@@ -202,7 +208,7 @@ def distance_to_points(
     Parameters are as in `edt_map`.
     """
     if not (np.isfinite(limit_px) and limit_px > 0):
-        raise UsageError(f"distance_to_points needs limit_px > 0; got {limit_px}")
+        raise UsageError(f"is {limit_px}", where="limit_px", remedy="choose one > 0")
     pixels = _pixels(points, shape, outside)
     # Stamped as closeness, limit - DT, so that the nearest point wins by the same maximum as in the maps.
     disc = np.maximum(limit_px - _disc_distances(int(np.ceil(limit_px))), 0.0)
@@ -265,13 +271,10 @@ def _pixels(points: Points, shape: tuple[int, int], outside: Outside) -> npt.NDA
     if points.size == 0:
         return np.zeros((0, 2), np.int64)
     if points.ndim != 2 or points.shape[1] != 2:
-        raise AnnotationError(
-            f"points must be (N, 2), one (x, y) a row; got an array of shape {points.shape}"
-        )
+        raise AnnotationError(f"points have the shape {points.shape}", remedy="give (N, 2), one (x, y) a row")
     if not np.all(np.isfinite(points)):
-        raise AnnotationError(
-            f"point {int(np.argmin(np.isfinite(points).all(axis=1)))} is not finite; remove it"
-        )
+        first = int(np.argmin(np.isfinite(points).all(axis=1)))
+        raise AnnotationError("isn't finite", where=f"point {first}", remedy="remove it")
     pixels = np.floor(points).astype(np.int64)
     if outside == "error":
         height, width = shape
@@ -280,7 +283,8 @@ def _pixels(points: Points, shape: tuple[int, int], outside: Outside) -> npt.NDA
             first = int(np.argmin(inside))
             x, y = points[first]
             raise AnnotationError(
-                f"point {first} at ({x:g}, {y:g}) lies outside the image of {width} x {height} px; "
-                "correct or remove it"
+                f"lies outside the image of {width} x {height} px",
+                where=f"point {first} at ({x:g}, {y:g})",
+                remedy="correct or remove it",
             )
     return pixels

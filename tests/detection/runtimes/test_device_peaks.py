@@ -37,7 +37,7 @@ def test_smooth_maps(settings: DecodeSettings) -> None:
 @given(st.integers(0, 2**32 - 1), st.sampled_from(SETTINGS), st.integers(2, 6))
 def test_maps_with_plateaus(seed: int, settings: DecodeSettings, levels: int) -> None:
     rng = np.random.default_rng(seed)
-    maps = rng.integers(0, levels, (2, len(settings.maps), 24, 33)).astype(np.float32) / levels
+    maps = rng.integers(0, levels, (2, len(settings.maps), 24, 33)).astype(np.float32) / np.float32(levels)
     check(maps, settings)
 
 

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from tests.bundles.tiny import tiny_bundle
-from wsi_edt.bundles import load_network
+from wsi_edt.bundles.weights import load_network
+from wsi_edt.detection.compute import Precision
 from wsi_edt.detection.runtimes.lanes import Captures, Gate, Staging
 from wsi_edt.detection.runtimes.prepared import PreparedNetwork
-from wsi_edt.networks import HRNet, folded, normalised
+from wsi_edt.networks.network import Normalise
 
 
 def test_batches_of_any_size_go_through_one_buffer() -> None:
@@ -135,18 +136,17 @@ def test_where_a_capture_fails_the_rest_runs_without_and_it_is_said_once(
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_prepared_network_is_the_network_on_normalised_pixels(
-    tmp_path_factory: pytest.TempPathFactory, precision: str
+    tmp_path_factory: pytest.TempPathFactory, precision: Precision
 ) -> None:
     bundle = tiny_bundle(tmp_path_factory.mktemp("models") / "tiny")
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 64, 32, 3), dtype=np.uint8))
-    network = folded(load_network(bundle))
-    assert isinstance(network, HRNet)
+    network = load_network(bundle).folded()
     with torch.inference_mode():
         prepared = PreparedNetwork(network, bundle.normalisation, device="cpu", precision=precision)
         found = prepared(pixels)
         # The same network: it was moved, not copied.
         body = torch.bfloat16 if precision == "bf16" else torch.float32
-        expected = network(normalised(pixels, bundle.normalisation).to(body)).float()
+        expected = network(Normalise(bundle.normalisation)(pixels).to(body)).float()
     assert found.dtype == torch.float32
     assert torch.equal(found, expected)
-    assert network.to_maps.weight.dtype == torch.float32
+    assert {value.dtype for value in network.head.parameters()} == {torch.float32}

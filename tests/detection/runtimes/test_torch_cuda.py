@@ -11,13 +11,14 @@ import pytest
 import torch
 
 from tests.bundles.tiny import tiny_bundle
-from wsi_edt.bundles import Bundle, load_network
+from wsi_edt.bundles import Bundle
+from wsi_edt.bundles.weights import load_network
 from wsi_edt.detection.compute import Precision
 from wsi_edt.detection.runtimes.device_peaks import Candidates, candidates
 from wsi_edt.detection.runtimes.prepared import PreparedNetwork
 from wsi_edt.detection.runtimes.torch_cuda import BatchGraph, TorchCuda
 from wsi_edt.maps import Peaks, decode
-from wsi_edt.networks import HRNet, folded
+from wsi_edt.networks.network import Network
 
 pytestmark = [
     pytest.mark.gpu,
@@ -30,10 +31,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return tiny_bundle(tmp_path_factory.mktemp("models") / "tiny")
 
 
-def network_of(bundle: Bundle) -> HRNet:
-    network = folded(load_network(bundle))
-    assert isinstance(network, HRNet)
-    return network
+def network_of(bundle: Bundle) -> Network:
+    return load_network(bundle).folded()
 
 
 def runtime_of(bundle: Bundle, precision: Precision = "bf16") -> TorchCuda:
@@ -73,7 +72,7 @@ def test_a_graph_gives_the_maps_of_plain_calls_for_each_batch(bundle: Bundle, pr
     def work(pixels: torch.Tensor) -> Candidates:
         return candidates(prepared(pixels), bundle.decode)
 
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     shape = (3, 128, 96, 3)
     graph = BatchGraph(work, shape, stream)
     for seed in (1, 2):
