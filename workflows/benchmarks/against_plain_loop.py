@@ -25,11 +25,12 @@ from measuring import in_fresh_process, machine, planned, resolved, table
 from PIL import Image
 from torch import nn
 
-from wsi_edt.bundles import find_bundle, load_network
+from wsi_edt.bundles import find_bundle
+from wsi_edt.bundles.weights import load_network
 from wsi_edt.detection.compute import resolve_precision
 from wsi_edt.evaluation import match_points
 from wsi_edt.maps import decode
-from wsi_edt.networks import normalised
+from wsi_edt.networks.network import Normalise
 from wsi_edt.run import RunOptions
 
 RADIUS_MODEL_PX = 2.0
@@ -82,7 +83,7 @@ def plain_loop(slide: Path, options: RunOptions, *, bf16: bool) -> Looped:
         white = Image.new("RGB", region.size, (255, 255, 255))
         white.paste(region, mask=region.getchannel("A"))  # beyond the slide
         image = np.asarray(white.resize((LOOP_TILE_PX, LOOP_TILE_PX), Image.Resampling.BILINEAR))
-        batch = normalised(torch.from_numpy(image.copy())[None], normalisation)
+        batch = Normalise(normalisation)(torch.from_numpy(image.copy())[None])
         maps = network(batch.bfloat16() if bf16 else batch.contiguous())[0].float().numpy()
         peaks = decode(maps, settings.cells.decode)
         x, y = peaks.x + tile.window.x, peaks.y + tile.window.y

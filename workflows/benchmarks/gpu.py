@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
@@ -33,10 +33,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
+from wsi_edt.detection.compute import Compute
 from wsi_edt.detection.detector import Detector
 from wsi_edt.detection.runtimes.prepared import PreparedNetwork
 from wsi_edt.detection.runtimes.torch_cuda import BatchGraph
-from wsi_edt.networks import HRNet, build_network, folded
+from wsi_edt.networks import NetworkSpec, build_network
 
 TILE_PX = 1024
 COUNTED_PX = 256  # a tile whose operations are counted; they grow with the area
@@ -179,8 +180,8 @@ def core_mm2(bundle: Bundle) -> float:
 def network_of(model: str, width: int) -> tuple[PreparedNetwork, int]:
     """The network of the model's kind and that width as the detector has it on a GPU, and the operations of a tile."""
     bundle = find_bundle(model)
-    network = folded(build_network(replace(bundle.network, width=width)).eval())
-    assert isinstance(network, HRNet)
+    spec = NetworkSpec.from_table(bundle.network.to_table() | {"width": width}, maps=bundle.network.maps)
+    network = build_network(spec).folded()
     flop = operations(network)
     return PreparedNetwork(network, bundle.normalisation, device="cuda", precision="bf16"), flop
 
@@ -202,7 +203,7 @@ def timed_by_cudnn(work: Work, batch: int) -> float:
 
 def as_graph(work: Work, batch: int) -> float:
     """Tiles a second, all kernels launched as one CUDA graph."""
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     pixels = noise_on_gpu(batch)
     torch.cuda.synchronize()
     graph = BatchGraph(work, tuple(pixels.shape), stream)
@@ -231,8 +232,8 @@ def network_alone(model: str, width: int, batch: int, how: Callable[[Work, int],
 def detector_of(model: str) -> tuple[Detector, int]:
     """The model as a run has it, and the operations of a tile."""
     bundle = find_bundle(model)
-    flop = operations(folded(build_network(bundle.network).eval()))
-    return Detector.load(bundle, settings=bundle.decode, device="cuda", precision="bf16", threads=1), flop
+    flop = operations(build_network(bundle.network).folded())
+    return Detector.load(bundle, settings=bundle.decode, compute=Compute("cuda", "torch", "bf16", 1)), flop
 
 
 def detect(model: str, batch: int, threads: int) -> tuple[float, int]:

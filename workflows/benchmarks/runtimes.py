@@ -21,10 +21,11 @@ from make_slide import Mosaic, read_picture
 from measuring import in_fresh_process, machine, table
 from torch import nn
 
-from wsi_edt.bundles import DEFAULT_MODEL, find_bundle, load_network
-from wsi_edt.detection.compute import Precision, resolve_precision
+from wsi_edt.bundles import DEFAULT_MODEL, find_bundle
+from wsi_edt.bundles.weights import load_network
+from wsi_edt.detection.compute import Compute, Device, Precision, resolve_precision
 from wsi_edt.detection.detector import Detector
-from wsi_edt.networks import folded, normalised
+from wsi_edt.networks.network import Normalise
 
 BATCH = 4
 REPEATS = 5
@@ -63,8 +64,9 @@ def in_torch(
     images = torch.from_numpy(tiles(side))
 
     def build() -> Callable[[], Maps]:
-        network: nn.Module = load_network(bundle)
-        network = (folded(network) if fold else network).to(device)
+        trained = load_network(bundle)
+        network: nn.Module = (trained.folded() if fold else trained).to(device)
+        normalise = Normalise(bundle.normalisation).to(device)
         if last:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if bf16:
@@ -73,7 +75,7 @@ def in_torch(
         kind = torch.bfloat16 if bf16 else torch.float32
 
         def maps() -> Maps:
-            batch = normalised(images.to(device), bundle.normalisation)
+            batch = normalise(images.to(device))
             found: Maps = run(batch.to(kind) if last else batch.to(kind).contiguous()).float().cpu().numpy()
             return found
 
@@ -89,14 +91,8 @@ def in_openvino(model: str, side: int, *, threads: int, precision: Precision) ->
     images = tiles(side)
 
     def build() -> Callable[[], Maps]:
-        detector = Detector.load(
-            bundle,
-            settings=bundle.decode,
-            device="cpu",
-            precision=precision,
-            threads=threads,
-            runtime="openvino",
-        )
+        compute = Compute("cpu", "openvino", precision, threads)
+        detector = Detector.load(bundle, settings=bundle.decode, compute=compute)
         return lambda: detector.maps(images)
 
     return timed(build)
@@ -121,7 +117,7 @@ def timed(build: Callable[[], Callable[[], Maps]]) -> Ran:
 @click.option("--tile-px", type=click.IntRange(min=32), default=512, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-def main(model: str, tile_px: int, threads: int, device: str) -> None:
+def main(model: str, tile_px: int, threads: int, device: Device) -> None:
     """Print a row for each way that this machine has."""
     has_bf16 = resolve_precision("auto", device=device) == "bf16"
     plain = {"fold": False, "last": False, "compiled": False, "bf16": False}

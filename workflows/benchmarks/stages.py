@@ -26,7 +26,7 @@ from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.shards import detect_shard
 from wsi_edt.detection.stitching import stitch
 from wsi_edt.maps import Peaks, decode
-from wsi_edt.networks import normalised
+from wsi_edt.networks.network import Normalise
 from wsi_edt.qupath.cells_out import write_geojson
 from wsi_edt.results.store import SlideStore
 from wsi_edt.run import RunOptions
@@ -116,9 +116,10 @@ def measured(path: Path, settings: RunSettings, tiles: int) -> list[tuple[str, S
     bundle = find_bundle(str(settings.detector.directory))
     detector = Detector.load(bundle, settings=cells.decode, compute=compute)
     torch.set_num_threads(compute.threads)
+    normalise = Normalise(bundle.normalisation).to(compute.device)
 
     def copy(images: Images) -> None:
-        normalised(torch.from_numpy(images).to(compute.device), bundle.normalisation)
+        normalise(torch.from_numpy(images).to(compute.device))
 
     def batched(name: str, work: Callable[[Any], object], inputs: list[Any]) -> None:
         taken, done = repeated(work, inputs)
@@ -143,7 +144,7 @@ def _ended(plan: SlidePlan, settings: CellSettings, found: list[Peaks]) -> list[
         parts = [
             detect_shard(
                 shard,
-                detector,
+                detector.detect,
                 source=plan.ref.source,
                 model_mpp=settings.model_mpp,
                 batch_size=settings.batch_size,

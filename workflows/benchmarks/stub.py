@@ -54,7 +54,7 @@ def compute(task: ShardTask) -> ShardResult:
     started = time.perf_counter()
     peaks = detect_shard(
         task.shard,
-        StubNetwork(task.detector.decode.window_px),
+        StubNetwork(task.detector.decode.window_px).detect,
         source=task.source,
         model_mpp=task.model_mpp,
         batch_size=task.batch_size,
@@ -87,8 +87,8 @@ def costless_read_by_one(task: ShardTask) -> ShardResult:
 
 
 # Of this process. They are in this module, and not in a script's, because workers find them by its name.
-_costless = ShardWorker(lambda spec: Costless())
-_costless_read_by_one = ShardWorker(lambda spec: Costless(), readers=1)
+_costless = ShardWorker(lambda spec: Costless().detect)
+_costless_read_by_one = ShardWorker(lambda spec: Costless().detect, readers=1)
 
 
 class StubWorkers:

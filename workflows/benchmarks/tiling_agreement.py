@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
-from wsi_edt.detection.compute import Precision, RuntimeName, resolve_precision, resolve_runtime
+from wsi_edt.detection.compute import Compute, Precision, RuntimeName, resolve_precision, resolve_runtime
 from wsi_edt.detection.detector import Detector
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.shards import detect_shard
@@ -49,20 +49,13 @@ def detect(path: Path, mpp: float | None, bundle: Bundle, variant: Variant) -> t
     with open_slide(path, mpp) as slide:
         extent = Scale(required_mpp(slide), bundle.mpp).model_extent(*slide.dimensions)
     grid = TileGrid(extent, tile_px=variant.tile_px, halo_px=variant.halo_px)
-    threads = torch.get_num_threads()
-    detector = Detector.load(
-        bundle,
-        settings=bundle.decode,
-        device="cpu",
-        precision=variant.precision,
-        threads=threads,
-        runtime=variant.runtime,
-    )
+    compute = Compute("cpu", variant.runtime, variant.precision, torch.get_num_threads())
+    detector = Detector.load(bundle, settings=bundle.decode, compute=compute)
     begun = time.perf_counter()
     parts = [
         detect_shard(
             shard,
-            detector,
+            detector.detect,
             source=SlideSource(path, mpp),
             model_mpp=bundle.mpp,
             batch_size=1,
@@ -79,7 +72,7 @@ def whole(path: Path, mpp: float | None, bundle: Bundle) -> Peaks:
     with open_slide(path, mpp) as slide:
         extent = Scale(required_mpp(slide), bundle.mpp).model_extent(*slide.dimensions)
     halo = max(HALOS_PX)
-    side = -(-max(extent) // 32) * 32 + 2 * halo
+    side = -(-max(extent) // bundle.network.stride) * bundle.network.stride + 2 * halo
     return detect(path, mpp, bundle, Variant("whole", side, halo))[0]
 
 

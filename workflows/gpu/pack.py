@@ -14,8 +14,9 @@ import click
 from sets import fit, read_groups, write_sets
 from wheels import pack_wheels, read_present
 
-from wsi_edt.bundles import Bundle, find_bundle, load_network, read_bundle, write_bundle
+from wsi_edt.bundles import Bundle, find_bundle, read_bundle
 from wsi_edt.bundles.bundle import CARD
+from wsi_edt.bundles.weights import load_network, write_bundle
 from wsi_edt.errors import OutputError, WsiEdtError
 from wsi_edt.training.config import TrainConfig, read_config
 
