@@ -71,7 +71,7 @@ def qupath_positive_percent(features: list[dict[str, Any]]) -> float | None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise AssertionError(f"{name} is no JSON")
+    raise AssertionError(f"{name} isn't JSON")
 
 
 def _without_double_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
