@@ -13,7 +13,6 @@ from tests.conftest import MPP
 from wsi_edt.errors import MissingMppError, SlideError, UsageError
 from wsi_edt.geometry import Window
 from wsi_edt.slides import ImageSlide, Slide, SlideSource, TileLoader, TileRequest, open_slide, read_window
-from wsi_edt.slides.loader import HANDLES_PER_THREAD
 from wsi_edt.slides.protocol import RgbArray
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (200, 300, 3), dtype=np.uint8)
@@ -91,13 +90,13 @@ def test_endless_requests_are_drawn_only_as_far_as_is_read_ahead() -> None:
         assert len(drawn) <= 4 * (5 + 3)
 
 
-def test_each_thread_has_its_own_handles_and_all_are_closed() -> None:
+def test_each_thread_has_its_own_handle_and_all_are_closed() -> None:
     opener = Opener()
     requests = [request(index, f"{index % 7}.png") for index in range(60)]
     with TileLoader(requests, batch_size=5, threads=3, opener=opener) as loader:
         assert sum(len(batch.requests) for batch in loader) == 60
         still_open = [slide for slide in opener.slides if not slide.closed]
-        assert len(still_open) <= 3 * HANDLES_PER_THREAD
+        assert len(still_open) <= 3
     assert all(slide.closed for slide in opener.slides)
     assert all(len(slide.readers) <= 1 for slide in opener.slides)
     assert {slide.path.name for slide in opener.slides} == {f"{index}.png" for index in range(7)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -19,8 +19,6 @@ from wsi_edt.geometry import Window
 from wsi_edt.slides.protocol import RgbArray, Slide
 from wsi_edt.slides.source import SlideSource
 from wsi_edt.slides.window import read_window
-
-HANDLES_PER_THREAD = 4
 
 # Yields a slide that is open until the context ends; the context learns of errors in it. A `Slide` is such a context.
 Opener = Callable[[SlideSource], AbstractContextManager[Slide]]
@@ -55,7 +53,7 @@ class TileBatch:
 class TileLoader:
     """Iterates over batches of windows in the requests' order, reading some batches ahead in threads.
 
-    Each window is read into its place in the batch. Each thread has its own handles, a few of the slides it read last.
+    Each window is read into its place in the batch. Each thread has its own handle, of the slide that it read last.
     All windows of a batch have one size. A window that can't be read raises a SlideError that names it, when its batch
     is due. Use it as a context manager: leaving it stops the threads and closes the handles.
 
@@ -139,7 +137,7 @@ class TileLoader:
             read_window(slide, request.window, wanted_mpp=request.model_mpp, out=image)
         except SlideError as error:
             # openslide's handle stays useless after an error: the next window gets a fresh one.
-            self._handles.discard(request.source, error)
+            self._handles.close_own(error)
             window = request.window
             raise error.within(
                 f"window of {window.width} x {window.height} px at ({window.x}, {window.y}), {request.model_mpp:g} µm/px"
@@ -147,54 +145,44 @@ class TileLoader:
 
 
 class _Handles:
-    """Open slides, a few per thread: the ones used last."""
+    """Open slides, one per thread: the one that it read last."""
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
-        self._own = threading.local()
         self._lock = threading.Lock()
-        self._open: list[_Handle] = []  # of all threads, for closing
+        self._open: dict[int, _Handle] = {}  # by thread
 
     def get(self, source: SlideSource) -> Slide:
-        handles = self._of_this_thread()
-        handle = handles.get(source)
-        if handle is None:
+        """The slide, opened for this thread."""
+        handle = self._open.get(threading.get_ident())
+        if handle is None or handle.source != source:
+            self.close_own()
             context = self._opener(source)
-            handle = handles[source] = _Handle(context, context.__enter__())
+            handle = _Handle(source, context, context.__enter__())
             with self._lock:
-                self._open.append(handle)
-            if len(handles) > HANDLES_PER_THREAD:
-                self._close(handles.popitem(last=False)[1])
-        handles.move_to_end(source)
+                self._open[threading.get_ident()] = handle
         return handle.slide
 
-    def discard(self, source: SlideSource, error: SlideError) -> None:
-        handle = self._of_this_thread().pop(source, None)
+    def close_own(self, error: SlideError | None = None) -> None:
+        """Close this thread's slide, perhaps because of an error in it."""
+        with self._lock:
+            handle = self._open.pop(threading.get_ident(), None)
         if handle is not None:
-            self._close(handle, error)
+            handle.close(error)
 
     def close(self) -> None:
+        """Close all slides."""
         with self._lock:
-            for handle in self._open:
+            for handle in self._open.values():
                 handle.close()
             self._open.clear()
-
-    def _of_this_thread(self) -> OrderedDict[SlideSource, _Handle]:
-        if not hasattr(self._own, "handles"):
-            self._own.handles = OrderedDict()
-        handles: OrderedDict[SlideSource, _Handle] = self._own.handles
-        return handles
-
-    def _close(self, handle: _Handle, error: SlideError | None = None) -> None:
-        with self._lock:
-            self._open.remove(handle)
-        handle.close(error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Handle:
     """An open slide, and the context that it is open in."""
 
+    source: SlideSource
     context: AbstractContextManager[Slide]
     slide: Slide
 
