@@ -43,7 +43,7 @@ _ONE = ("train",)
 _TWO = ("train", "validation")
 _THREE = ("train", "validation", "test")
 _KI67 = {
-    # Tumour nuclei only: a nucleus without a point may be stroma, so "any nucleus" holds near the points alone.
+    # Tumour nuclei only: a nucleus without a point may be stroma, so "any nucleus" holds only near the points.
     "bcdata": Format(
         read=read_bcdata,
         mpp=0.25,

@@ -165,7 +165,7 @@ def cut(values: Tensor, crop: Crop, *, margin_px: int, crop_px: int) -> Tensor:
     x, y = crop.x + margin_px, crop.y + margin_px
     square = values[y : y + crop.side_px, x : x + crop.side_px].permute(2, 0, 1)[None]
     if crop.side_px != crop_px:
-        # With an anti-aliasing triangle, as slides are resampled; torch has it for 8-bit integers on the CPU alone.
+        # With an anti-aliasing triangle, as slides are resampled; torch has it for 8-bit integers only on the CPU.
         if square.device.type != "cpu":
             square = square.float()
         square = functional.interpolate(square, (crop_px, crop_px), mode="bilinear", antialias=True)

@@ -36,7 +36,7 @@ class Logbook:
     Parameters
     ----------
     out : the training's folder
-    step : the step to continue from; 0 starts anew
+    step : the step to continue from; 0 starts over
     """
 
     def __init__(self, out: Path, *, step: int) -> None:
