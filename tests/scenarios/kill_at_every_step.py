@@ -2,7 +2,7 @@
 
 A script of its own, because it forks: each run is a child of a process that has imported everything and started no
 thread. A step is a call of fsync or of a rename; the child kills itself with SIGKILL instead of the n-th of them.
-Usage: kill_at_every_step.py FOLDER, which holds the slides in FOLDER/slides.
+Usage: python -m tests.scenarios.kill_at_every_step FOLDER, which holds the slides in FOLDER/slides.
 """
 
 from __future__ import annotations
