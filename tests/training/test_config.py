@@ -104,7 +104,7 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
             '[maps]\nnames = ["positive"]',
             r"maps\.names: positive and negative maps come together; the maps are positive$",
         ),
-        ('[maps]\nnames = ["nucleus", "nucleus"]', r"maps\.names: a model's maps must be different"),
+        ('[maps]\nnames = ["nucleus", "nucleus"]', r"maps\.names: .*\[nucleus, nucleus\]"),
         ("[loss]\nconsistency = -1.0", r"loss\.consistency is -1\.0, but it should be greater than or"),
         (
             "[loss]\nconsistency = 1.0\n[schedule]\ncrop_px = 224",
