@@ -175,7 +175,7 @@ def test_weights_that_were_changed_are_refused_before_anything_runs(
     damaged = tiny_bundle(tmp_path / "damaged")
     weights = damaged.weights.read_bytes()
     damaged.weights.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
-    with pytest.raises(ModelError, match="is not the file that"):
+    with pytest.raises(ModelError, match="isn't the file that"):
         run_slides([slides], tmp_path / "out", replace(options, model=str(damaged.directory)))
     assert not (tmp_path / "out").exists()
 

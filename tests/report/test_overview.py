@@ -28,10 +28,10 @@ def blank(width: int, height: int) -> npt.NDArray[np.uint8]:
 
 
 def drawn_on(
-    picture: npt.NDArray[np.uint8], cells: Cells, *, mpp: float, slide_mpp: float
+    picture: npt.NDArray[np.uint8], cells: Cells, *, picture_mpp: float, slide_mpp: float
 ) -> npt.NDArray[np.uint8]:
     drawn = picture.copy()
-    draw_cells(drawn, cells, mpp=mpp, slide_mpp=slide_mpp)
+    draw_cells(drawn, cells, picture_mpp=picture_mpp, slide_mpp=slide_mpp)
     return drawn
 
 
@@ -69,7 +69,7 @@ def test_a_level_of_the_right_size_is_drawn_as_it_is(downsamples: tuple[float, .
 @pytest.mark.parametrize(("class_id", "color"), [(0, BLUE), (1, RED), (2, GREEN)])
 def test_a_ring_lies_around_its_nucleus(class_id: int, color: tuple[int, int, int]) -> None:
     picture = blank(300, 200)
-    drawn = drawn_on(picture, cells_at([(300.5, 120.25)], [class_id]), mpp=0.5, slide_mpp=0.25)
+    drawn = drawn_on(picture, cells_at([(300.5, 120.25)], [class_id]), picture_mpp=0.5, slide_mpp=0.25)
     assert len(where(drawn, color)) > 20
     # Px that are more colour than white; the scale bar is below.
     found = np.argwhere(drawn[:150].min(axis=2) < (255 + min(color)) / 2)[:, ::-1]
@@ -84,7 +84,7 @@ def test_a_ring_lies_around_its_nucleus(class_id: int, color: tuple[int, int, in
 def test_dots_lie_on_their_cells_and_the_picture_fades() -> None:
     picture = np.full((150, 200, 3), (200, 100, 40), np.uint8)
     cells = cells_at([(2000.0, 400.0), (2000.0, 800.0)], [1, 0])
-    drawn = drawn_on(picture, cells, mpp=5.0, slide_mpp=0.25)
+    drawn = drawn_on(picture, cells, picture_mpp=5.0, slide_mpp=0.25)
     for color, (x, y) in ((RED, (100, 20)), (BLUE, (100, 40))):
         found = where(drawn, color)
         assert sorted(map(tuple, found.tolist())) == [(x - 1, y - 1), (x - 1, y), (x, y - 1), (x, y)]
@@ -103,7 +103,7 @@ def test_where_cells_crowd_neither_class_hides_the_other() -> None:
         np.ones(n, np.float32),
         (rng.random(n) < 0.5).astype(np.uint8),
     )
-    drawn = drawn_on(blank(200, 200), cells, mpp=5.0, slide_mpp=0.25)
+    drawn = drawn_on(blank(200, 200), cells, picture_mpp=5.0, slide_mpp=0.25)
     red, blue = len(where(drawn, RED)), len(where(drawn, BLUE))
     assert red + blue > 0.8 * 200 * 200, "the cells don't crowd"
     assert red / (red + blue) == pytest.approx(0.5, abs=0.03)
@@ -112,12 +112,12 @@ def test_where_cells_crowd_neither_class_hides_the_other() -> None:
 @pytest.mark.parametrize("mpp", [0.25, 5.0])
 def test_cells_at_and_beyond_the_edge_are_no_trouble(mpp: float) -> None:
     points = [(0.0, 0.0), (-1e6, 5.0), (1e6, 1e6), (3999.99, 3999.99)]
-    drawn_on(blank(150, 150), cells_at(points, [0, 1, 2, 1]), mpp=mpp, slide_mpp=0.25)
+    drawn_on(blank(150, 150), cells_at(points, [0, 1, 2, 1]), picture_mpp=mpp, slide_mpp=0.25)
 
 
 def test_no_cells_leave_the_slide_to_be_seen() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (90, 90, 3)).astype(np.uint8)  # too small for a bar
-    drawn = drawn_on(picture, Cells.empty(), mpp=0.25, slide_mpp=0.25)
+    drawn = drawn_on(picture, Cells.empty(), picture_mpp=0.25, slide_mpp=0.25)
     np.testing.assert_array_equal(drawn, picture)
 
 
@@ -126,7 +126,7 @@ def test_no_cells_leave_the_slide_to_be_seen() -> None:
 )
 def test_the_scale_bar_is_as_long_as_it_says(width: int, mpp: float, length_um: int) -> None:
     picture = np.full((300, width, 3), 128, np.uint8)
-    drawn = drawn_on(picture, Cells.empty(), mpp=mpp, slide_mpp=0.25)
+    drawn = drawn_on(picture, Cells.empty(), picture_mpp=mpp, slide_mpp=0.25)
     black = (drawn == 0).all(axis=2)
     longest = max(_longest_run(row) for row in black)
     assert longest == pytest.approx(length_um / mpp, abs=1)

@@ -56,18 +56,18 @@ def overview_png(slide: Slide, cells: Cells) -> bytes:
         If the slide can't be read.
     """
     slide_mpp = required_mpp(slide)
-    mpp = overview_mpp(slide.dimensions, slide.level_downsamples, slide_mpp=slide_mpp)
-    picture = read_overview(slide, wanted_mpp=mpp)
-    draw_cells(picture, cells, mpp=mpp, slide_mpp=slide_mpp)
+    picture_mpp = overview_mpp(slide.dimensions, slide.level_downsamples, slide_mpp=slide_mpp)
+    picture = read_overview(slide, wanted_mpp=picture_mpp)
+    draw_cells(picture, cells, picture_mpp=picture_mpp, slide_mpp=slide_mpp)
     return _png(picture)
 
 
-def draw_cells(picture: Picture, cells: Cells, *, mpp: float, slide_mpp: float) -> None:
+def draw_cells(picture: Picture, cells: Cells, *, picture_mpp: float, slide_mpp: float) -> None:
     """Draw the cells in QuPath's colours and a scale bar, in place: a copy would take 50 MB.
 
     Parameters
     ----------
-    picture : (H, W, 3) uint8 RGB, the whole slide at `mpp` µm/px
+    picture : (H, W, 3) uint8 RGB, the whole slide at `picture_mpp` µm/px
     cells : level-0 px of `slide_mpp` µm; those outside the picture are left out
 
     Notes
@@ -76,12 +76,12 @@ def draw_cells(picture: Picture, cells: Cells, *, mpp: float, slide_mpp: float) 
     drawn by position and not class by class, so that neither class hides the other where they crowd.
     """
     cells = cells.sorted_by_position()
-    radius_px = _NUCLEUS_RADIUS_UM / mpp
+    radius_px = _NUCLEUS_RADIUS_UM / picture_mpp
     if radius_px >= _SMALLEST_RING_PX:
-        _draw_rings(picture, cells, px_per_l0=slide_mpp / mpp, radius_px=radius_px)
+        _draw_rings(picture, cells, px_per_l0=slide_mpp / picture_mpp, radius_px=radius_px)
     else:
-        _draw_dots(picture, cells, px_per_l0=slide_mpp / mpp)
-    _draw_scale_bar(picture, mpp)
+        _draw_dots(picture, cells, px_per_l0=slide_mpp / picture_mpp)
+    _draw_scale_bar(picture, picture_mpp)
 
 
 def _centers(cells: Cells, px_per_l0: float) -> FloatArray:
@@ -137,14 +137,14 @@ def _fade(picture: Picture) -> None:
         rows[:] = cv2.addWeighted(muted, 1 - _PALER, white, _PALER, 0)
 
 
-def _draw_scale_bar(picture: Picture, mpp: float) -> None:
+def _draw_scale_bar(picture: Picture, picture_mpp: float) -> None:
     """Draw a bar of up to a quarter of the picture's width at its lower left; small pictures get none."""
     height, width = picture.shape[:2]
-    fitting = [length for length in _BAR_LENGTHS_UM if length / mpp <= width / 4]
+    fitting = [length for length in _BAR_LENGTHS_UM if length / picture_mpp <= width / 4]
     if not fitting or min(width, height) < 100:
         return
     length_um = max(fitting)
-    bar_px = round(length_um / mpp)
+    bar_px = round(length_um / picture_mpp)
     size = max(11, max(width, height) // 45)
     gap = size // 2
     # Two spaces: one is lost in a small font, and beside the stroke below.
