@@ -13,7 +13,6 @@ from wsi_edt.geometry import FloatArray
 from wsi_edt.maps import (
     clamp_max_distance,
     density_map,
-    distance_to_points,
     edt_map,
     fidt_map,
     field_max_distance,
@@ -91,9 +90,6 @@ def test_distance_maps_equal_brute_force(seed: int) -> None:
     np.testing.assert_allclose(idt_map(points, SHAPE), cut(1 / (distance + 1)), rtol=1e-6)
     expected = cut(1 / (distance ** (0.02 * distance + 0.75) + 1))
     np.testing.assert_allclose(fidt_map(points, SHAPE), expected, rtol=1e-6)
-    np.testing.assert_allclose(
-        distance_to_points(points, SHAPE, limit_px=7.5), np.minimum(distance, 7.5), atol=1e-5
-    )
 
 
 def test_other_constants_follow_the_formula() -> None:
@@ -123,7 +119,6 @@ def test_a_crop_never_changes_its_target(
         lambda p, shape: edt_map(p, shape, max_distance_px=max_distance_px, outside="count"),
         lambda p, shape: idt_map(p, shape, outside="count"),
         lambda p, shape: fidt_map(p, shape, outside="count"),
-        lambda p, shape: distance_to_points(p, shape, limit_px=12.0, outside="count"),
     )
     for draw in draws:
         np.testing.assert_array_equal(draw(moved, (height, width)), draw(centres, (120, 160))[crop])
@@ -148,7 +143,6 @@ def test_no_points_give_zeros(points: FloatArray) -> None:
         assert empty.shape == SHAPE
         assert empty.dtype == np.float32
         assert not empty.any()
-    assert (distance_to_points(points, SHAPE, limit_px=5.0) == 5.0).all()
     assert field_max_distance(points, (300, 400)) == 500.0
     assert neighbour_sigmas(np.zeros((0, 2))).shape == (0,)
 
@@ -191,8 +185,6 @@ def test_constants_that_make_no_map_are_refused() -> None:
         fidt_map(points, SHAPE, beta=0.0)
     with pytest.raises(UsageError, match="sigma_px"):
         density_map(points, SHAPE, sigma_px=0.0)
-    with pytest.raises(UsageError, match="limit_px"):
-        distance_to_points(points, SHAPE, limit_px=0.0)
 
 
 def test_clamp() -> None:

@@ -55,7 +55,7 @@ class TilePeaks:
         )
 
     def select(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> TilePeaks:
-        """The peaks that a boolean mask or an index array names."""
+        """The peaks that a boolean mask or an index array selects."""
         return TilePeaks(
             self.x[which], self.y[which], self.score[which], self.class_id[which], self.tile[which]
         )

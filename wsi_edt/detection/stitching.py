@@ -20,7 +20,7 @@ def stitch(peaks: TilePeaks, grid: TileGrid, *, radius_px: int) -> Peaks:
 
     Of two peaks of *different* tiles within `radius_px` (Chebyshev) the weaker is dropped; peaks are visited from the
     strongest (then by y, x), and a dropped peak drops nothing. Peaks that one tile sees side by side both stay: two peaks
-    count as seen by one tile also where one of them stands, at the same pixel, among another tile's.
+    also count as seen by one tile if one of them, at the same pixel, is among another tile's.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def stitch(peaks: TilePeaks, grid: TileGrid, *, radius_px: int) -> Peaks:
 
 
 def _near_seam(peaks: TilePeaks, grid: TileGrid, *, reach_px: int) -> npt.NDArray[np.bool_]:
-    """Which peaks lie so near a core's edge that another tile's peak may be within the radius."""
+    """For each peak, whether it lies so near a core's edge that another tile's peak may be within the radius."""
     near = np.zeros(len(peaks), bool)
     for axis in (peaks.x, peaks.y):
         within = axis % grid.core_px
@@ -61,13 +61,13 @@ def _kept(peaks: TilePeaks, *, radius_px: int) -> npt.NDArray[np.bool_]:
 
 
 def _spots(peaks: TilePeaks) -> npt.NDArray[np.intp]:
-    """For each peak, given from the strongest on: the index of the strongest at its pixel."""
+    """For each peak, in order of strength: the index of the strongest at its pixel."""
     _, strongest, inverse = np.unique(_pixel(peaks.x, peaks.y), return_index=True, return_inverse=True)
     return np.asarray(strongest[inverse])
 
 
 def _dropped(peaks: TilePeaks, spot: npt.NDArray[np.intp], *, radius_px: int) -> npt.NDArray[np.bool_]:
-    """For each spot, told at its strongest peak, whether a stronger spot of another tile drops it."""
+    """For each spot, at the index of its strongest peak, whether a stronger spot of another tile drops it."""
     dropped = np.zeros(len(peaks), bool)
     if len(peaks) < 2:
         return dropped

@@ -4,7 +4,6 @@ from wsi_edt.maps.decode import DecodeSettings, Evidence, Peaks, ccls, decode, l
 from wsi_edt.maps.targets import (
     clamp_max_distance,
     density_map,
-    distance_to_points,
     edt_map,
     fidt_map,
     field_max_distance,
@@ -20,7 +19,6 @@ __all__ = [
     "clamp_max_distance",
     "decode",
     "density_map",
-    "distance_to_points",
     "edt_map",
     "fidt_map",
     "field_max_distance",

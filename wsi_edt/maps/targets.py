@@ -200,21 +200,6 @@ def clamp_max_distance(max_distance_px: float, *, low: float = 60.0, high: float
     return min(max(max_distance_px, low), high)
 
 
-def distance_to_points(
-    points: Points, shape: tuple[int, int], *, limit_px: float, outside: Outside = "error"
-) -> FloatMap:
-    """DT itself, no more than `limit_px`: (height, width) float32 px; all `limit_px` without points.
-
-    Parameters are as in `edt_map`.
-    """
-    if not (np.isfinite(limit_px) and limit_px > 0):
-        raise UsageError(f"is {limit_px}", where="limit_px", remedy="choose one > 0")
-    pixels = _pixels(points, shape, outside)
-    # Stamped as closeness, limit - DT, so that the nearest point wins by the same maximum as in the maps.
-    disc = np.maximum(limit_px - _disc_distances(int(np.ceil(limit_px))), 0.0)
-    return (limit_px - _stamp_maximum(pixels, shape, disc)).astype(np.float32)
-
-
 def _distance_map(
     points: Points,
     shape: tuple[int, int],

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsi_edt.detection.runtimes.device_peaks import device_peaks
+from wsi_edt.detection.runtimes.device_peaks import candidates, peaks_of
 from wsi_edt.maps import DecodeSettings, decode
 
 SETTINGS = [
@@ -19,7 +19,7 @@ SETTINGS = [
 
 
 def check(maps: npt.NDArray[np.float32], settings: DecodeSettings) -> int:
-    found = device_peaks(torch.from_numpy(maps), settings)
+    found = peaks_of(candidates(torch.from_numpy(maps), settings), settings)
     assert len(found) == len(maps)
     for one, own in zip(found, maps, strict=True):
         expected = decode(own, settings)
@@ -54,7 +54,8 @@ def test_a_tile_without_cells_among_others() -> None:
 def test_the_same_on_a_gpu() -> None:
     maps = np.random.default_rng(0).random((4, 3, 128, 96), dtype=np.float32)
     on_cpu, on_gpu = (
-        device_peaks(torch.from_numpy(maps).to(place), SETTINGS[0]) for place in ("cpu", "cuda")
+        peaks_of(candidates(torch.from_numpy(maps).to(place), SETTINGS[0]), SETTINGS[0])
+        for place in ("cpu", "cuda")
     )
     for one, other in zip(on_cpu, on_gpu, strict=True):
         assert np.array_equal(one.score, other.score)

@@ -33,13 +33,8 @@ class Candidates:
     is_peak: Tensor
 
 
-def device_peaks(maps: Tensor, settings: DecodeSettings) -> list[Peaks]:
-    """The peaks of each of (B, C, H, W) float32 maps, in px of its tile; see `wsi_edt.maps.decode`."""
-    return peaks_of(candidates(maps, settings), settings)
-
-
 def candidates(maps: Tensor, settings: DecodeSettings) -> Candidates:
-    """The candidates of (B, C, H, W) float32 maps."""
+    """The candidates of (B, C, H, W) float32 maps, of which `peaks_of` makes the peaks of `wsi_edt.maps.decode`."""
     evidence = _evidence(maps, settings)  # (B, H, W)
     is_peak = (_window_maximum(evidence, settings.window_px) == evidence) & (evidence > settings.threshold)
     is_peak &= (evidence.amax(dim=(1, 2)) > EMPTY_BELOW)[:, None, None]

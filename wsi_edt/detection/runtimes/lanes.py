@@ -1,4 +1,4 @@
-"""What a GPU's batches need on the host's side: a buffer to be copied from, and a way to be captured undisturbed."""
+"""What a GPU's batches need on the host: a buffer to be copied from, and a way to be captured undisturbed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Staging:
 
 
 class Gate:
-    """Lets many in at a time, or one who wants to be alone."""
+    """Lets many threads in at a time, or one that needs to be alone."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -51,7 +51,7 @@ class Gate:
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Be inside with others, once nobody is alone or wants to be."""
+        """Be inside with others, once no thread is alone or waits to be."""
         with self._changed:
             self._changed.wait_for(lambda: not self._wanted_alone)
             self._inside += 1
@@ -64,7 +64,7 @@ class Gate:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Be inside alone, once those who are inside have left."""
+        """Be inside alone, once the threads inside have left."""
         with self._changed:
             self._wanted_alone += 1
             try:
@@ -90,7 +90,7 @@ class Captures(Generic[K, V]):
         self._failed = False
 
     def graph(self, held: dict[K, V], key: K, capture: Callable[[], V]) -> V | None:
-        """The lane's graph for that kind of batch, captured at the first; None where the batch is to run without."""
+        """The lane's graph for that kind of batch, captured at the first one; None if the batch is to run without."""
         if key not in held and len(held) < self._most and not self._failed:
             with self._gate.alone():
                 try:

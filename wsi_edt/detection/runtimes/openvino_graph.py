@@ -1,7 +1,8 @@
 """A model's network as OpenVINO graphs, converted from a torch trace once for its weights and kept in the user's cache.
 
-Conversion takes some 8 s of a core, reading what it left 0.2 s. By the front end and not `openvino.convert_model`, which
-runs the same and reports each conversion to Intel's Google Analytics.
+Measured on the shipped model: a worker starts in 14 CPU seconds if nothing is kept yet, then in 1.4 (without torch), where
+building the graph node by node took 4.7. Maps have the same bits and tiles take the same time either way.
+The front end is called directly: `openvino.convert_model` calls the same, and reports each use to Google Analytics.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def converted(network: Network, normalisation: Normalisation, *, split: bool) ->
 
     Notes
     -----
-    Read from these parts, the graphs round as their compiler's own constants do. As they leave the converter, some layers
-    bear marks ("keep this division") that files lose, and maps differ in their last bits.
+    Graphs are always read back from these parts. As they leave the converter, some nodes are marked ("keep this division");
+    files lose the marks, so maps would differ in their last bits between the first run and the next.
     """
     import torch
 
@@ -87,7 +88,9 @@ def _converted(compute: Callable[[Tensor], Tensor], example: Tensor) -> list[byt
         # Of a function: each module of a traced module would be looked through first, which takes as long again.
         traced = torch.jit.trace(lambda x: compute(x), example, check_trace=False)  # type: ignore[no-untyped-call]
     front_end = FrontEndManager().load_by_framework("pytorch")
-    decoder = TorchScriptPythonDecoder(traced)  # the model needs it until it is converted, and doesn't keep it
+    decoder = TorchScriptPythonDecoder(
+        traced
+    )  # the model needs it until it is converted, and doesn't keep it
     graph = front_end.convert(front_end.load(decoder))
     # Only height and width vary from image to image; pixels have them in the middle, features at the end.
     of_pixels = example.dtype == torch.uint8

@@ -11,7 +11,7 @@ from wsi_edt.networks.network import Network, Normalise
 
 
 class PreparedNetwork:
-    """A network with its normalisation, whose every tensor is on the device before it runs: nothing else is copied there.
+    """A network with its normalisation, all of it on the device before it runs: later only pixels are copied there.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ class BatchGraph(Generic[T]):
             self._found = work(self._pixels)
 
     def replay(self, batch: Tensor) -> T:
-        """What the work gives for a batch in pinned memory or on the GPU, until the next replay; in the current stream."""
+        """The work's result for a batch in pinned memory or on the GPU, until the next replay; in the current stream."""
         with torch.inference_mode():
             self._pixels.copy_(batch, non_blocking=True)
             self._graph.replay()
@@ -74,8 +74,8 @@ class BatchGraph(Generic[T]):
 class TorchCuda:
     """A network on a GPU. Copies and peaks of one batch overlap with the network's work on another.
 
-    cuDNN chooses how it computes by rules and not by timing, and only what gives the same sums each time: a worker that
-    timed otherwise than another would give other cells than it, in their last digits.
+    cuDNN chooses its algorithms by rules, not by timing, and only those with the same sums each time: otherwise two workers
+    that measured different times would find different cells, in their last digits.
 
     Parameters
     ----------
