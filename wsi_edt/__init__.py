@@ -21,7 +21,7 @@ The rooms; each may import those above it::
     run               options, plan, schedule, finalise
     doctor, cli       thin
 
-A slide's way: slide → tissue → tiles → shards → batches → maps → peaks → cells → stitched cells → findings → result → outputs.
+A slide's way: slide → tissue → tiles → shards → batches → maps → peaks → stitched cells → findings → result → outputs.
 """
 
 __version__ = "0.1.0"
