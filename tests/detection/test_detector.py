@@ -143,6 +143,16 @@ def test_openvino_refuses_bf16_where_it_would_compute_in_float32(
         load(bundle, runtime="openvino", precision="bf16")
 
 
+def test_openvinos_body_and_head_follow_one_another(
+    bundle: Bundle, images: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On any processor: one without bfloat16 takes float32, which shows as well that the two parts fit."""
+    monkeypatch.setattr("wsi_edt.detection.runtimes.openvino_cpu.computes_in_bf16", lambda: True)
+    exact = load(bundle, runtime="openvino").maps(images)
+    found = load(bundle, runtime="openvino", precision="bf16").maps(images)
+    np.testing.assert_allclose(found, exact, atol=0.05 * np.abs(exact).max())
+
+
 def test_auto_and_wrong_choices() -> None:
     assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
     assert resolve_precision("fp32", device="cpu") == "fp32"
