@@ -12,7 +12,7 @@ import pytest
 from tests.ki67.made import COUNTS, result
 from wsi_edt.ki67 import Conventions, Ki67Result
 from wsi_edt.ki67.result import RESEARCH_USE
-from wsi_edt.ki67.text import count, percent, square_mm
+from wsi_edt.ki67.text import area, count, percent
 from wsi_edt.report.html import batch_page, slide_page
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.slides import Staining
@@ -215,4 +215,4 @@ def test_an_index_is_never_shown_as_none_or_all_where_it_isnt(value: float | Non
 def test_numbers_for_reading() -> None:
     assert count(1234567) == "1\u202f234\u202f567"
     assert count(None) == "–"
-    assert (square_mm(0.0256), square_mm(1.0), square_mm(None)) == ("0.026 mm²", "1.00 mm²", "–")
+    assert (area(0.0256), area(1.0), area(None)) == ("0.026", "1.00", "–")

@@ -41,7 +41,8 @@ class Number:
     digits : after the point in ki67.json
     table_digits : after the point in summary.csv
     label : what the report calls it; "" if the report doesn't list it
-    text : writes it in the report
+    unit : stands behind it in the report
+    text : writes it in the report, without its unit
     shown : whether the report lists it, given all numbers of the area
     """
 
@@ -51,6 +52,7 @@ class Number:
     digits: int = 0
     table_digits: int = 0
     label: str = ""
+    unit: str = ""
     text: Callable[[float | None], str] = str
     shown: Callable[[Values], bool] = lambda values: True
 
@@ -58,6 +60,10 @@ class Number:
         """The number, rounded as ki67.json keeps it: what is read back is what was computed."""
         value = self.of(evidence)
         return round(value, self.digits) if isinstance(value, float) else value
+
+    def in_words(self, value: Value) -> str:
+        """The number with its unit, for reading."""
+        return f"{self.text(value)} {self.unit}" if self.unit and value is not None else self.text(value)
 
     def in_table(self, value: Value) -> str:
         """The number as summary.csv has it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsi_edt.ki67.number import Evidence, Number
-from wsi_edt.ki67.text import NONE, count, square_mm
+from wsi_edt.ki67.text import area, count
 
 
 def cells_per_mm2(evidence: Evidence) -> float | None:
@@ -16,7 +16,9 @@ def _area_mm2(evidence: Evidence) -> float:
     return round(float(evidence.area.mm2), 6)  # to 1 µm², which is what ki67.json keeps
 
 
-AREA = Number("area_mm2", float, _area_mm2, digits=6, table_digits=4, label="Tissue area", text=square_mm)
+AREA = Number(
+    "area_mm2", float, _area_mm2, digits=6, table_digits=4, label="Tissue area", unit="mm²", text=area
+)
 DENSITY = Number(
     "cells_per_mm2",
     float,
@@ -24,5 +26,6 @@ DENSITY = Number(
     digits=2,
     table_digits=1,
     label="Density",
-    text=lambda value: NONE if value is None else f"{count(value)} cells/mm²",
+    unit="cells/mm²",
+    text=count,
 )

@@ -29,4 +29,4 @@ UNCLASSIFIED = Number(
     text=count,
     shown=_has_unclassified,
 )
-TOTAL = Number("total", int, lambda e: e.counts.total, label="Cells in all", text=count, shown=_has_classes)
+TOTAL = Number("total", int, lambda e: e.counts.total, label="Cells in all", text=count)

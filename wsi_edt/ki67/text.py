@@ -26,6 +26,6 @@ def decimal(value: float | None, digits: int) -> str:
     return NONE if value is None else f"{value:.{digits}f}"
 
 
-def square_mm(value: float | None) -> str:
+def area(value: float | None) -> str:
     """An area in mm², with three digits below 1 mm², where fields lie, and two above."""
-    return NONE if value is None else f"{decimal(value, 2 if value >= 1 else 3)} mm²"
+    return decimal(value, 2 if value is not None and value >= 1 else 3)

@@ -33,7 +33,7 @@ def slide_page(result: Ki67Result, *, conventions: Conventions, overview: str, c
         "slide.html",
         result=result,
         area=area,
-        numbers=[(number.name, number.label, number.text(area.values[number.name])) for number in listed],
+        numbers=[(number.name, number.label, number.in_words(area.values[number.name])) for number in listed],
         remedy=_REMEDIES.get(area.reason) if area.reason else None,
         least_cells=conventions.least_cells,
         counts=result.counted_by.counts,
