@@ -7,6 +7,7 @@ Dask, and answers at once.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 import click
@@ -70,8 +71,22 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Run the command line with these arguments; return its exit code. Errors go to stderr, as one sentence each."""
+    return exit_code_of(
+        lambda: cli.main(arguments, prog_name="wsi-edt", standalone_mode=False),
+        continues=arguments[:1] in _STORING,
+    )
+
+
+def exit_code_of(command: Callable[[], object], *, continues: bool) -> int:
+    """Run a command, print an error that ends it, and return its exit code.
+
+    Parameters
+    ----------
+    command : returns its exit code, or anything else for 0
+    continues : whether the same command continues after an interruption
+    """
     try:
-        code = cli.main(arguments, prog_name="wsi-edt", standalone_mode=False)
+        code = command()
     except WsiEdtError as error:
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
@@ -79,9 +94,9 @@ def run_command(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        continues = " What is stored stays: the same command continues from there."
-        click.echo(f"Interrupted.{continues if arguments[:1] in _STORING else ''}", err=True)
+        how = " What is stored stays: the same command continues from there." if continues else ""
+        click.echo(f"Interrupted.{how}", err=True)
         return INTERRUPTED
-    except SystemExit:  # how click and rich answer a closed pipe; nothing else here ends so
+    except SystemExit:  # how click and rich react to a closed pipe; nothing else here ends so
         return _PIPE_CLOSED
     return code if isinstance(code, int) else 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,11 +18,11 @@ from rich.text import Text
 from wsi_edt.cli.paths import OutFolder
 
 if TYPE_CHECKING:
-    from wsi_edt.cluster.worker import WorkerTasks
     from wsi_edt.report.rows import SummaryRow
-    from wsi_edt.run import RunOptions
+    from wsi_edt.run.batch import RunResult
 
 T = TypeVar("T")
+Job = Callable[..., "RunResult"]
 
 _MOST_ROWS = 20  # of the closing table; summary.csv has them all
 
@@ -103,12 +104,12 @@ def run(inputs: tuple[str, ...], *, out: Path, no_tissue_mask: bool, **given: An
     # Here and not above: --help needs none of it.
     from wsi_edt.detection.compute import ComputeOptions
     from wsi_edt.results.outputs import OutputOptions
-    from wsi_edt.run import RunOptions
+    from wsi_edt.run import RunOptions, run_slides
 
     compute, output = _taken(ComputeOptions, given), _taken(OutputOptions, given)
     options = _taken(RunOptions, given, compute=compute, output=output, tissue_mask=not no_tissue_mask)
     assert not given, f"no option takes {given}"
-    return run_and_show(inputs, out, options)
+    return run_and_show(partial(run_slides, inputs, out, options), out)
 
 
 def _taken(kind: type[T], given: dict[str, Any], **others: object) -> T:
@@ -119,16 +120,14 @@ def _taken(kind: type[T], given: dict[str, Any], **others: object) -> T:
     return kind(**{name: value for name, value in values.items() if value is not None}, **others)
 
 
-def run_and_show(
-    inputs: tuple[str, ...], out: Path, options: RunOptions, *, tasks: WorkerTasks | None = None
-) -> int:
-    """Run with a display, until the end or a signal; return the exit code.
+def run_and_show(job: Job, out: Path) -> int:
+    """Do a run's work with a display, until its end or a signal; return the exit code.
 
     Parameters
     ----------
-    tasks : what workers do
+    job : takes `progress` and `stop`, as `run_slides` does
+    out : the results folder
     """
-    from wsi_edt import run
     from wsi_edt.cli.interrupt import stopped_by_signals
     from wsi_edt.cli.main import INTERRUPTED
     from wsi_edt.cli.run_display import LineDisplay, TerminalDisplay
@@ -140,7 +139,7 @@ def run_and_show(
     display = TerminalDisplay(console) if console.is_terminal else LineDisplay(sys.stdout)
     stop = StopRequest()
     with stopped_by_signals(stop, sentence=display.stopped), display as progress:
-        result = run.run_slides(inputs, out, options, progress=progress, stop=stop, tasks=tasks)
+        result = job(progress=progress, stop=stop)
     if result.rows:  # a run that was stopped may have none
         _print_rows(console, result.rows)
         failed = f", {result.failed} failed" if result.failed else ""

@@ -18,7 +18,6 @@ from wsi_edt.slides.location import SlidePath
 
 if TYPE_CHECKING:
     from wsi_edt.cluster.pool import ShardPool
-    from wsi_edt.cluster.worker import WorkerTasks
     from wsi_edt.run.batch import RunResult
 
 
@@ -29,7 +28,6 @@ def run_slides(
     *,
     progress: RunProgress | None = None,
     stop: StopRequest | None = None,
-    tasks: WorkerTasks | None = None,
 ) -> RunResult:
     """Find and count the nuclei of slides, and continue from where an earlier run into that folder stopped.
 
@@ -42,7 +40,6 @@ def run_slides(
     options : by default everything is chosen for this machine
     progress : is told about each step
     stop : ends the run early when it is asked for, for example by another thread
-    tasks : what workers do
 
     Returns
     -------
@@ -76,7 +73,7 @@ def run_slides(
         gpus: tuple[int, ...] = ()
         cluster = None
         if options.scheduler is not None:
-            cluster = stack.enter_context(connected_workers(options.scheduler, tasks=tasks))
+            cluster = stack.enter_context(connected_workers(options.scheduler))
             machines = cluster.machines(options.compute)
         else:
             here = this_machine(options.compute)
@@ -97,7 +94,7 @@ def run_slides(
                 return
             count = len(machines)
             threads = shards_each(compute.device, machines[0].cores // count)
-            with local_workers(count, gpus=gpus, threads=threads, tasks=tasks) as local:
+            with local_workers(count, gpus=gpus, threads=threads) as local:
                 yield local.pool(settings.detector, [probe])
 
         return run_batch(
