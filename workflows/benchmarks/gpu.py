@@ -108,7 +108,7 @@ class Report:
 
     @property
     def seconds_left(self) -> float:
-        """Until no row is begun any more."""
+        """Until no further row is begun."""
         return self.ends - time.monotonic()
 
     def measure(self, name: str, batch: int, measured: Callable[[], tuple[float, int]]) -> None:
@@ -254,7 +254,7 @@ def compiled_rates(model: str) -> dict[str, float | str]:
     for name, how in zip(COMPILED, (eager, as_graph), strict=True):
         try:
             rates[name] = how(compiled, COMPILED_BATCH)
-        except Exception as error:  # of a compiler, which is no part of the program
+        except Exception as error:  # of a compiler, which isn't part of the program
             rates[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
     return rates
 

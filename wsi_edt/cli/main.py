@@ -43,7 +43,7 @@ class _LazyGroup(click.Group):
             return None
         module, _ = COMMANDS[name]
         command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command), f"{module}.{name} is no command"
+        assert isinstance(command, click.Command), f"{module}.{name} isn't a command"
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
