@@ -96,7 +96,7 @@ def test_a_run_that_continues_keeps_its_threads(bundle: Bundle, tmp_path: Path) 
 
 
 def test_what_makes_no_sense_is_refused(bundle: Bundle, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="neither a folder with a model.toml nor one of the shipped"):
+    with pytest.raises(ModelError, match="nor one of the shipped models"):
         resolve(RunOptions(model=str(tmp_path)), [LAPTOP], slides=SLIDES, out=tmp_path)
     with pytest.raises(UsageError, match="--batch-size 0"):
         resolved(bundle, [LAPTOP], RunOptions(batch_size=0))

@@ -1,4 +1,4 @@
-"""A run as `wsi-edt run` shows it, in a process of its own, with real workers, a stand-in for their network, and an accident.
+"""A run as `wsi-edt run` shows it, in its own process, with real workers, a stand-in for their network, and an accident.
 
 Usage: python -m tests.scenarios.accidents SLIDES OUT, with the accident in the environment. Its place is a shard, where a
 worker brings it about, or the client's n-th step on the disk (a call of fsync or of a rename). Each shard's computation
