@@ -41,7 +41,11 @@ def test_an_error_survives_the_way_from_a_worker() -> None:
 @pytest.mark.parametrize(
     ("raised", "kind", "words"),
     [
-        (KilledWorker("task", cast(WorkerState, SimpleNamespace(address="tcp://x")), 1), SlideError, "out of memory"),
+        (
+            KilledWorker("task", cast(WorkerState, SimpleNamespace(address="tcp://x")), 1),
+            SlideError,
+            "out of memory",
+        ),
         (CancelledError(), ClusterLostError, "the same command again"),
         (torch.cuda.OutOfMemoryError("CUDA out of memory"), ModelError, "fewer --workers"),
         (ERROR, MissingMppError, "has no µm/px"),

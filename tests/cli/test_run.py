@@ -148,7 +148,10 @@ def test_what_ends_a_run_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "another run is writing" in sentence
     code = run_command(["run", slide, "--out", str(tmp_path / "o"), "--model", "nonesuch"])
     assert code == 2
-    assert "nonesuch is neither a folder with a model.toml nor one of the shipped models" in capsys.readouterr().err
+    assert (
+        "nonesuch is neither a folder with a model.toml nor one of the shipped models"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_full_disk_is_one_sentence(

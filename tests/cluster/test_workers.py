@@ -223,7 +223,11 @@ def test_the_seconds_of_shards_that_overlap_add_up_to_the_clocks(monkeypatch: py
 @pytest.mark.parametrize(
     ("raised", "expected_kind", "words"),
     [
-        (KilledWorker("task", cast(WorkerState, SimpleNamespace(address="tcp://x")), 1), SlideError, "out of memory"),
+        (
+            KilledWorker("task", cast(WorkerState, SimpleNamespace(address="tcp://x")), 1),
+            SlideError,
+            "out of memory",
+        ),
         (CancelledError(), ClusterLostError, "connection to the Dask scheduler was lost"),
     ],
 )

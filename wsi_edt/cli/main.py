@@ -17,13 +17,19 @@ from wsi_edt.errors import WsiEdtError
 
 # name: (module, what it does). The line is here, so that the list of subcommands imports none of them.
 COMMANDS = {
-    "run": ("wsi_edt.cli.run", "Find and count the nuclei of slides: a Ki-67 index, and detections for QuPath."),
+    "run": (
+        "wsi_edt.cli.run",
+        "Find and count the nuclei of slides: a Ki-67 index, and detections for QuPath.",
+    ),
     "info": ("wsi_edt.cli.info", "Describe a slide: size, µm/px, levels, staining."),
     "doctor": (
         "wsi_edt.cli.doctor",
         "Check whether a run would work here: formats, devices, disk, model, cluster.",
     ),
-    "evaluate": ("wsi_edt.cli.evaluate", "Compare a model's cells, or anybody's points, with annotated ones."),
+    "evaluate": (
+        "wsi_edt.cli.evaluate",
+        "Compare a model's cells, or anybody's points, with annotated ones.",
+    ),
     "train": ("wsi_edt.cli.train", "Train a model."),
     "bundle": ("wsi_edt.cli.bundle", "Make a model from a checkpoint."),
 }
