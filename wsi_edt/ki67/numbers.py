@@ -5,7 +5,6 @@ from __future__ import annotations
 from wsi_edt.ki67.few_cells import FEW_CELLS
 from wsi_edt.ki67.index import INDEX
 from wsi_edt.ki67.number import Number
-from wsi_edt.ki67.positive_per_mm2 import POSITIVE_DENSITY
 from wsi_edt.ki67.size import AREA, DENSITY
 from wsi_edt.ki67.tally import NEGATIVE, POSITIVE, TOTAL, UNCLASSIFIED
 
@@ -18,5 +17,4 @@ NUMBERS: tuple[Number, ...] = (
     FEW_CELLS,
     AREA,
     DENSITY,
-    POSITIVE_DENSITY,
 )
