@@ -26,7 +26,7 @@ test: install
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 soak: install
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak -n auto
 
 format: install
 	$(BIN)/ruff format .
