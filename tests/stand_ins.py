@@ -128,7 +128,7 @@ def make_settings(
         tissue_mask=tissue_mask,
     )
     detector = DetectorSpec("colour", "0" * 64, Path(), SETTINGS, compute, versions=())
-    return RunSettings(options, cells, detector, CountedBy("colour 1", "discs of colour"))
+    return RunSettings(options, cells, detector, CountedBy("colour 1", "The model counts discs of colour."))
 
 
 def compute(task: ShardTask) -> ShardResult:

@@ -71,6 +71,20 @@ def test_changed_weights_are_refused(bundle: Bundle, tmp_path: Path) -> None:
         load_network(copy)
 
 
+def test_weights_of_another_network_are_one_sentence(bundle: Bundle) -> None:
+    wider = replace(bundle, network=NetworkSpec.from_table({"width": 32}, maps=bundle.network.maps))
+    with pytest.raises(
+        ModelError, match=r"doesn't hold the weights of m_hrnet \(width 32.*correct \[network\]"
+    ) as caught:
+        load_network(wider)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_empty_name_is_refused() -> None:
+    with pytest.raises(UnknownModelError, match="an empty text doesn't name a model"):
+        find_bundle("")
+
+
 def test_missing_weights(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"can't be read: No such file"):
         load_network(replace(bundle, directory=tmp_path))

@@ -20,13 +20,13 @@ def tiny_bundle(folder: Path, *, mpp: float = 0.5, threshold: float = 0.3) -> Bu
         version="1",
         network=spec,
         normalisation=IMAGENET,
-        mpp=mpp,
+        model_mpp=mpp,
         halo_px=32,
         decode=DecodeSettings(("positive", "negative", "nucleus"), "sum", 11, threshold),
         sha256="",
         counts="nothing: it is not trained",
         licence="MIT",
         training={"command": "none"},
-        scores={"f1": 0.0},
+        metrics={"f1": 0.0},
     )
     return write_bundle(bundle, build_network(spec).state_dict())

@@ -22,7 +22,7 @@ def test_bcdata(tmp_path: Path) -> None:
     assert np.all(images[0].points % 1 == 0.5)  # integer pixel indices: their centres
     x, y = images[0].points[0].astype(int)
     assert images[0].pixels[y, x].tolist() == [110, 60, 20]  # RGB, and (x, y) the right way round
-    assert (images[0].dataset, images[0].mpp, images[0].region) == ("bcdata", 0.25, None)
+    assert (images[0].dataset, images[0].image_mpp, images[0].region) == ("bcdata", 0.25, None)
 
 
 def test_the_whole_of_bcdata_has_a_test_split_too(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_plain_images_and_points(tmp_path: Path) -> None:
     make_csv(tmp_path / "own")
     spec = SetSpec(name="ours", format="points", folder=Path("own"), mpp=0.5)
     (image,) = read_set(spec, tmp_path)
-    assert (image.dataset, image.mpp, image.case) == ("ours", 0.5, "a")
+    assert (image.dataset, image.image_mpp, image.case) == ("ours", 0.5, "a")
     assert (image.classes, image.nuclei) == (Labelled.EVERYWHERE, Labelled.EVERYWHERE)
     with pytest.raises(AnnotationError, match=r"a\.png has no µm/px; give mpp for the set 'ours'"):
         read_set(SetSpec(name="ours", format="points", folder=Path("own")), tmp_path)
@@ -112,7 +112,7 @@ def test_what_a_set_says_can_be_overruled(tmp_path: Path) -> None:
     make_bcdata(tmp_path / "bcdata")
     spec = SetSpec(name="bcdata", mpp=0.23, nuclei=Labelled.EVERYWHERE)
     image = read_set(spec, tmp_path)[0]
-    assert (image.mpp, image.classes, image.nuclei) == (0.23, Labelled.EVERYWHERE, Labelled.EVERYWHERE)
+    assert (image.image_mpp, image.classes, image.nuclei) == (0.23, Labelled.EVERYWHERE, Labelled.EVERYWHERE)
 
 
 def test_an_absolute_folder(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_conic(tmp_path: Path) -> None:
     assert [int(image.pixels.max()) for image in images] == [0, 1, 2]
     assert len({image.path for image in images}) == 3
     assert images[0].class_id.tolist() == [2, 2, 2]
-    assert (images[0].mpp, images[0].classes, images[0].nuclei) == (
+    assert (images[0].image_mpp, images[0].classes, images[0].nuclei) == (
         0.5,
         Labelled.NOWHERE,
         Labelled.EVERYWHERE,

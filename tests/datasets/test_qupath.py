@@ -90,7 +90,7 @@ def test_a_region_becomes_an_image_with_context(lab: Path) -> None:
     assert image.class_id.tolist() == [1, 1, 0]
     assert image.region is not None
     assert image.region.equals(shapely.box(CONTEXT_PX, CONTEXT_PX, CONTEXT_PX + 60, CONTEXT_PX + 50))
-    assert image.mpp == pytest.approx(MPP, rel=1e-3)
+    assert image.image_mpp == pytest.approx(MPP, rel=1e-3)
     assert image.case == "a.tif"
     assert (image.classes, image.nuclei) == (Labelled.EVERYWHERE, Labelled.EVERYWHERE)
 
@@ -218,13 +218,13 @@ def test_a_slide_without_mpp_needs_it(tmp_path: Path, ihc_pixels: npt.NDArray[np
     with pytest.raises(AnnotationError, match=r"a\.png#1 has no µm/px; give mpp for the set 'lab'"):
         read(tmp_path / "lab")
     (image,) = read(tmp_path / "lab", mpp=0.4)
-    assert image.mpp == 0.4
+    assert image.image_mpp == 0.4
     assert np.array_equal(image.pixels, ihc_pixels[:356, :356])
 
 
 def test_a_slides_own_mpp_is_never_overruled(lab: Path) -> None:
     write(lab / "a.geojson", region(0, 0, 100, 100))
-    assert read(lab, mpp=0.5)[0].mpp == pytest.approx(MPP, rel=1e-3)
+    assert read(lab, mpp=0.5)[0].image_mpp == pytest.approx(MPP, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["a.geojson", "a.tif.geojson", "below/a.geojson"])
@@ -302,6 +302,6 @@ def test_a_real_slide(data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "lab/ki67.tif").symlink_to(data_dir / "slides" / "ki67-scanner-a.tif")
     write(tmp_path / "lab/ki67.geojson", region(700, 700, 1500, 1500), points("Positive", (1000, 1000)))
     (image,) = read(tmp_path / "lab")
-    assert image.mpp == pytest.approx(0.2271, abs=1e-4)
+    assert image.image_mpp == pytest.approx(0.2271, abs=1e-4)
     assert image.pixels.shape == (800 + 2 * CONTEXT_PX, 800 + 2 * CONTEXT_PX, 3)
     assert image.pixels.std() > 10

@@ -36,7 +36,7 @@ def test_labels_hold_within_a_region_of_interest(tmp_path: Path) -> None:
     assert image.region.area == (mask > 0).sum()
     inside = [image.region.contains(shapely.Point(x + 0.5, y + 0.5)) for y in range(64) for x in range(64)]
     assert inside == (mask > 0).ravel().tolist()
-    assert (image.classes, image.nuclei, image.mpp) == (Labelled.EVERYWHERE, Labelled.EVERYWHERE, 0.46)
+    assert (image.classes, image.nuclei, image.image_mpp) == (Labelled.EVERYWHERE, Labelled.EVERYWHERE, 0.46)
 
 
 def test_points_that_all_lie_outside_the_region_are_an_error(tmp_path: Path) -> None:

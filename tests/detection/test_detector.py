@@ -213,7 +213,7 @@ def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: P
     """≥ 99.5 % of cells within 2 model px for other tile sizes, batch sizes, precisions and runtimes."""
     bundle = find_bundle(DEFAULT_MODEL)
     with open_slide(data_dir / "slides" / "ki67-scanner-b.ome.tif") as slide:
-        field = read_window(slide, Window(200, 200, 1024, 768), wanted_mpp=bundle.mpp)
+        field = read_window(slide, Window(200, 200, 1024, 768), wanted_mpp=bundle.model_mpp)
 
     def detect(tile_px: int, batch_size: int, precision: Precision, runtime: RuntimeName) -> Peaks:
         grid = TileGrid((field.shape[1], field.shape[0]), tile_px=tile_px, halo_px=bundle.halo_px)
@@ -222,10 +222,10 @@ def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: P
                 shard,
                 load(bundle, precision=precision, threads=2, runtime=runtime).detect,
                 source=SlideSource(Path("field.png")),
-                model_mpp=bundle.mpp,
+                model_mpp=bundle.model_mpp,
                 batch_size=batch_size,
                 readers=1,
-                opener=lambda source: ImageSlide(source.path, field, bundle.mpp),
+                opener=lambda source: ImageSlide(source.path, field, bundle.model_mpp),
             )
             for shard in shards(grid, None)
         ]

@@ -58,7 +58,7 @@ def image(
         dataset=dataset,
         case=f"case of {dataset}",
         pixels=pixels,
-        mpp=0.25,
+        image_mpp=0.25,
         points=np.array([(x + 0.5, y + 0.5) for x, y, _ in labelled], np.float64).reshape(-1, 2),
         class_id=np.array([class_id for *_, class_id in labelled], np.uint8),
         classes=classes,

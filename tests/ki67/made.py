@@ -11,7 +11,7 @@ from wsi_edt.geometry import Scale, Window
 from wsi_edt.ki67 import Conventions, CountedBy, Ki67Result, SlideFindings, assess
 from wsi_edt.slides import SlideSource, Staining, TissueMask
 
-COUNTS = "nuclei of the test"
+COUNTS = "The model counts nuclei of the test."
 
 
 def cells(positive: int, negative: int, unclassified: int = 0) -> Cells:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 
 from tests.ki67.made import findings, result
 from tests.qupath.qupath_contract import check_geojson
-from wsi_edt.errors import OutputError
+from wsi_edt.errors import OutputError, UsageError
 from wsi_edt.ki67 import Conventions, Ki67Result, SlideFindings, assess
 from wsi_edt.results import names
 from wsi_edt.results.outputs import (
@@ -74,6 +75,12 @@ def test_what_is_whole_and_what_goes(tmp_path: Path) -> None:
     (folder / names.STORE).mkdir()
     remove_results(folder, plain)
     assert [path.name for path in folder.iterdir()] == [names.STORE]
+
+
+@pytest.mark.parametrize("wrong", [{"geometry": "square"}, {"origin": "moon"}])
+def test_unknown_ways_of_writing_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="there is no (geometry|origin) '(square|moon)'; choose "):
+        OutputOptions(**wrong)
 
 
 def test_the_readme_lists_every_file() -> None:

@@ -113,6 +113,16 @@ def test_the_header_and_the_mark_come_back(store: SlideStore) -> None:
     assert SlideStore.read_finished(store.path) is None
 
 
+@pytest.mark.parametrize(
+    "mark", [{}, [], "yes", {"written_as": 3, "seconds": 1}, {"written_as": {}, "seconds": "x"}]
+)
+def test_a_damaged_mark_means_not_finished(store: SlideStore, mark: object) -> None:
+    node = json.loads((store.path / "zarr.json").read_text())
+    node["attributes"]["finished"] = mark
+    (store.path / "zarr.json").write_text(json.dumps(node))
+    assert SlideStore.read_finished(store.path) is None
+
+
 def test_no_store_and_one_that_was_barely_begun_are_none(tmp_path: Path) -> None:
     assert SlideStore.read_header(tmp_path / "none.zarr") is None
     (tmp_path / "begun.zarr").mkdir()

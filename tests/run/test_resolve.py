@@ -47,7 +47,7 @@ def resolved(
 def test_the_model_says_the_rest(bundle: Bundle) -> None:
     cells = resolved(bundle, [LAPTOP]).cells
     assert (cells.model, cells.model_sha256) == ("tiny 1", bundle.sha256)
-    assert (cells.model_mpp, cells.halo_px, cells.decode) == (bundle.mpp, bundle.halo_px, bundle.decode)
+    assert (cells.model_mpp, cells.halo_px, cells.decode) == (bundle.model_mpp, bundle.halo_px, bundle.decode)
     assert (cells.compute, cells.batch_size) == (Compute("cpu", "openvino", "bf16", 2), 4)
 
 
@@ -102,7 +102,9 @@ def test_what_makes_no_sense_is_refused(bundle: Bundle, tmp_path: Path) -> None:
         resolved(bundle, [LAPTOP], RunOptions(batch_size=0))
     with pytest.raises(UsageError, match="threshold"):
         resolved(bundle, [LAPTOP], RunOptions(threshold=-1.0))
-    with pytest.raises(UsageError, match="--threshold 2 would let no cell through; give less than 2"):
+    with pytest.raises(
+        UsageError, match=r"--threshold 2 isn't a score that cells can exceed; give 0 or more and less than 2"
+    ):
         resolved(bundle, [LAPTOP], RunOptions(threshold=2.0))
     with pytest.raises(UsageError, match="no device"):
         this_machine(ComputeOptions(device="tpu"))

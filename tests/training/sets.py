@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.io import savemat
 
 from wsi_edt.datasets import FORMATS, LabelledImage
-from wsi_edt.qupath.regions import Area
+from wsi_edt.qupath.regions import Polygons
 
 
 def spots(
@@ -35,7 +35,7 @@ def labelled_image(
     *,
     side: int = 256,
     mpp: float = 0.25,
-    region: Area | None = None,
+    region: Polygons | None = None,
 ) -> LabelledImage:
     """A grey image whose labels say as much as those of a format."""
     facts = FORMATS[dataset]
@@ -44,7 +44,7 @@ def labelled_image(
         dataset=dataset,
         case=dataset,
         pixels=np.full((side, side, 3), 200, np.uint8),
-        mpp=mpp,
+        image_mpp=mpp,
         points=np.array(points, np.float64).reshape(-1, 2),
         class_id=np.array(classes, np.uint8),
         classes=facts.classes,

@@ -61,8 +61,8 @@ def test_from_configuration_to_model(data: Path, tmp_path: Path) -> None:
     made = invoked(bundle, checkpoint, "--data", data, "--out", out, "--version", "7")
     model = read_bundle(out)
     model.verify()
-    assert (model.name, model.version, model.mpp, model.halo_px) == ("mine", "7", 0.25, 64)
-    assert f"f1_10px {' ' * 17}{model.scores['f1_10px']:.4f}" in made.output
+    assert (model.name, model.version, model.model_mpp, model.halo_px) == ("mine", "7", 0.25, 64)
+    assert f"f1_10px {' ' * 17}{model.metrics['f1_10px']:.4f}" in made.output
     assert model.training["settings_chosen_on"] == "bcdata validation, 2 images"
     assert TrainConfig.from_json(model.training["configuration"]).schedule.steps == 1
     # Averaged weights, rounded to half precision.
@@ -100,7 +100,7 @@ def test_a_card_says_what_it_must_and_is_not_overwritten(data: Path, tmp_path: P
         "trained on bcdata: none stated (Huang et al.",
         "wsi-edt bundle RUN/best.safetensors --data DATA --out MODEL",
         "7 steps with wsi-edt",
-        f"| f1_10px | {model.scores['f1_10px']:g} |",
+        f"| f1_10px | {model.metrics['f1_10px']:g} |",
         "learning_rate = 0.001",
     ):
         assert said in card, said
@@ -136,7 +136,7 @@ def test_models_with_other_maps(
     assert model.decode.evidence in evidences
     assert model.network.maps == len(names)
     assert counts in model.counts
-    assert "f1_10px" in model.scores
+    assert "f1_10px" in model.metrics
 
 
 def test_a_labs_own_labels_are_not_called_bcdatas(data: Path, tmp_path: Path) -> None:

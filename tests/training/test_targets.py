@@ -263,7 +263,7 @@ def test_the_unified_map_of_the_paper_by_configuration() -> None:
         image.dataset,
         image.case,
         image.pixels,
-        image.mpp,
+        image.image_mpp,
         image.points,
         image.class_id,
         image.classes,

@@ -4,6 +4,7 @@ import csv
 import errno
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ import torch
 import wsi_edt.training.trainer
 from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata
+from wsi_edt.bundles import write_description
 from wsi_edt.bundles.weights import load_network
 from wsi_edt.errors import ModelError, OutputError, UsageError
-from wsi_edt.networks import NetworkSpec, build_network
+from wsi_edt.networks import NetworkSpec, Normalisation, build_network
 from wsi_edt.networks.hrnet import HRNet
 from wsi_edt.training import TrainConfig, train
 from wsi_edt.training.checkpoint import best_f1, read_trained, save_checkpoint
@@ -196,6 +198,13 @@ def test_refuses_a_model_of_another_kind(data: Path, tmp_path: Path) -> None:
         ModelError, match=r"tiny is m_hrnet \(width 18, stem_stride 2\) .* asks for .* stem_stride 1\)"
     ):
         train(config, data, tmp_path / "run")
+
+
+def test_refuses_a_model_with_a_normalisation_of_its_own(data: Path, tmp_path: Path) -> None:
+    model = tiny_bundle(tmp_path / "model")
+    write_description(replace(model, normalisation=Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))))
+    with pytest.raises(ModelError, match="tiny has a normalisation of its own, and training uses ImageNet's"):
+        train(changed(init=str(model.directory)), data, tmp_path / "run")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")

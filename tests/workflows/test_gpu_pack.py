@@ -42,10 +42,12 @@ def test_regions_are_read_back(
     )
     assert before.region is not None
     assert after.region is not None
-    assert after.region.area * after.mpp**2 == pytest.approx(before.region.area * before.mpp**2, rel=0.03)
+    assert after.region.area * after.image_mpp**2 == pytest.approx(
+        before.region.area * before.image_mpp**2, rel=0.03
+    )
     np.testing.assert_allclose(
-        (after.points - after.region.bounds[:2]) * after.mpp,
-        (before.points - before.region.bounds[:2]) * before.mpp,
+        (after.points - after.region.bounds[:2]) * after.image_mpp,
+        (before.points - before.region.bounds[:2]) * before.image_mpp,
         atol=0.5,
     )
 
@@ -60,10 +62,10 @@ def test_sets_are_packed_at_the_networks_scale(
     before, after = read_material(gpu_config, gpu_data), read_material(packed, tmp_path / "pack" / "sets")
     assert packed.schedule == gpu_config.schedule
     finer, coarser = after.training[0], after.validation[0]
-    assert (finer.mpp, finer.pixels.shape) == (GPU_MPP, (128, 150, 3))
-    assert (coarser.mpp, coarser.pixels.shape) == (0.625, (256, 256, 3))
+    assert (finer.image_mpp, finer.pixels.shape) == (GPU_MPP, (128, 150, 3))
+    assert (coarser.image_mpp, coarser.pixels.shape) == (0.625, (256, 256, 3))
     for one, other in zip([*before.training, *before.validation], [finer, coarser], strict=True):
-        np.testing.assert_allclose(one.points * one.mpp, other.points * other.mpp, atol=0.01)
+        np.testing.assert_allclose(one.points * one.image_mpp, other.points * other.image_mpp, atol=0.01)
         assert one.class_id.tolist() == other.class_id.tolist()
         assert (one.classes, one.nuclei) == (other.classes, other.nuclei)
     assert np.abs(coarser.pixels.astype(int) - before.validation[0].pixels).mean() < 4

@@ -173,7 +173,7 @@ def noise_on_gpu(count: int) -> Tensor:
 
 def core_mm2(bundle: Bundle) -> float:
     """Tissue that one tile accounts for."""
-    return ((TILE_PX - 2 * bundle.halo_px) * bundle.mpp / 1000) ** 2
+    return ((TILE_PX - 2 * bundle.halo_px) * bundle.model_mpp / 1000) ** 2
 
 
 @cache

@@ -118,7 +118,7 @@ def slide_of(given: Path | None, options: RunOptions, *, tiles: int) -> Iterator
         return
     bundle = find_bundle(options.model)
     core_px = options.tile_px - 2 * bundle.halo_px
-    side = round(math.sqrt(tiles) * core_px * bundle.mpp / SLIDE_MPP)
+    side = round(math.sqrt(tiles) * core_px * bundle.model_mpp / SLIDE_MPP)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "made.tif"
         write_slide(path, Mosaic.of(read_picture(None), width=side, height=side), mpp=SLIDE_MPP)

@@ -101,7 +101,7 @@ def counted(path: Path, out: Path, period: tuple[int, int, int]) -> tuple[float,
     settings = resolved(OPTIONS)
     plan = planned(path, settings)
     store = SlideStore(out / path.name / names.STORE, plan.header)
-    cells = stitched_cells(plan, store, radius_px=settings.cells.decode.window_px // 2)
+    cells = stitched_cells(plan, store, radius_px=settings.cells.decode.radius_px)
     tissue_px = plan.tissue.area_mm2 * (1000 / plan.header.slide_mpp) ** 2
     tiles = sum(len(shard.tiles) for shard in plan.shards)
     return tissue_px, tiles, len(cells), repeating(cells, plan.grid.extent[0], *period)

@@ -156,8 +156,8 @@ def _ended(plan: SlidePlan, settings: CellSettings, found: list[Peaks]) -> list[
             for shard, peaks in zip(plan.shards, parts, strict=True):
                 store.write_shard(shard.index, peaks, seconds=1.0)
         with spent() as stages["stitch"]:
-            stitch(TilePeaks.concatenate(parts), plan.grid, radius_px=settings.decode.window_px // 2)
-        cells = stitched_cells(plan, store, radius_px=settings.decode.window_px // 2)
+            stitch(TilePeaks.concatenate(parts), plan.grid, radius_px=settings.decode.radius_px)
+        cells = stitched_cells(plan, store, radius_px=settings.decode.radius_px)
         with spent() as stages["GeoJSON"]:
             write_geojson(Path(folder) / "cells.geojson", cells, slide_name=plan.ref.name, radius_px=10.0)
     return [(name, taken, tiles) for name, taken in stages.items()]

@@ -47,7 +47,7 @@ class Variant:
 def detect(path: Path, mpp: float | None, bundle: Bundle, variant: Variant) -> tuple[Peaks, TileGrid, float]:
     """The slide's peaks, its grid and the seconds that they took."""
     with open_slide(path, mpp) as slide:
-        extent = Scale(required_mpp(slide), bundle.mpp).model_extent(*slide.dimensions)
+        extent = Scale(required_mpp(slide), bundle.model_mpp).model_extent(*slide.dimensions)
     grid = TileGrid(extent, tile_px=variant.tile_px, halo_px=variant.halo_px)
     compute = Compute("cpu", variant.runtime, variant.precision, torch.get_num_threads())
     detector = Detector.load(bundle, settings=bundle.decode, compute=compute)
@@ -57,20 +57,20 @@ def detect(path: Path, mpp: float | None, bundle: Bundle, variant: Variant) -> t
             shard,
             detector.detect,
             source=SlideSource(path, mpp),
-            model_mpp=bundle.mpp,
+            model_mpp=bundle.model_mpp,
             batch_size=1,
             readers=2,
         )
         for shard in shards(grid, None)
     ]
     seconds = time.perf_counter() - begun
-    return stitch(TilePeaks.concatenate(parts), grid, radius_px=bundle.decode.window_px // 2), grid, seconds
+    return stitch(TilePeaks.concatenate(parts), grid, radius_px=bundle.decode.radius_px), grid, seconds
 
 
 def whole(path: Path, mpp: float | None, bundle: Bundle) -> Peaks:
     """The slide's peaks from one tile that holds it all."""
     with open_slide(path, mpp) as slide:
-        extent = Scale(required_mpp(slide), bundle.mpp).model_extent(*slide.dimensions)
+        extent = Scale(required_mpp(slide), bundle.model_mpp).model_extent(*slide.dimensions)
     halo = max(HALOS_PX)
     side = -(-max(extent) // bundle.network.stride) * bundle.network.stride + 2 * halo
     return detect(path, mpp, bundle, Variant("whole", side, halo))[0]

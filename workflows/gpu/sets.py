@@ -204,7 +204,7 @@ def packed_config(groups: Sequence[Group], config: TrainConfig) -> TrainConfig:
             "name": group.name,
             "format": "points",
             "folder": Path(group.folder),
-            "mpp": image.mpp,
+            "mpp": image.image_mpp,
             "classes": image.classes,
             "nuclei": image.nuclei,
         }
@@ -235,10 +235,10 @@ def _write_styles(config: TrainConfig, data: Path, out: Path) -> dict[str, int]:
 
 def at_most(image: LabelledImage, mpp: float) -> LabelledImage:
     """The image at that µm/px; unchanged if it isn't finer."""
-    if image.mpp >= mpp:
+    if image.image_mpp >= mpp:
         return image
     height, width = image.pixels.shape[:2]
-    size = (round(width * image.mpp / mpp), round(height * image.mpp / mpp))
+    size = (round(width * image.image_mpp / mpp), round(height * image.image_mpp / mpp))
     factors = np.array([size[0] / width, size[1] / height])
     region = image.region
     if region is not None:
@@ -246,7 +246,7 @@ def at_most(image: LabelledImage, mpp: float) -> LabelledImage:
     return replace(
         image,
         pixels=np.asarray(cv2.resize(image.pixels, size, interpolation=cv2.INTER_AREA), np.uint8),
-        mpp=mpp,
+        image_mpp=mpp,
         points=image.points * factors,
         region=region,
     )
@@ -259,7 +259,7 @@ def _groups_of(
     weight = 1.0 if validates else next(spec.weight for spec in config.sets if spec.name == name)
     by_kind: dict[tuple[float, str, str], list[LabelledImage]] = {}
     for image in (at_most(image, config.mpp) for image in images):
-        by_kind.setdefault((round(image.mpp, 6), image.classes, image.nuclei), []).append(image)
+        by_kind.setdefault((round(image.image_mpp, 6), image.classes, image.nuclei), []).append(image)
     areas = [sum(_labelled_um2(image) for image in found) for found in by_kind.values()]
     return [
         Group(
@@ -287,7 +287,7 @@ def coarse_far_from_labels(image: LabelledImage, model_mpp: float) -> Pixels:
     mask = region_mask(image)
     if mask is None:
         return image.pixels
-    reach = REACH_PX * model_mpp / image.mpp
+    reach = REACH_PX * model_mpp / image.image_mpp
     near = cv2.distanceTransform(255 - mask, cv2.DIST_L2, 3) <= reach
     height, width = near.shape
     padded = np.pad(near, ((0, -height % BLOCK_PX), (0, -width % BLOCK_PX)))
@@ -328,7 +328,7 @@ def _csv(image: LabelledImage) -> str:
 
 def _labelled_um2(image: LabelledImage) -> float:
     height, width = image.pixels.shape[:2]
-    return float(width * height if image.region is None else image.region.area) * image.mpp**2
+    return float(width * height if image.region is None else image.region.area) * image.image_mpp**2
 
 
 def _write(path: Path, content: bytes | Pixels) -> None:

@@ -128,7 +128,7 @@ def main(dataset: tuple[str, Path], split: str, model: str, threads: int) -> Non
     detector = Detector.load(bundle, settings=bundle.decode, compute=compute)
 
     def predicted(runner: MapRunner) -> list[PredictedImage]:
-        predictor = Predictor(runner, bundle.mpp, bundle.decode.maps, bundle.network.stride)
+        predictor = Predictor(runner, bundle.model_mpp, bundle.decode.maps, bundle.network.stride)
         return [predictor.predict(image) for image in images]
 
     print(f"{bundle.name} {bundle.version} on {name} {split}, {len(images)} images; index in points\n")

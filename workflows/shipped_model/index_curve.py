@@ -98,20 +98,20 @@ def slide_peaks(path: Path, detector: Detector, bundle: Bundle, *, mpp: float | 
     """
     source = SlideSource(path, mpp)
     with source.open() as slide:
-        tissue, _ = slide_tissue(slide, model_mpp=bundle.mpp)
+        tissue, _ = slide_tissue(slide, model_mpp=bundle.model_mpp)
     grid = TileGrid(tissue.extent, TILE_PX, bundle.halo_px)
     parts = [
         detect_shard(
             shard,
             detector.detect,
             source=source,
-            model_mpp=bundle.mpp,
+            model_mpp=bundle.model_mpp,
             batch_size=1,
             readers=1,
         )
         for shard in shards(grid, tissue)
     ]
-    peaks = stitch(TilePeaks.concatenate(parts), grid, radius_px=detector.settings.window_px // 2)
+    peaks = stitch(TilePeaks.concatenate(parts), grid, radius_px=detector.settings.radius_px)
     held = tissue.holds(pixel_centers(peaks.x), pixel_centers(peaks.y))
     return Peaks(peaks.x[held], peaks.y[held], peaks.score[held], peaks.class_id[held])
 

@@ -110,7 +110,7 @@ def _index(far: ImageMetrics) -> list[str]:
 def _test_model(model: str, laboratories: Sequence[str], data: Path) -> None:
     bundle = find_bundle(model)
     runner = NetworkMaps(load_network(bundle), bundle.normalisation)
-    predictor = Predictor(runner, bundle.mpp, bundle.decode.maps, bundle.network.stride)
+    predictor = Predictor(runner, bundle.model_mpp, bundle.decode.maps, bundle.network.stride)
     for laboratory in laboratories:
         row = row_of(laboratory, predictor, data, seed=f"{bundle.name} {bundle.version}")
         click.echo(f"| {' | '.join(row)} |")

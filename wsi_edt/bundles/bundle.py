@@ -36,14 +36,14 @@ class Bundle:
     name, version : what reports call it
     network : what its network is built from
     normalisation : of its input
-    mpp : µm/px that it sees
+    model_mpp : µm/px that it sees
     halo_px : px at a tile's edge whose maps aren't used; the smallest at which tiles agree with whole images
     decode : how its maps become cells
     sha256 : of its weights
     counts : one sentence on what it counts, for reports
     licence : of its weights
     training : on which data it was trained, by which command
-    scores : measured figures by their names
+    metrics : measured figures by their names
     """
 
     directory: Path
@@ -51,23 +51,23 @@ class Bundle:
     version: str
     network: NetworkSpec
     normalisation: Normalisation
-    mpp: float
+    model_mpp: float
     halo_px: int
     decode: DecodeSettings
     sha256: str
     counts: str
     licence: str
     training: Mapping[str, str]
-    scores: Mapping[str, float]
+    metrics: Mapping[str, float]
 
     @property
     def weights(self) -> Path:
         """The weights' file."""
         return self.directory / WEIGHTS
 
-    def with_decode(self, decode: DecodeSettings, scores: Mapping[str, float]) -> Bundle:
-        """The same model with other settings, and the scores that they reach."""
-        return replace(self, decode=decode, scores=scores)
+    def with_decode(self, decode: DecodeSettings, metrics: Mapping[str, float]) -> Bundle:
+        """The same model with other settings, and the metrics that they reach."""
+        return replace(self, decode=decode, metrics=metrics)
 
     def verify(self) -> None:
         """Raise ModelError unless the weights are the file that the description names."""
@@ -96,6 +96,11 @@ def find_bundle(name_or_folder: str) -> Bundle:
     ModelError
         If its description can't be read.
     """
+    if not name_or_folder:
+        raise UnknownModelError(
+            "an empty text doesn't name a model (an unset variable?)",
+            remedy=f"shipped are: {', '.join(model_names())}",
+        )
     folders = [Path(name_or_folder), *(folder / name_or_folder for folder in MODEL_FOLDERS)]
     for folder in folders:
         if (folder / DESCRIPTION).is_file():
@@ -132,14 +137,14 @@ def read_bundle(folder: Path) -> Bundle:
             version=entries["version"],
             network=NetworkSpec.from_table(entries["network"], maps=len(maps)),
             normalisation=Normalisation(tuple(model_input["mean"]), tuple(model_input["std"])),
-            mpp=float(model_input["mpp"]),
+            model_mpp=float(model_input["mpp"]),
             halo_px=model_input["halo_px"],
             decode=DecodeSettings(maps, decode["evidence"], decode["window_px"], float(decode["threshold"])),
             sha256=entries["sha256"],
             counts=entries["counts"],
             licence=entries["licence"],
             training=entries["training"],
-            scores=entries["scores"],
+            metrics=entries["scores"],
         )
     except KeyError as error:
         raise ModelError(f"has no entry {error}", where=path, remedy=_REINSTALL) from error
@@ -163,7 +168,7 @@ def write_description(bundle: Bundle) -> None:
         "counts": bundle.counts,
         "network": bundle.network.to_table(),
         "input": {
-            "mpp": bundle.mpp,
+            "mpp": bundle.model_mpp,
             "halo_px": bundle.halo_px,
             "mean": list(bundle.normalisation.mean),
             "std": list(bundle.normalisation.std),
@@ -175,6 +180,6 @@ def write_description(bundle: Bundle) -> None:
             "threshold": bundle.decode.threshold,
         },
         "training": dict(bundle.training),
-        "scores": dict(bundle.scores),
+        "scores": dict(bundle.metrics),
     }
     write_atomically(bundle.directory / DESCRIPTION, tomlkit.dumps(entries).encode())

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from wsi_edt.bundles.bundle import Bundle, write_description
+from wsi_edt.bundles.bundle import DESCRIPTION, Bundle, write_description
 from wsi_edt.errors import ModelError
 from wsi_edt.files import write_atomically
 from wsi_edt.networks import build_network
@@ -55,6 +55,10 @@ def load_network(bundle: Bundle) -> Network:
     network = build_network(bundle.network)
     try:
         network.load_state_dict(load_file(bundle.weights))
-    except (RuntimeError, OSError) as error:
-        raise ModelError(f"doesn't fit {bundle.network}: {error}", where=bundle.weights) from error
+    except (RuntimeError, OSError) as error:  # torch lists each layer, which a user can do nothing about
+        raise ModelError(
+            f"doesn't hold the weights of {bundle.network}, which {DESCRIPTION} describes",
+            where=bundle.weights,
+            remedy="correct [network] there, or install the model again",
+        ) from error
     return network.eval()

@@ -35,13 +35,13 @@ from wsi_edt.cli.paths import OutFolder
     "--evidence",
     type=click.Choice(["max", "sum", "nucleus"]),
     help="Look for cells on the maximum or the sum of the positive and negative maps, or on the nucleus map.  [default: "
-    "chosen too]",
+    "chosen as well]",
 )
 @click.option(
     "--threshold",
     type=float,
     help="The score that a cell must exceed, if something other than the labels settles it (the same tissue on two "
-    "scanners should have the same index, for example).  [default: chosen too]",
+    "scanners should have the same index, for example).  [default: chosen as well]",
 )
 @click.option("--version", default="1", show_default=True, help="The model's version.")
 @click.option(
@@ -87,5 +87,5 @@ def bundle(
     click.echo(
         f"{made.directory}: evidence {decode.evidence}, window {decode.window_px} px, threshold {decode.threshold:g}"
     )
-    for name, value in made.scores.items():
+    for name, value in made.metrics.items():
         click.echo(f"  {name:24} {value:.4f}")

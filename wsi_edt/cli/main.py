@@ -70,7 +70,7 @@ def main() -> None:
     """Run the command line; the process ends with its exit code.
 
     0: all went well. 1: an error, or a run in which a slide failed. 2: a wrong argument. 130: interrupted. 141: standard
-    output was closed.
+    output was closed, but for a run, which goes on.
     """
     sys.exit(run_command(sys.argv[1:]))
 

@@ -17,7 +17,7 @@ class _Out(click.Path):
         """The text as a path."""
         if value == "":
             here = "; for this folder give ." if self.dir_okay else ""
-            self.fail(f"an empty text names no {self.name}{here}", param, ctx)
+            self.fail(f"an empty text doesn't name a {self.name} (an unset variable?){here}", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -13,7 +13,7 @@ from shapely.affinity import scale
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.geometry import Window
-from wsi_edt.qupath.regions import Area
+from wsi_edt.qupath.regions import Polygons
 from wsi_edt.slides import ImageSlide, read_window
 
 ImageArray = npt.NDArray[np.uint8]
@@ -39,7 +39,7 @@ class LabelledImage:
     dataset : the name of its set
     case : images of one case (a patient, a slide) share a name within their set
     pixels : (H, W, 3) uint8 RGB
-    mpp : µm/px of `pixels`
+    image_mpp : µm/px of `pixels`
     points : (N, 2) float64 (x, y), continuous px of `pixels`
     class_id : (N,) uint8 `CellClass`; NUCLEUS is a nucleus of neither class (a lymphocyte in shidc) or of no known class
     classes : where a missing point means "no positive or negative tumour nucleus here"
@@ -51,33 +51,33 @@ class LabelledImage:
     dataset: str
     case: str
     pixels: ImageArray
-    mpp: float
+    image_mpp: float
     points: PointArray
     class_id: ClassArray
     classes: Labelled
     nuclei: Labelled
-    region: Area | None = None
+    region: Polygons | None = None
 
     def size_at(self, wanted_mpp: float) -> tuple[int, int]:
         """Its (width, height) in px of `wanted_mpp` µm."""
-        height, width = (max(1, round(side * self.mpp / wanted_mpp)) for side in self.pixels.shape[:2])
+        height, width = (max(1, round(side * self.image_mpp / wanted_mpp)) for side in self.pixels.shape[:2])
         return width, height
 
     def window_at(self, wanted_mpp: float, window: Window | None = None) -> ImageArray:
         """Its pixels at `wanted_mpp` µm/px, (H, W, 3) uint8 RGB: all, or those of a window, white beyond the image."""
         window = window or Window(0, 0, *self.size_at(wanted_mpp))
-        return read_window(ImageSlide(self.path, self.pixels, self.mpp), window, wanted_mpp=wanted_mpp)
+        return read_window(ImageSlide(self.path, self.pixels, self.image_mpp), window, wanted_mpp=wanted_mpp)
 
     def cells_at(self, wanted_mpp: float) -> Cells:
         """Its points as cells, in px of `wanted_mpp` µm."""
-        x, y = (self.points * (self.mpp / wanted_mpp)).T
+        x, y = (self.points * (self.image_mpp / wanted_mpp)).T
         return Cells(x.copy(), y.copy(), np.ones(len(x), np.float32), self.class_id)
 
-    def region_at(self, wanted_mpp: float) -> Area | None:
+    def region_at(self, wanted_mpp: float) -> Polygons | None:
         """Its region in px of `wanted_mpp` µm."""
         if self.region is None:
             return None
-        factor = self.mpp / wanted_mpp
+        factor = self.image_mpp / wanted_mpp
         return scale(self.region, factor, factor, origin=(0, 0))
 
 
@@ -97,7 +97,7 @@ class Record:
     ----------
     path, case, points, class_id, region : as in `LabelledImage`
     pixels : (H, W, 3) uint8 RGB; None: `path` is an image file to decode
-    mpp : the image's own µm/px; None: that of its set
+    image_mpp : the image's own µm/px; None: that of its set
     annotations : the files that hold the points, in the points' order, with how many each holds
     """
 
@@ -106,8 +106,8 @@ class Record:
     points: PointArray
     class_id: ClassArray
     pixels: ImageArray | None = None
-    mpp: float | None = None
-    region: Area | None = None
+    image_mpp: float | None = None
+    region: Polygons | None = None
     annotations: tuple[tuple[Path, int], ...] = ()
 
     def annotation_of(self, place: int) -> tuple[Path, int]:

@@ -15,7 +15,7 @@ from wsi_edt.datasets.folders import case_of, image_files, unreadable_image
 from wsi_edt.datasets.labelled import ClassArray, PointArray, Record, as_points
 from wsi_edt.datasets.points_io import read_points
 from wsi_edt.errors import AnnotationError
-from wsi_edt.qupath.regions import Area, contains
+from wsi_edt.qupath.regions import Polygons, contains
 
 
 def read_points_set(folder: Path, split: str) -> Iterator[Record]:
@@ -48,7 +48,7 @@ def read_glioma(folder: Path, split: str) -> Iterator[Record]:
         yield replace(record, case=record.path.stem.rpartition("_")[0] or record.path.stem)
 
 
-def _region(mask_file: Path, image_file: Path) -> Area | None:
+def _region(mask_file: Path, image_file: Path) -> Polygons | None:
     """The white px of an image's mask as an area in px; None if there is no such file.
 
     Raises
@@ -77,7 +77,7 @@ def _region(mask_file: Path, image_file: Path) -> Area | None:
             "has no white px, so that no labels hold", where=mask_file, remedy="remove it, or the image"
         )
     area = shapely.union_all(shapely.box(starts, rows, ends, rows + 1))
-    assert isinstance(area, Area), area
+    assert isinstance(area, Polygons), area
     return area
 
 

@@ -16,7 +16,7 @@ from wsi_edt.errors import AnnotationError
 from wsi_edt.geometry import Window
 from wsi_edt.qupath.cells_in import cells_of
 from wsi_edt.qupath.dialect import read_features, shown_corner
-from wsi_edt.qupath.regions import Area, Region, contains, polygons_of, regions_of
+from wsi_edt.qupath.regions import Polygons, Region, contains, polygons_of, regions_of
 from wsi_edt.slides import IMAGE_SUFFIXES, SLIDE_SUFFIXES, Slide, open_slide
 
 ANNOTATION_SUFFIXES = (".geojson", ".geojson.gz")
@@ -112,11 +112,11 @@ def _slide_of(annotations: Path, folder: Path) -> Path:
     )
 
 
-def _labelled_areas(regions: Sequence[Region], slide: Slide, annotations: Path) -> list[Area]:
+def _labelled_areas(regions: Sequence[Region], slide: Slide, annotations: Path) -> list[Polygons]:
     """Where everything is marked, level-0 px: what overlaps is one area, what is ignored is cut out."""
     shown = shapely.box(0, 0, *slide.dimensions)
     ignored = shapely.unary_union([region.polygon for region in regions if region.ignored])
-    areas: list[Area] = []
+    areas: list[Polygons] = []
     for region in regions:
         if region.ignored:
             continue
@@ -135,7 +135,7 @@ def _labelled_areas(regions: Sequence[Region], slide: Slide, annotations: Path) 
     return [area for area in remaining if area is not None]
 
 
-def _record(slide: Slide, area: Area, *, cells: Cells, key: Path, case: str) -> Record:
+def _record(slide: Slide, area: Polygons, *, cells: Cells, key: Path, case: str) -> Record:
     left, top, right, bottom = area.bounds
     box = Window(int(left), int(top), int(np.ceil(right)) - int(left), int(np.ceil(bottom)) - int(top))
     grown = box.grown(CONTEXT_PX)
@@ -156,6 +156,6 @@ def _record(slide: Slide, area: Area, *, cells: Cells, key: Path, case: str) -> 
         points=np.column_stack([cells.x - x, cells.y - y]),
         class_id=cells.class_id,
         pixels=slide.read_level(0, window),
-        mpp=slide.mpp,
+        image_mpp=slide.mpp,
         region=shapely.affinity.translate(area, -x, -y),
     )

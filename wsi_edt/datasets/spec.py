@@ -18,7 +18,7 @@ from wsi_edt.datasets.folders import unreadable_image
 from wsi_edt.datasets.formats import FORMATS
 from wsi_edt.datasets.labelled import ImageArray, Labelled, LabelledImage, Record
 from wsi_edt.errors import AnnotationError, UsageError
-from wsi_edt.qupath.regions import Area
+from wsi_edt.qupath.regions import Polygons
 
 ALL_SPLITS = "all"
 CONTEXT_UM = 40.0  # around a region: 128 px at 0.3125 µm/px, where a network's tiles have a halo of 64
@@ -147,7 +147,7 @@ def _has_no_class(records: Sequence[Record]) -> bool:
 def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> LabelledImage:
     facts = FORMATS[spec.format]
     pixels = decoded(record.path) if record.pixels is None else record.pixels
-    mpp = record.mpp or spec.mpp or facts.mpp
+    mpp = record.image_mpp or spec.mpp or facts.mpp
     if mpp is None:
         raise AnnotationError(
             "has no µm/px",
@@ -160,7 +160,7 @@ def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> Labelle
         dataset=spec.name,
         case=record.case,
         pixels=pixels,
-        mpp=mpp,
+        image_mpp=mpp,
         points=record.points,
         class_id=record.class_id,
         classes=classes,
@@ -172,9 +172,9 @@ def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> Labelle
     return _around_its_region(image, image.region)
 
 
-def _around_its_region(image: LabelledImage, region: Area) -> LabelledImage:
+def _around_its_region(image: LabelledImage, region: Polygons) -> LabelledImage:
     """The image without what lies farther than `CONTEXT_UM` from the region's box: nothing there is ever used."""
-    reach = CONTEXT_UM / image.mpp
+    reach = CONTEXT_UM / image.image_mpp
     height, width = image.pixels.shape[:2]
     left, top = (max(0, math.floor(side - reach)) for side in region.bounds[:2])
     right, bottom = (

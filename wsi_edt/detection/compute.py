@@ -67,7 +67,8 @@ def resolve_compute(options: ComputeOptions, *, cores: int) -> Compute:
     device = resolve_device(options.device)
     runtime = resolve_runtime(options.runtime, device=device)
     precision = resolve_precision(options.precision, device=device, runtime=runtime)
-    return Compute(device, runtime, precision, options.threads or min(THREADS, cores))
+    threads = min(THREADS, cores) if options.threads is None else options.threads
+    return Compute(device, runtime, precision, threads)
 
 
 _X86_64 = ("x86_64", "amd64")

@@ -52,13 +52,13 @@ def evaluate_model(
     # Cells with lower scores than the model's threshold serve the sweep.
     settings = replace(bundle.decode, threshold=min(SWEPT_FROM, bundle.decode.threshold))
     detector = Detector.load(bundle, settings=settings, compute=compute)
-    predictor = Predictor(detector, bundle.mpp, settings.maps, bundle.network.stride)
+    predictor = Predictor(detector, bundle.model_mpp, settings.maps, bundle.network.stride)
     pairs = list(_pairs(predictor, settings, progress(images)))
     return Evaluation(
         assess(
             pairs,
             radii_px=radii_px,
-            radius_mpp=bundle.mpp,
+            radius_mpp=bundle.model_mpp,
             threshold=bundle.decode.threshold,
             resamples=resamples,
         ),
@@ -87,5 +87,5 @@ def _note_on_labels(images: Sequence[LabelledImage], *, has_classes: bool) -> st
         return ""
     return (
         f"The labels of {partial} of {len(images)} images are partial: cells without a point count as false although they "
-        "may be right. Recall is what it says; precision, F1, counts and the index are not."
+        "may be right. Recall can be trusted; precision, F1, counts and the index can't."
     )

@@ -16,7 +16,7 @@ from wsi_edt.evaluation.metrics import ImageMetrics, image_metrics
 from wsi_edt.evaluation.outcomes import Outcomes
 from wsi_edt.evaluation.pairs import ImagePair
 from wsi_edt.maps import DecodeSettings, decode
-from wsi_edt.qupath.regions import Area, contains
+from wsi_edt.qupath.regions import Polygons, contains
 
 RADIUS_PX = 10.0  # of a match, model px
 
@@ -41,7 +41,7 @@ class PredictedImage:
     maps: FloatMaps
     map_names: tuple[str, ...]
     truth: Cells
-    region: Area | None = None
+    region: Polygons | None = None
 
     def predicted(self, settings: DecodeSettings) -> Cells:
         """The cells in these maps, within the region."""
@@ -83,7 +83,7 @@ class Predictor:
         return PredictedImage(
             name=image.path.name,
             case=image.case,
-            maps=self.maps(image.pixels, image_mpp=image.mpp),
+            maps=self.maps(image.pixels, image_mpp=image.image_mpp),
             map_names=self.map_names,
             truth=image.cells_at(self.model_mpp),
             region=image.region_at(self.model_mpp),

@@ -6,7 +6,7 @@ from wsi_edt.ki67.areas import Area, areas_of
 from wsi_edt.ki67.conventions import Conventions
 from wsi_edt.ki67.counts import Counts
 from wsi_edt.ki67.findings import SlideFindings
-from wsi_edt.ki67.number import Evidence
+from wsi_edt.ki67.number import AreaFacts
 from wsi_edt.ki67.numbers import NUMBERS
 from wsi_edt.ki67.reasons import reason_against
 from wsi_edt.ki67.result import AreaResult, Ki67Result
@@ -19,7 +19,7 @@ def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
         slide=findings.slide,
         areas=tuple(_assessed(area, findings.staining, conventions) for area in areas_of(findings)),
         staining=str(findings.staining),
-        mpp=findings.scale.slide_mpp,
+        slide_mpp=findings.scale.slide_mpp,
         mpp_stated=findings.mpp_stated,
         counted_by=findings.counted_by,
     )
@@ -27,6 +27,6 @@ def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
 
 def _assessed(area: Area, staining: Staining, conventions: Conventions) -> AreaResult:
     counts = Counts.of(area.cells)
-    evidence = Evidence(area, counts, reason_against(area, counts, staining), conventions)
-    values = {number.name: number.value(evidence) for number in NUMBERS}
-    return AreaResult(area.kind, area.name, evidence.reason, values)
+    facts = AreaFacts(area, counts, reason_against(area, counts, staining), conventions)
+    values = {number.name: number.value(facts) for number in NUMBERS}
+    return AreaResult(area.kind, area.name, facts.reason, values)

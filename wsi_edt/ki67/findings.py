@@ -20,11 +20,11 @@ class CountedBy:
     Attributes
     ----------
     model : its name and version
-    counts : what it counts, in its bundle's own words
+    sentence : what it counts, in its bundle's own words
     """
 
     model: str
-    counts: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from wsi_edt.ki67.number import Evidence, Number
+from wsi_edt.ki67.number import AreaFacts, Number
 from wsi_edt.ki67.text import percent
 
 
-def index_percent(evidence: Evidence) -> float | None:
+def index_percent(facts: AreaFacts) -> float | None:
     """100 × positive / (positive + negative); None where the area isn't assessable."""
-    if evidence.reason is not None:
+    if facts.reason is not None:
         return None
-    counts = evidence.counts
+    counts = facts.counts
     return 100.0 * counts.positive / (counts.positive + counts.negative)
 
 

@@ -15,7 +15,7 @@ Values = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class AreaFacts:
     """What a number may be made from.
 
     Attributes
@@ -48,7 +48,7 @@ class Number:
 
     name: str
     kind: type[int] | type[float] | type[bool]
-    of: Callable[[Evidence], Value]
+    of: Callable[[AreaFacts], Value]
     digits: int = 0
     table_digits: int = 0
     label: str = ""
@@ -56,9 +56,9 @@ class Number:
     text: Callable[[float | None], str] = str
     shown: Callable[[Values], bool] = lambda values: True
 
-    def value(self, evidence: Evidence) -> Value:
+    def value(self, facts: AreaFacts) -> Value:
         """The number, rounded as ki67.json keeps it: what is read back is what was computed."""
-        value = self.of(evidence)
+        value = self.of(facts)
         return round(value, self.digits) if isinstance(value, float) else value
 
     def in_words(self, value: Value) -> str:

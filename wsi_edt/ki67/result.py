@@ -82,14 +82,14 @@ class Ki67Result:
     slide : the slide's relative path, POSIX, extension included
     areas : the first is the whole tissue
     staining : in words, for example "haematoxylin and DAB"
-    mpp : µm per level-0 px
+    slide_mpp : µm per level-0 px
     mpp_stated : whether the file states its µm/px; if not, the user gave it
     """
 
     slide: str
     areas: tuple[AreaResult, ...]
     staining: str
-    mpp: float
+    slide_mpp: float
     mpp_stated: bool
     counted_by: CountedBy
 
@@ -108,10 +108,10 @@ class Ki67Result:
             "slide": self.slide,
             **self.whole.to_json(),
             "staining": self.staining,
-            "mpp": self.mpp,
+            "mpp": self.slide_mpp,
             "mpp_stated": self.mpp_stated,
             "model": self.counted_by.model,
-            "what_is_counted": self.counted_by.counts,
+            "what_is_counted": self.counted_by.sentence,
             "research_use": RESEARCH_USE,
             "areas": [{"kind": area.kind, "name": area.name, **area.to_json()} for area in self.areas],
         }
@@ -139,7 +139,7 @@ class Ki67Result:
                     AreaResult.from_json(AreaKind(area["kind"]), area["name"], area) for area in areas
                 ),
                 staining=_field(fields, "staining", str),
-                mpp=_field(fields, "mpp", float),
+                slide_mpp=_field(fields, "mpp", float),
                 mpp_stated=_field(fields, "mpp_stated", bool),
                 counted_by=CountedBy(_field(fields, "model", str), _field(fields, "what_is_counted", str)),
             )

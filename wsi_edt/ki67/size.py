@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from wsi_edt.ki67.number import Evidence, Number
+from wsi_edt.ki67.number import AreaFacts, Number
 from wsi_edt.ki67.text import area, count
 
 
-def cells_per_mm2(evidence: Evidence) -> float | None:
+def cells_per_mm2(facts: AreaFacts) -> float | None:
     """All cells over the tissue's area; None without tissue."""
-    mm2 = _area_mm2(evidence)
-    return evidence.counts.total / mm2 if mm2 > 0 else None
+    mm2 = _area_mm2(facts)
+    return facts.counts.total / mm2 if mm2 > 0 else None
 
 
-def _area_mm2(evidence: Evidence) -> float:
-    return round(float(evidence.area.mm2), 6)  # to 1 µm², which is what ki67.json keeps
+def _area_mm2(facts: AreaFacts) -> float:
+    return round(float(facts.area.mm2), 6)  # to 1 µm², which is what ki67.json keeps
 
 
 AREA = Number(

@@ -96,6 +96,11 @@ class DecodeSettings:
         if not 0.0 <= self.threshold < float("inf"):
             raise UsageError(f"there is no threshold {self.threshold:g}", remedy="choose 0 or more")
 
+    @property
+    def radius_px(self) -> int:
+        """Half the window: the least distance of two peaks less one, Chebyshev; stitching uses the same."""
+        return self.window_px // 2
+
 
 def decode(maps: FloatMap, settings: DecodeSettings) -> Peaks:
     """The cells of one tile's maps.

@@ -53,7 +53,7 @@ class NetworkSpec:
             raise UsageError(
                 f"isn't an option of {name}",
                 where=f"network.{unknown}",
-                remedy=f"known are {', '.join(known)}",
+                remedy=f"known are {', '.join(['architecture', *known])}",
             )
         return cls(options(**entries), maps)
 

@@ -15,7 +15,7 @@ from shapely import MultiPolygon, Polygon
 from wsi_edt.errors import AnnotationError
 from wsi_edt.qupath.dialect import ANNOTATION, Feature, shape_of
 
-Area: TypeAlias = Polygon | MultiPolygon
+Polygons: TypeAlias = Polygon | MultiPolygon
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class Region:
     """
 
     name: str
-    polygon: Area
+    polygon: Polygons
     class_name: str | None = None
 
     @property
@@ -68,23 +68,23 @@ def regions_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.
     return found
 
 
-def contains(polygon: Area, x: FloatArray, y: FloatArray) -> BoolArray:
+def contains(polygon: Polygons, x: FloatArray, y: FloatArray) -> BoolArray:
     """For each point (x, y), whether it lies in the polygon or on its edge, in its frame: (N,) bool."""
     shapely.prepare(polygon)
     return np.asarray(shapely.intersects_xy(polygon, x, y), dtype=np.bool_)
 
 
-def polygons_of(shape: shapely.Geometry) -> Area | None:
+def polygons_of(shape: shapely.Geometry) -> Polygons | None:
     """A geometry without the lines and points that cutting and mending leave; None if nothing has an area."""
-    polygons: Area
-    if isinstance(shape, Area):
+    polygons: Polygons
+    if isinstance(shape, Polygons):
         polygons = shape
     else:
         polygons = shapely.unary_union([part for part in shapely.get_parts(shape) if part.area > 0])
     return None if polygons.area == 0 else polygons
 
 
-def grid_mask(polygon: Area, x: FloatArray, y: FloatArray) -> BoolArray:
+def grid_mask(polygon: Polygons, x: FloatArray, y: FloatArray) -> BoolArray:
     """Which points of a grid lie in a polygon: (len(y), len(x)) bool.
 
     A px's value depends on its own coordinates alone, so that the mask of a crop is the crop of the mask.
@@ -111,13 +111,13 @@ def grid_mask(polygon: Area, x: FloatArray, y: FloatArray) -> BoolArray:
     return inside
 
 
-def _edges(polygon: Area) -> tuple[FloatArray, FloatArray]:
+def _edges(polygon: Polygons) -> tuple[FloatArray, FloatArray]:
     """The (x, y) of all edges' starts and ends, holes' too: two (N, 2) arrays."""
     rings = [shapely.get_coordinates(ring) for ring in shapely.get_rings(shapely.get_parts(polygon))]
     return np.concatenate([ring[:-1] for ring in rings]), np.concatenate([ring[1:] for ring in rings])
 
 
-def _area(feature: Feature) -> Area:
+def _area(feature: Feature) -> Polygons:
     """A feature's geometry as valid polygons."""
     shape = shape_of(feature.geometry, feature.where)
     if not shapely.is_valid(shape):

@@ -36,7 +36,7 @@ def slide_page(result: Ki67Result, *, conventions: Conventions, overview: str, c
         numbers=[(number.name, number.label, number.in_words(area.values[number.name])) for number in listed],
         remedy=_REMEDIES.get(area.reason) if area.reason else None,
         least_cells=conventions.least_cells,
-        counts=result.counted_by.counts,
+        counts=result.counted_by.sentence,
         overview=overview,
         cells=cells,
     )
@@ -57,7 +57,7 @@ def batch_page(
     Parameters
     ----------
     rows : of the slides that have ended
-    model, counts : the model's name, and what it counts
+    model, counts : the model's name, and a sentence on what it counts
     slides : how many the batch has
     summary, report : the names of the table beside the page, and of the page in each slide's folder
     """

@@ -31,7 +31,7 @@ class SummaryRow:
     status: Status
     whole: AreaResult | None = None
     staining: str | None = None
-    mpp: float | None = None
+    slide_mpp: float | None = None
     seconds: float | None = None
     model: str | None = None
     error: str | None = None
@@ -44,7 +44,7 @@ class SummaryRow:
             status=Status.DONE if result.whole.assessable else Status.NOT_ASSESSABLE,
             whole=result.whole,
             staining=result.staining,
-            mpp=result.mpp,
+            slide_mpp=result.slide_mpp,
             seconds=seconds,
             model=result.counted_by.model,
         )
@@ -77,7 +77,7 @@ class SummaryRow:
             "status": self.status,
             **{number.name: number.in_table(values.get(number.name)) for number in NUMBERS},
             "staining": self.staining or "",
-            "mpp": "" if self.mpp is None else f"{self.mpp:.5f}",
+            "mpp": "" if self.slide_mpp is None else f"{self.slide_mpp:.5f}",
             "seconds": "" if self.seconds is None else f"{self.seconds:.1f}",
             "model": self.model or "",
             "reason": self.reason or "",

@@ -135,9 +135,10 @@ class SlideStore:
         """The mark of a finished slide in the store at `path`; None if it isn't finished."""
         fields = _attributes(path)
         mark = None if fields is None else fields.get("finished")
-        if not isinstance(mark, dict):
+        try:
+            return None if mark is None else Finished(dict(mark["written_as"]), float(mark["seconds"]))
+        except (KeyError, TypeError, ValueError):  # damaged: the files are written again
             return None
-        return Finished(mark["written_as"], float(mark["seconds"]))
 
     def mark_finished(self, mark: Finished | None) -> None:
         """Mark the slide's results as written, or (None) as about to be written again.

@@ -55,7 +55,7 @@ class BatchFiles:
         page = batch_page(
             rows,
             model=self.counted_by.model,
-            counts=self.counted_by.counts,
+            counts=self.counted_by.sentence,
             slides=len(self.slides),
             conventions=self.conventions,
             summary=names.SUMMARY,

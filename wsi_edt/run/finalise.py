@@ -51,7 +51,7 @@ def slide_findings(plan: SlidePlan, store: SlideStore, settings: RunSettings) ->
     OutputError
         If a shard can't be read back.
     """
-    cells = stitched_cells(plan, store, radius_px=settings.cells.decode.window_px // 2)
+    cells = stitched_cells(plan, store, radius_px=settings.cells.decode.radius_px)
     return SlideFindings(
         slide=plan.ref.name,
         source=plan.ref.source,

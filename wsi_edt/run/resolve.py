@@ -42,19 +42,21 @@ def resolve(
     bundle = find_bundle(options.model)
     bundle.verify()
     highest = _HIGHEST_SCORES[bundle.decode.evidence]
-    if options.threshold is not None and options.threshold >= highest:
+    if options.threshold is not None and not 0 <= options.threshold < highest:
         raise UsageError(
-            f"--threshold {options.threshold:g} would let no cell through",
-            remedy=f"give less than {highest:g} (the model's own is {bundle.decode.threshold:g})",
+            f"--threshold {options.threshold:g} isn't a score that cells can exceed",
+            remedy=f"give 0 or more and less than {highest:g} (the model's own is {bundle.decode.threshold:g})",
         )
     decode = bundle.decode
     if options.threshold is not None:
         decode = replace(decode, threshold=options.threshold)
-    threads = options.compute.threads or _stored_threads(slides, out)
+    threads = options.compute.threads
+    if threads is None:
+        threads = _stored_threads(slides, out)
     cells = CellSettings(
         model=f"{bundle.name} {bundle.version}",
         model_sha256=bundle.sha256,
-        model_mpp=bundle.mpp,
+        model_mpp=bundle.model_mpp,
         tile_px=options.tile_px,
         halo_px=bundle.halo_px,
         batch_size=options.batch_size,
@@ -63,7 +65,7 @@ def resolve(
         tissue_mask=options.tissue_mask,
     )
     detector = DetectorSpec(bundle.name, bundle.sha256, bundle.directory, decode, cells.compute)
-    return RunSettings(options, cells, detector, CountedBy(cells.model, bundle.counts))
+    return RunSettings(options, cells, detector, CountedBy(cells.model, f"The model counts {bundle.counts}."))
 
 
 def _common(offers: Sequence[Compute], *, threads: int | None) -> Compute:
@@ -72,7 +74,7 @@ def _common(offers: Sequence[Compute], *, threads: int | None) -> Compute:
         device="cuda" if all(offer.device == "cuda" for offer in offers) else "cpu",
         runtime="openvino" if all(offer.runtime == "openvino" for offer in offers) else "torch",
         precision="bf16" if all(offer.precision == "bf16" for offer in offers) else "fp32",
-        threads=threads or min(offer.threads for offer in offers),
+        threads=min(offer.threads for offer in offers) if threads is None else threads,
     )
 
 

@@ -63,7 +63,10 @@ class CellSettings:
             raise UsageError(
                 f"--tile-px {self.tile_px} is too large", remedy=f"give at most {LARGEST_TILE_PX}"
             )
-        TileGrid((1, 1), self.tile_px, self.halo_px)  # refuses sizes that aren't on the grid
+        try:
+            TileGrid((1, 1), self.tile_px, self.halo_px)  # refuses sizes that aren't on the grid
+        except UsageError as error:
+            raise error.within(f"--tile-px {self.tile_px}") from error
 
     def to_json(self) -> dict[str, object]:
         """The settings as JSON values, equal to what a JSON file gives back."""

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def run_slides(
-    inputs: Sequence[str | SlidePath],
-    out: Path,
+    inputs: str | Path | Sequence[str | SlidePath],
+    out: Path | str,
     options: RunOptions | None = None,
     *,
     progress: RunProgress | None = None,
@@ -35,7 +35,7 @@ def run_slides(
 
     Parameters
     ----------
-    inputs : slides, and folders that are searched for slides: paths, or URLs such as s3://bucket/slides
+    inputs : slides, and folders that are searched for slides: paths, or URLs such as s3://bucket/slides; or one of them
     out : the results folder; made if it is missing
     options : by default everything is chosen for this machine
     progress : is told about each step
@@ -51,6 +51,8 @@ def run_slides(
         If nothing can be done at all; a slide that fails gets its row instead.
     """
     options, progress = options or RunOptions(), progress or NoProgress()
+    inputs = [inputs] if isinstance(inputs, str | Path) else inputs
+    out = Path(out)
     _refuse_contradictions(options)
     refuse_unusable_out(out)
     found = find_slides(inputs, out=out, fallback_mpp=options.fallback_mpp)
@@ -107,6 +109,10 @@ def _refuse_contradictions(options: RunOptions) -> None:
         raise UsageError(f"{options.workers} workers are too few", remedy="give at least 1")
     if options.scheduler is None:
         return
+    if not options.scheduler:
+        raise UsageError(
+            "--scheduler is empty (an unset variable?)", remedy="give an address such as tcp://host:8786"
+        )
     if options.devices is not None:
         raise UsageError(
             "--devices is for the GPUs of this machine",

@@ -86,7 +86,7 @@ def bundle_checkpoint(
         version=version,
         network=config.spec,
         normalisation=IMAGENET,
-        mpp=config.mpp,
+        model_mpp=config.mpp,
         halo_px=halo_px,
         decode=initial_settings(config.maps.names),
         sha256="",
@@ -98,7 +98,7 @@ def bundle_checkpoint(
             "started_from": trained.provenance.started_from,
             "settings_chosen_on": held_out.words,
         },
-        scores={},
+        metrics={},
     )
     written = write_bundle(draft, trained.weights)
     predicted = held_out.predicted or _predicted(load_network(written), config, held_out.images)

@@ -15,7 +15,7 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
     provenance, decode = trained.provenance, bundle.decode
     sections = [
         f"# {bundle.name}, version {bundle.version}",
-        f"{_network(bundle.network)} with the maps {', '.join(decode.maps)}, at {bundle.mpp:g} µm/px. It counts "
+        f"{_network(bundle.network)} with the maps {', '.join(decode.maps)}, at {bundle.model_mpp:g} µm/px. It counts "
         f"{bundle.counts}. For research use only; not for diagnosis.",
         "## Use",
         "    wsi-edt run SLIDES --out RESULTS --model MODEL",
@@ -26,7 +26,7 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
         f"Evidence, window and threshold were chosen on {bundle.training['settings_chosen_on']}; none of these images was "
         f"trained on. {_criterion(decode)} The figures are measured on the same images with the chosen settings, which "
         "flatters, except for those named `left_out`: there, each case was tested with settings that the others chose.",
-        _table(("figure", "value"), [(name, f"{value:g}") for name, value in bundle.scores.items()]),
+        _table(("figure", "value"), [(name, f"{value:g}") for name, value in bundle.metrics.items()]),
         "## Training",
         f"{trained.step} steps with wsi-edt {provenance.version}, from "
         f"{provenance.started_from or 'random weights'}.",

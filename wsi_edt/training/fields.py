@@ -74,7 +74,7 @@ def field_of(
     clamp : whether max(DT) is kept within 60 to 150 px
     device : that holds the pixels
     """
-    factor = image.mpp / model_mpp
+    factor = image.image_mpp / model_mpp
     width, height = image.size_at(model_mpp)
     margin = math.ceil(OVERHANG * largest_px) + max(0, largest_px - min(width, height)) + 1
     window = Window(-margin, -margin, width + 2 * margin, height + 2 * margin)
@@ -118,7 +118,7 @@ def image_max_distance(image: LabelledImage, *, model_mpp: float, clamp: bool = 
     `clamp` keeps each part's in 60 to 150 px; without it an image of one part has the paper's own. Only the box
     around a region counts: beyond it nobody looked for cells.
     """
-    factor = image.mpp / model_mpp
+    factor = image.image_mpp / model_mpp
     height, width = image.pixels.shape[:2]
     bounds = (0, 0, width * factor, height * factor)
     left, top, right, bottom = map(round, bounds if image.region is None else _scaled_bounds(image, factor))
@@ -151,7 +151,7 @@ def _region_mask(image: LabelledImage, window: Window, mpp: float) -> BoolArray 
     if image.region is None:
         return None
     x, y = (
-        pixel_centers(np.arange(first, last)) * (mpp / image.mpp)
+        pixel_centers(np.arange(first, last)) * (mpp / image.image_mpp)
         for first, last in ((window.x, window.right), (window.y, window.bottom))
     )
     return grid_mask(image.region, x, y)

@@ -16,16 +16,12 @@ from wsi_edt.detection.whole_image import cells_of
 from wsi_edt.evaluation.predictions import Predictor
 from wsi_edt.geometry import Window
 from wsi_edt.maps import DecodeSettings, decode
+from wsi_edt.qupath.dialect import CLASS_COLORS
 
 PICTURES = 6
 SIDE_PX = 256  # of a tile, model px
 ENLARGEMENT = 2  # of the picture: rings around cells hide less
 RING_PX, LINE_PX = 12, 2  # px of the picture
-COLOURS = {  # QuPath's, and green for nuclei without a class
-    CellClass.POSITIVE: (250, 62, 62),
-    CellClass.NEGATIVE: (62, 62, 250),
-    CellClass.NUCLEUS: (30, 160, 60),
-}
 CANDIDATES = 100  # places to try for a tile
 
 
@@ -60,7 +56,7 @@ def choose_tiles(images: Sequence[LabelledImage], *, model_mpp: float) -> list[V
 def _tile(image: LabelledImage, number: int, *, model_mpp: float) -> ValidationTile:
     cells = image.cells_at(model_mpp)
     points = np.column_stack([cells.x, cells.y])
-    height, width = (side * image.mpp / model_mpp for side in image.pixels.shape[:2])
+    height, width = (side * image.image_mpp / model_mpp for side in image.pixels.shape[:2])
     centre = np.array([width, height]) / 2
     tried = (
         points[np.unique(np.linspace(0, len(points) - 1, CANDIDATES).round().astype(int))]
@@ -102,7 +98,7 @@ def _ringed(pixels: ImageArray, cells: Cells) -> ImageArray:
     picture = _enlarged(pixels)
     for x, y, class_id in zip(cells.x.tolist(), cells.y.tolist(), cells.class_id.tolist(), strict=True):
         centre = round(x * ENLARGEMENT), round(y * ENLARGEMENT)
-        cv2.circle(picture, centre, RING_PX, COLOURS[CellClass(class_id)], LINE_PX, cv2.LINE_AA)
+        cv2.circle(picture, centre, RING_PX, CLASS_COLORS[CellClass(class_id)], LINE_PX, cv2.LINE_AA)
     return picture
 
 

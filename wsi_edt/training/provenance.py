@@ -90,7 +90,7 @@ def summary_of(spec: SetSpec, images: Sequence[LabelledImage]) -> SetSummary:
     """The summary of those images that belong to the set."""
     own = [image for image in images if image.dataset == spec.name]
     points = np.bincount(np.concatenate([image.class_id for image in own]), minlength=3).tolist()
-    mpp = [image.mpp for image in own]
+    mpp = [image.image_mpp for image in own]
     facts = FORMATS[spec.format]
     return SetSummary(
         name=spec.name,

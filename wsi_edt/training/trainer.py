@@ -15,7 +15,7 @@ from wsi_edt.bundles.weights import load_network
 from wsi_edt.detection.compute import Device, resolve_precision
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.files import writing
-from wsi_edt.networks import build_network
+from wsi_edt.networks import IMAGENET, build_network
 from wsi_edt.networks.network import Network
 from wsi_edt.training.batches import BatchMaker
 from wsi_edt.training.checkpoint import (
@@ -198,6 +198,12 @@ def _fitting(init: Bundle, config: TrainConfig) -> Network:
             f"{', '.join(wanted[1])}",
             where=init.name,
             remedy="give [network] and [maps] the model's values",
+        )
+    if init.normalisation != IMAGENET:
+        raise ModelError(
+            "has a normalisation of its own, and training uses ImageNet's",
+            where=init.name,
+            remedy="start from another model, or from random weights",
         )
     return load_network(init)
 

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import platform
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,8 @@ from uuid import uuid4
 from wsi_edt.errors import OutputError
 from wsi_edt.files import write_atomically
 
-_MOST_FILES = 8  # the last ones used; the shipped model's has 40 MB
+_MOST_FILES = 4  # the last ones used; the shipped model's has 40 MB
+_ABANDONED = 3600.0  # seconds after which a file that is still being written belongs to a killed process
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +72,15 @@ def _keep(path: Path, parts: Sequence[bytes]) -> None:
         write_atomically(own, hashlib.sha256(content).digest() + content)
         own.replace(path)
         by_use = sorted(path.parent.glob("*.graph"), key=lambda kept: kept.stat().st_mtime)
-        for old in by_use[:-_MOST_FILES]:
+        for old in [*by_use[:-_MOST_FILES], *_abandoned(path.parent)]:
             old.unlink(missing_ok=True)
     except (OSError, OutputError) as error:
         with suppress(OSError):
             own.unlink(missing_ok=True)
         _log.info("%s can't be kept, so that the next worker makes it again (%s)", path, error)
+
+
+def _abandoned(folder: Path) -> list[Path]:
+    """What killed processes left half written."""
+    now = time.time()
+    return [part for part in folder.glob(".*.partial") if now - part.stat().st_mtime > _ABANDONED]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 from wsi_edt import files
+from wsi_edt.errors import UsageError
 from wsi_edt.ki67 import Conventions
 from wsi_edt.qupath.dialect import Geometry, Origin
 from wsi_edt.results import names
@@ -38,6 +40,14 @@ class OutputOptions:
     geometry: Geometry = "point"
     origin: Origin = "qupath"
     gzip: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("geometry", self.geometry, get_args(Geometry)),
+            ("origin", self.origin, get_args(Origin)),
+        ):
+            if value not in known:
+                raise UsageError(f"there is no {name} {value!r}", remedy=f"choose {' or '.join(known)}")
 
     def to_json(self) -> dict[str, object]:
         """The options as JSON values: a finished slide that was written otherwise is written again from its store."""
