@@ -79,7 +79,7 @@ def test_what_is_whole_and_what_goes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [{"geometry": "square"}, {"origin": "moon"}])
 def test_unknown_ways_of_writing_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="there is no (geometry|origin) '(square|moon)'; choose "):
+    with pytest.raises(UsageError, match=r"there is no (geometry|origin) '(square|moon)'; choose "):
         OutputOptions(**wrong)
 
 

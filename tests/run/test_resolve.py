@@ -103,7 +103,7 @@ def test_what_makes_no_sense_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="threshold"):
         resolved(bundle, [LAPTOP], RunOptions(threshold=-1.0))
     with pytest.raises(
-        UsageError, match=r"--threshold 2 isn't a score that cells can exceed; give 0 or more and less than 2"
+        UsageError, match="2 isn't a score that cells can exceed; give 0 or more and less than 2"
     ):
         resolved(bundle, [LAPTOP], RunOptions(threshold=2.0))
     with pytest.raises(UsageError, match="no device"):
