@@ -160,7 +160,7 @@ def test_errors_are_the_users(files: tuple[str, str], tmp_path: Path) -> None:
     for option in ("--json", "--sweep", "--figure"):
         result = CliRunner().invoke(evaluate, [*files, option, ""])
         assert result.exit_code == 2
-        assert "an empty text names no file" in result.output
+        assert "an empty text doesn't name a file" in result.output
     nothing = tmp_path / "nothing.csv"
     nothing.write_text("image,x,y\n")
     result = CliRunner().invoke(evaluate, [str(nothing), str(nothing)])

@@ -98,7 +98,7 @@ def test_pictures_ring_what_is_there_and_what_is_found() -> None:
     side = SIDE_PX * 2
     assert picture.shape == (side, 3 * side, 3)
     truth, found, evidence = (picture[:, part * side : (part + 1) * side].astype(int) for part in range(3))
-    blue = (truth[..., 2] - truth[..., 0] > 150).nonzero()
+    blue = (truth[..., 2] - truth[..., 0] > 100).nonzero()
     assert [round(float(axis.mean())) // 2 for axis in blue] == [70, 70]
     red = (found[..., 0] - found[..., 2] > 150).nonzero()
     assert [round(float(axis.mean())) // 2 for axis in red] == [20, 20]

@@ -36,7 +36,7 @@ class LockWatch:
         """End it; return the seconds for which others had the lock."""
         self._ended = True
         self._thread.join()
-        return self._lost
+        return max(0.0, self._lost)  # the clocks differ by microseconds
 
     def _spin(self) -> None:
         if self._core is not None and hasattr(os, "sched_setaffinity"):
