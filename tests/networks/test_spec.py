@@ -56,7 +56,10 @@ def test_of_a_table() -> None:
         ({"width": 18.0}, "network.width is 18.0; m_hrnet takes 18, 32 or 48"),
         ({"architecture": "hrnet", "stem_stride": 4}, "network.stem_stride is 4; hrnet takes 2 or 1"),
         ({"stem_stride": True}, "network.stem_stride is True; m_hrnet takes 2 or 1"),
-        ({"depth": 5}, "network.depth isn't an option of m_hrnet; known are architecture, width, stem_stride"),
+        (
+            {"depth": 5},
+            "network.depth isn't an option of m_hrnet; known are architecture, width, stem_stride",
+        ),
     ],
 )
 def test_wrong_entries(table: dict[str, object], sentence: str) -> None:
