@@ -1,4 +1,4 @@
-"""What the tests of workflows/gpu share."""
+"""What the tests of the workflows share."""
 
 import importlib
 import sys
@@ -15,22 +15,34 @@ import pytest
 from wsi_edt.training.config import TrainConfig
 
 GPU = Path(__file__).parents[2] / "workflows" / "gpu"
+BENCHMARKS = GPU.parent / "benchmarks"
 GPU_MPP = 0.5
 
 
 @pytest.fixture(scope="module")
 def gpu_scripts() -> Iterator[Any]:
-    """Gives a script's module by its name; they import each other, as where one of them is run."""
-    sys.path.insert(0, str(GPU))
+    """Imports a script of workflows/gpu by its name."""
+    yield from _scripts_of(GPU)
+
+
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[Any]:
+    """Imports a script of workflows/benchmarks by its name."""
+    yield from _scripts_of(BENCHMARKS)
+
+
+def _scripts_of(folder: Path) -> Iterator[Any]:
+    """Scripts import each other by bare names, as when one of them is run."""
+    sys.path.insert(0, str(folder))
     before = set(sys.modules)
 
     def script(name: str) -> ModuleType:
         return importlib.import_module(name)
 
     yield script
-    sys.path.remove(str(GPU))
+    sys.path.remove(str(folder))
     for name in set(sys.modules) - before:
-        if (GPU / f"{name}.py").exists():
+        if (folder / f"{name}.py").exists():
             del sys.modules[name]
 
 

@@ -1,14 +1,10 @@
 """The benchmarks' own arithmetic, and the slides that they are run on; no timings."""
 
-import importlib
 import json
 import math
 import shutil
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
@@ -30,22 +26,6 @@ from wsi_edt.slides import TileGrid, open_slide
 
 BENCHMARKS = Path(__file__).parents[2] / "workflows" / "benchmarks"
 WIDTH, HEIGHT, MPP = 2900, 3300, 0.5  # in whole tiles of no level
-
-
-@pytest.fixture(scope="module")
-def scripts() -> Iterator[Any]:
-    """Gives a script's module by its name; they import each other, as where one of them is run."""
-    sys.path.insert(0, str(BENCHMARKS))
-    before = set(sys.modules)
-
-    def script(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    yield script
-    sys.path.remove(str(BENCHMARKS))
-    for name in set(sys.modules) - before:
-        if (BENCHMARKS / f"{name}.py").exists():
-            del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
@@ -273,37 +253,6 @@ def test_a_row_that_fails_or_comes_too_late_leaves_the_others(
 )
 def test_a_process_has_its_time(scripts: Any, program: str, seconds: float, out: str, refusal: str) -> None:
     assert scripts("gpu").ended_in_time([sys.executable, "-c", program], seconds) == (out, refusal)
-
-
-def test_a_machine_gives_what_its_cores_or_its_locks_allow(scripts: Any) -> None:
-    machine = scripts("feeding").Extrapolated.of
-    assert machine(16, cpu=0.08, lock=0.005).processes == 4
-    assert machine(16, cpu=0.08, lock=0.005).tiles_per_second == pytest.approx(16 / 0.08)
-    assert machine(16, cpu=0.08, lock=0.05).tiles_per_second == pytest.approx(4 / 0.05)
-    assert machine(2, cpu=0.08, lock=0.05).tiles_per_second == pytest.approx(1 / 0.05)
-
-
-def test_who_holds_pythons_lock_is_noticed(scripts: Any) -> None:
-    lock = scripts("lock_watch")
-    lock.start()
-    began = time.thread_time()
-    while time.thread_time() - began < 0.3:
-        pass
-    assert lock.stop() > 0.03  # nearly 0.3, but for what else the machine does
-    watch = lock.LockWatch()
-    assert watch.lost() >= 0
-
-
-def test_feeding_tells_what_cores_and_lock_allow(scripts: Any, tmp_path: Path) -> None:
-    model = str(tiny_bundle(tmp_path / "tiny", mpp=0.3125).directory)
-    options = ["--tile-px", "128", "--processes", "1", "--tiles", "81", "--model", model]
-    result = CliRunner().invoke(scripts("feeding").main, options, catch_exceptions=False)
-    tables = [line.split("|")[1:-1] for line in result.output.splitlines() if line.startswith("|")]
-    ways = [(row[0].strip(), row[1].strip()) for row in tables[2:4]]
-    assert ways == [("128 px", "reading alone, before and after"), ("128 px", "1 process, a core each")]
-    for row in (tables[3][2:], tables[6][1:]):
-        assert all(float(cell.strip().rstrip("%")) > 0 for cell in row)
-    assert "16 cores and a GPU: 4 processes" in result.output
 
 
 @pytest.mark.parametrize(

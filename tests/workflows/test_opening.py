@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +12,10 @@ from click.testing import CliRunner
 
 from wsi_edt.slides import SlideSource, TileGrid, shards
 
-BENCHMARKS = Path(__file__).parents[2] / "workflows" / "benchmarks"
-
 
 @pytest.fixture
-def opening(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    before = set(sys.modules)
-    yield importlib.import_module("opening")
-    for name in set(sys.modules) - before:
-        if (BENCHMARKS / f"{name}.py").exists():
-            del sys.modules[name]
+def opening(scripts: Any) -> Any:
+    return scripts("opening")
 
 
 def test_it_counts_what_is_opened_and_requested(opening: Any, ihc_slide_path: Path) -> None:
