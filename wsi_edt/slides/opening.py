@@ -27,7 +27,7 @@ _LOCAL_SUFFIXES = frozenset({".mrxs", ".vms", ".vmu", ".svslide", ".czi", ".dcm"
 _GREY = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
 
 
-def open_slide(path: SlidePath, fallback_mpp: float | None = None) -> Slide:
+def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: int | None = None) -> Slide:
     """The slide at `path`, opened with openslide, else tiffslide, else as a plain PNG, JPEG or TIFF image.
 
     OME-TIFFs that openslide would open as plain TIFFs go to tiffslide, which knows their µm/px and levels. So do all
@@ -37,6 +37,7 @@ def open_slide(path: SlidePath, fallback_mpp: float | None = None) -> Slide:
     ----------
     path : the file or its URL
     fallback_mpp : µm per level-0 px of a file that states none; never overrules one that does
+    series : the number of the picture in a file of several, from 1 as `wsi-edt info` lists them; by default its one scan
 
     Raises
     ------
