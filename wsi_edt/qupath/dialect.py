@@ -1,16 +1,17 @@
 """QuPath's dialect of GeoJSON: the words, colours, shapes and coordinates that writing and reading share.
 
-Read from the source of QuPath 0.8 (package qupath.lib.io):
+Read from the source of QuPath 0.8 (package qupath.lib.io), and for older files from that of 0.2:
 
 - an object without `objectType` is an annotation, and a class without a colour is refused;
 - a class derived from another is written as ``"name": "Tumor: Positive"`` or as ``"names": ["Tumor", "Positive"]``;
 - ``"isEllipse": true`` in a geometry means the ellipse in its box;
-- a slide is shown cropped to its bounds, so coordinates start there.
+- a slide is shown cropped to its bounds, so coordinates start there;
+- 0.2 wrote what an object is into its `id` ("PathDetectionObject"), and measurements as a list.
 """
 
 from __future__ import annotations
 
-import gzip
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,16 @@ Origin = Literal[
 ANNOTATION: Final = "annotation"
 DETECTION: Final = "detection"
 CELL: Final = "cell"
+
+# What QuPath 0.2 wrote as an object's id.
+_IDS_OF_0_2: Final = {
+    "PathAnnotationObject": ANNOTATION,
+    "PathDetectionObject": DETECTION,
+    "PathCellObject": CELL,
+    "PathTileObject": "tile",
+    "TMACoreObject": "tmaCore",
+    "PathRootObject": "root",
+}
 
 # QuPath's own colours of Positive and Negative; nuclei without a class get a green, unlike either.
 CLASS_COLORS: Final = {
@@ -68,6 +79,7 @@ class Feature:
     where : the file and the number, for errors
     geometry, nucleus : as they stand in the file; empty if it has none
     properties : as they stand in the file
+    id : as it stands in the file
     """
 
     number: int
@@ -75,11 +87,18 @@ class Feature:
     geometry: Mapping[str, Any]
     nucleus: Mapping[str, Any]
     properties: Mapping[str, Any]
+    id: object = None
 
     @property
     def object_type(self) -> str:
         """What QuPath takes it for: "annotation", "detection", "cell" and others."""
-        return str(self.properties.get("objectType", ANNOTATION))
+        return str(self.properties.get("objectType") or _IDS_OF_0_2.get(str(self.id), ANNOTATION))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no place: no geometry, or one without coordinates."""
+        geometry = self.nucleus or self.geometry
+        return not (geometry.get("coordinates") or geometry.get("geometries"))
 
     @property
     def class_name(self) -> str | None:
@@ -92,34 +111,33 @@ class Feature:
         return str(classification) if classification else None
 
 
-def read_features(path: Path) -> list[Feature]:
-    """The features of a GeoJSON file, ``.geojson`` or ``.geojson.gz``: a FeatureCollection, a list, or one feature.
+def geojson_features(content: bytes, path: Path) -> list[Feature]:
+    """The features of GeoJSON: a FeatureCollection, a list, one feature, or a bare geometry.
+
+    QuPath writes measurements that aren't numbers as bare NaN and Infinity, which JSON doesn't know; other programs write
+    UTF-16, or begin with a byte order mark. All of it is read.
+
+    Parameters
+    ----------
+    content : of the file, not compressed
+    path : names it in errors
 
     Raises
     ------
     AnnotationError
-        If it can't be read, isn't JSON, has no features, or one of them isn't a feature; it names the file.
+        If it isn't JSON, has no features, or one of them isn't a feature.
     """
-    try:
-        content = path.read_bytes()
-        if path.suffix.lower() == ".gz":
-            content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
-        raise AnnotationError(
-            f"can't be read: {error}", where=path, remedy="check the path and the file"
-        ) from error
     return [_feature(entry, number, path) for number, entry in enumerate(_entries(content, path), start=1)]
 
 
 def _entries(content: bytes, path: Path) -> list[object]:
-    try:
-        document = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise AnnotationError(f"isn't GeoJSON: {error}", where=path, remedy="export it again") from error
+    document = _parsed(content, path)
     if isinstance(document, dict) and document.get("type") == "FeatureCollection":
         document = document.get("features")
     elif isinstance(document, dict) and document.get("type") == "Feature":
         document = [document]
+    elif isinstance(document, dict) and ("coordinates" in document or "geometries" in document):
+        document = [{"type": "Feature", "geometry": document}]
     if not isinstance(document, list):
         raise AnnotationError(
             "has no features", where=path, remedy="export a FeatureCollection, as QuPath writes it"
@@ -127,16 +145,33 @@ def _entries(content: bytes, path: Path) -> list[object]:
     return document
 
 
+def _parsed(content: bytes, path: Path) -> object:
+    try:
+        return orjson.loads(content)  # four times as fast as json, and strict
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise AnnotationError(f"isn't GeoJSON: {error}", where=path, remedy="export it again") from error
+
+
 def _feature(entry: object, number: int, path: Path) -> Feature:
     where = f"{path}, feature {number}"
     if not isinstance(entry, dict):
         raise AnnotationError(f"is a {type(entry).__name__}, not an object", where=where)
+    if "type" in entry and entry["type"] != "Feature":
+        raise AnnotationError(
+            f"is a {entry['type']}, not a GeoJSON feature",
+            where=where,
+            remedy="export GeoJSON, as QuPath writes it",
+        )
     properties, geometry, nucleus = (
         entry.get(key) or {} for key in ("properties", "geometry", "nucleusGeometry")
     )
     if not (isinstance(properties, dict) and isinstance(geometry, dict) and isinstance(nucleus, dict)):
         raise AnnotationError("has properties or a geometry that isn't an object", where=where)
-    return Feature(number, where, geometry, nucleus, properties)
+    return Feature(number, where, geometry, nucleus, properties, entry.get("id"))
 
 
 def shape_of(geometry: Mapping[str, Any], where: str) -> shapely.Geometry:

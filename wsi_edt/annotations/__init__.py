@@ -1,0 +1,9 @@
+"""Cells and regions that people have drawn, in whatever program: one table of formats, told apart by their content.
+
+Each format is a file here that turns its text into QuPath's features (`wsi_edt.qupath.dialect.Feature`), and a line in
+`formats.py`; what is a cell and what is a region is decided once, in `wsi_edt.qupath`.
+"""
+
+from wsi_edt.annotations.reading import AnnotatedSlide, read_features, read_regions
+
+__all__ = ["AnnotatedSlide", "read_features", "read_regions"]
