@@ -26,7 +26,7 @@ def test_this_machine_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path
     found = {line[9:30].strip(): (line[:7].strip(), line[32:]) for line in lines[:-1]}
     assert {level for level, _ in found.values()} <= {"OK", "warning"}
     assert found["Aperio SVS, JPEG 2000"] == ("OK", "opens with openslide")
-    assert found["OME-TIFF pyramid"] == ("OK", "opens with tiffslide")
+    assert found["OME-TIFF pyramid"] == ("OK", "opens with tifffile")
     assert f"torch {metadata.version('torch')}" in found["packages"][1]
     assert "is complete (sha256 " in found["model"][1]
     assert "a tile ran: " in found["network"][1]

@@ -104,7 +104,7 @@ def test_worker_processes_and_the_command_line_take_urls(
     assert remote == local
     capsys.readouterr()
     assert run_command(["info", f"{web.address}/copies/copy.tif"]) == 0
-    assert "tiffslide" in capsys.readouterr().out
+    assert "tifffile" in capsys.readouterr().out
 
 
 def test_workers_that_cannot_read_a_url_are_refused_before_any_work(slides: Path, web: Web) -> None:

@@ -137,7 +137,7 @@ def test_a_url_has_the_pixels_of_its_file(fixture: str, request: pytest.FixtureR
     path: Path = request.getfixturevalue(fixture)
     with serve(path.parent) as web, open_slide(path) as slide:
         with open_slide(UPath(f"{web.address}/{path.name}")) as remote:
-            assert (slide.reader, remote.reader) == ("openslide", "tiffslide")
+            assert (slide.reader, remote.reader) == ("openslide", "tifffile")
             assert remote.level_dimensions == slide.level_dimensions
             assert remote.mpp == pytest.approx(MPP)
             for mpp, window in ((MPP, Window(100, 200, 512, 400)), (0.6, Window(-20, 30, 300, 200))):

@@ -6,7 +6,15 @@ import pytest
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
-from wsi_edt.slides.metadata import ome_mpp, stated_bounds, stated_mpp, stated_number, true_downsamples
+from wsi_edt.slides.metadata import (
+    ome_mpp,
+    ome_pixels,
+    stated_bounds,
+    stated_mpp,
+    stated_number,
+    true_downsamples,
+    unit_um,
+)
 
 PATH = Path("case.svs")
 
@@ -53,18 +61,50 @@ def test_pixels_that_are_not_square_are_refused() -> None:
             'PhysicalSizeX="250" PhysicalSizeXUnit="nm" PhysicalSizeY="2.5e-4" PhysicalSizeYUnit="mm"',
             (0.25, 0.25),
         ),
+        (  # Greek mu, and the micro sign
+            'PhysicalSizeX="0.3" PhysicalSizeXUnit="\u03bcm" PhysicalSizeY="0.3" PhysicalSizeYUnit="\u00b5m"',
+            (0.3, 0.3),
+        ),
+        (  # 0.25 µm are 0.25 / 25400 inches
+            'PhysicalSizeX="9.84251968503937e-6" PhysicalSizeXUnit="in" PhysicalSizeY="2500" PhysicalSizeYUnit="Å"',
+            (0.25, 0.25),
+        ),
         ('PhysicalSizeX="1" PhysicalSizeXUnit="pixel"', (None, None)),
+        ('PhysicalSizeX="1" PhysicalSizeXUnit="reference frame" PhysicalSizeY="x"', (None, None)),
         ("", (None, None)),
     ],
 )
 def test_ome_mpp(attributes: str, expected: tuple[float | None, float | None]) -> None:
-    xml = f'<OME xmlns="http://x"><Image><Pixels {attributes}/></Image><Image><Pixels PhysicalSizeX="9"/></Image></OME>'
-    assert list(ome_mpp(xml)) == [pytest.approx(side) for side in expected]
+    images = f'<Image Name="one"><Pixels {attributes}/></Image><Image><Pixels PhysicalSizeX="9"/></Image>'
+    xml = f'<OME xmlns="http://x">{images}</OME>'
+    (name, first), (unnamed, second) = ome_pixels(xml)
+    assert (name, unnamed) == ("one", "")
+    assert list(ome_mpp(first)) == [pytest.approx(side) for side in expected]
+    assert ome_mpp(second) == (9.0, None)
 
 
 @pytest.mark.parametrize("xml", [None, "", "Aperio Image Library", "<OME><unclosed>", "<OME/>"])
-def test_what_is_no_ome_xml_states_no_mpp(xml: str | None) -> None:
-    assert ome_mpp(xml) == (None, None)
+def test_what_is_no_ome_xml_describes_no_pixels(xml: str | None) -> None:
+    assert ome_pixels(xml) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "um"),
+    [
+        ("micron", 1),
+        ("\\u00B5m", 1),  # as ImageJ escapes it
+        ("um", 1),
+        ("μm", 1),
+        ("nm", 0.001),
+        ("inch", 25400),
+        ("cm", 10000),
+        ("pixel", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_units_of_length(name: object, um: float | None) -> None:
+    assert unit_um(name) == um
 
 
 @pytest.mark.parametrize(

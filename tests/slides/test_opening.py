@@ -29,7 +29,7 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-def test_openslide_comes_first_then_tiffslide_then_images(tmp_path: Path, ihc_slide_path: Path) -> None:
+def test_openslide_comes_first_then_tifffile_then_images(tmp_path: Path, ihc_slide_path: Path) -> None:
     tifffile.imwrite(
         tmp_path / "a.ome.tif",
         PIXELS,
@@ -43,7 +43,7 @@ def test_openslide_comes_first_then_tiffslide_then_images(tmp_path: Path, ihc_sl
             found[slide.reader] = (slide.mpp, slide.mpp_stated)
     assert found == {
         "openslide": (pytest.approx(MPP), True),  # --mpp doesn't overrule the file
-        "tiffslide": (0.5, True),
+        "tifffile": (0.5, True),
         "image": (0.3, False),
     }
 
@@ -248,7 +248,7 @@ def test_damage_in_an_ome_tiff_is_found_when_read(tmp_path: Path, compression: s
     data[len(data) // 2 : len(data) // 2 + 60_000] = bytes(60_000)
     path.write_bytes(data)
     with open_slide(path, 0.25) as slide:
-        assert slide.reader == "tiffslide"
+        assert slide.reader == "tifffile"
     with pytest.raises(SlideError, match=r"damaged\.ome\.tif can't be read at level 0 .*damaged"):
         read_whole(path)
 
@@ -275,9 +275,9 @@ def test_a_damaged_slide_is_named_when_nothing_opens_it(tmp_path: Path) -> None:
     ("name", "reader", "size", "mpp"),
     [
         ("ki67-scanner-a.tif", "openslide", (2202, 2202), 0.2271),
-        ("ki67-scanner-a.ome.tif", "tiffslide", (2202, 2202), 0.2271),
-        ("ki67-scanner-b.ome.tif", "tiffslide", (1445, 1445), 0.3461),
-        ("he-scanner-a.ome.tif", "tiffslide", (1101, 1101), 0.2271),
+        ("ki67-scanner-a.ome.tif", "tifffile", (2202, 2202), 0.2271),
+        ("ki67-scanner-b.ome.tif", "tifffile", (1445, 1445), 0.3461),
+        ("he-scanner-a.ome.tif", "tifffile", (1101, 1101), 0.2271),
         ("CMU-1-Small-Region.svs", "openslide", (2220, 2967), 0.499),
         ("no-mpp.svs", "openslide", (4443, 3567), None),
         ("fluorescence-dapi.ndpi", "openslide", (3968, 4864), 0.2282),

@@ -5,6 +5,7 @@ from wsi_edt.slides.image_reader import ImageSlide
 from wsi_edt.slides.kept import KeptSlides, SlideKey
 from wsi_edt.slides.loader import Opener, TileBatch, TileLoader, TileRequest
 from wsi_edt.slides.opening import IMAGE_SUFFIXES, SLIDE_SUFFIXES, open_slide
+from wsi_edt.slides.pictures import Picture, Role, list_pictures
 from wsi_edt.slides.protocol import Slide, required_mpp
 from wsi_edt.slides.source import SlideSource
 from wsi_edt.slides.staining import Staining, classify_staining
@@ -18,6 +19,8 @@ __all__ = [
     "ImageSlide",
     "KeptSlides",
     "Opener",
+    "Picture",
+    "Role",
     "Shard",
     "Slide",
     "SlideKey",
@@ -32,6 +35,7 @@ __all__ = [
     "best_level",
     "classify_staining",
     "find_tissue",
+    "list_pictures",
     "open_slide",
     "read_overview",
     "read_window",

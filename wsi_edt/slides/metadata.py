@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
@@ -12,7 +13,26 @@ from wsi_edt.slides.location import SlidePath
 # A TIFF's resolution tags often hold a printer's 72 or 300 dpi: 353 or 85 µm/px. Microscopes lie well inside.
 PLAUSIBLE_MPP = (0.01, 20.0)
 LARGEST_ANISOTROPY = 0.05
-OME_UNITS_UM = {"nm": 1e-3, "µm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
+# What OME-XML and ImageJ call the units of length, in lower case and with the micro sign U+00B5 for Greek µ (U+03BC).
+# Others ("pixel", "reference frame") state nothing.
+_UNITS_UM = {
+    **dict.fromkeys(("pm", "picometer", "picometre"), 1e-6),
+    **dict.fromkeys(("å", "angstrom", "ångström"), 1e-4),
+    **dict.fromkeys(("nm", "nanometer", "nanometre", "nanometers"), 1e-3),
+    **dict.fromkeys(
+        ("\u00b5m", "um", "\u00b5", "micron", "microns", "micrometer", "micrometre", "micrometers"), 1.0
+    ),
+    **dict.fromkeys(("mm", "millimeter", "millimetre", "millimeters"), 1e3),
+    **dict.fromkeys(("cm", "centimeter", "centimetre", "centimeters"), 1e4),
+    "dm": 1e5,
+    **dict.fromkeys(("m", "meter", "metre", "meters"), 1e6),
+    **dict.fromkeys(("in", "inch", "inches", '"'), 25400.0),
+    **dict.fromkeys(("thou", "mil"), 25.4),
+    "li": 25400.0 / 12,
+    "pt": 25400.0 / 72,
+    "ft": 304800.0,
+}
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")  # ImageJ writes \u00B5m
 
 
 def refuse_implausible_mpp(fallback_mpp: float) -> None:
@@ -66,23 +86,33 @@ def stated_mpp(path: SlidePath, x: float | None, y: float | None) -> float | Non
     return (x + y) / 2
 
 
-def ome_mpp(ome_xml: str | None) -> tuple[float | None, float | None]:
-    """µm/px across and down of the first image that OME-XML describes; None if it states none."""
+def ome_pixels(ome_xml: str | None) -> tuple[tuple[str, ElementTree.Element], ...]:
+    """The name of each image that OME-XML describes, and its Pixels element; none if it is no OME-XML."""
     try:
         root = ElementTree.fromstring(ome_xml or "")
     except ElementTree.ParseError:
-        return None, None
-    pixels = next((element for element in root.iter() if element.tag.endswith("}Pixels")), None)
-    if pixels is None:
-        return None, None
+        return ()
+    images = [element for element in root.iter() if element.tag.endswith("}Image")]
+    pixels = [(image, next((one for one in image if one.tag.endswith("}Pixels")), None)) for image in images]
+    return tuple((image.get("Name", ""), one) for image, one in pixels if one is not None)
+
+
+def ome_mpp(pixels: ElementTree.Element) -> tuple[float | None, float | None]:
+    """µm/px across and down that an OME Pixels element states; None for what it doesn't."""
     x, y = (_ome_length_um(pixels, f"PhysicalSize{axis}") for axis in "XY")
     return x, y
 
 
 def _ome_length_um(element: ElementTree.Element, name: str) -> float | None:
     number = stated_number(element.get(name))
-    unit_um = OME_UNITS_UM.get(element.get(f"{name}Unit", "µm"))
-    return None if number is None or unit_um is None else number * unit_um
+    unit = unit_um(element.get(f"{name}Unit", "µm"))
+    return None if number is None or unit is None else number * unit
+
+
+def unit_um(name: object) -> float | None:
+    """µm in a unit of length as OME-XML or ImageJ names it; None for pixels and what is no length."""
+    text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), str(name))
+    return _UNITS_UM.get(text.strip().lower().replace("\u03bc", "\u00b5"))
 
 
 def stated_number(value: object) -> float | None:

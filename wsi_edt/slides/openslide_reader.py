@@ -12,8 +12,10 @@ import numpy as np
 import openslide
 
 from wsi_edt.geometry import Window
+from wsi_edt.slides.image_reader import ImageSlide
 from wsi_edt.slides.location import read_failure
 from wsi_edt.slides.metadata import stated_bounds, stated_mpp, stated_number, true_downsamples
+from wsi_edt.slides.picture_roles import Picture, Role, role_by_name
 from wsi_edt.slides.pixels import inside, on_white
 from wsi_edt.slides.protocol import RgbArray
 
@@ -79,6 +81,32 @@ class OpenSlideSlide:
             raise read_failure(self.path, error, f"can't be read at level {level}") from error
         rgba = np.asarray(region, dtype=np.uint8)[window.y - top :, window.x - left :]
         return on_white(np.ascontiguousarray(rgba))
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The scan, which openslide puts together from its regions, and the pictures beside it."""
+        stated = self.properties
+        others = [
+            Picture(
+                number,
+                name,
+                (
+                    int(stated[f"openslide.associated.{name}.width"]),
+                    int(stated[f"openslide.associated.{name}.height"]),
+                ),
+                None,
+                role_by_name(name) or Role.OTHER,
+            )
+            for number, name in enumerate(sorted(self._handle.associated_images), start=2)
+        ]
+        mpp = self.mpp if self.mpp_stated else None
+        return (Picture(1, "", self.dimensions, mpp, Role.SCAN), *others)
+
+    def other_picture(self, number: int, fallback_mpp: float | None) -> ImageSlide:
+        """One of the pictures beside the scan, in memory."""
+        images = self._handle.associated_images
+        pixels = np.asarray(images[sorted(images)[number - 2]], dtype=np.uint8)
+        return ImageSlide(self.path, on_white(np.ascontiguousarray(pixels)), fallback_mpp)
 
     def close(self) -> None:
         """Close the handle."""

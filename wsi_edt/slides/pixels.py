@@ -46,6 +46,18 @@ def on_white(rgba: RgbArray) -> RgbArray:
     return np.round(rgb * opacity + WHITE * (1 - opacity)).astype(np.uint8)
 
 
+def premultiplied_on_white(rgba: RgbArray) -> RgbArray:
+    """RGBA (H, W, 4), its colours already multiplied by alpha, composited on white: (H, W, 3)."""
+    glass = WHITE - rgba[..., 3:].astype(np.uint16)
+    composited: RgbArray = np.minimum(rgba[..., :3] + glass, WHITE).astype(np.uint8)
+    return composited
+
+
+def ycbcr_to_rgb(pixels: RgbArray) -> RgbArray:
+    """Full-range YCbCr of ITU-R BT.601, as JPEG and TIFF have it by default, (H, W, 3), as RGB."""
+    return np.asarray(cv2.cvtColor(pixels[..., [0, 2, 1]], cv2.COLOR_YCrCb2RGB), dtype=np.uint8)
+
+
 def inside(window: Window, size: tuple[int, int]) -> bool:
     """Whether a window lies wholly in a level of that (width, height)."""
     return window.x >= 0 and window.y >= 0 and window.right <= size[0] and window.bottom <= size[1]

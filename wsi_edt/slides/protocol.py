@@ -13,6 +13,8 @@ from wsi_edt.errors import MissingMppError
 from wsi_edt.geometry import Window
 from wsi_edt.slides.location import SlidePath
 
+# The property under which a reader says what the user should know of how the slide is read.
+REMARK = "wsi-edt.remark"
 RgbArray = npt.NDArray[np.uint8]
 
 
@@ -25,7 +27,7 @@ class Slide(Protocol):
 
     @property
     def reader(self) -> str:
-        """The library behind it: "openslide", "tiffslide" or "image"."""
+        """The library behind it: "openslide", "tifffile", "tiffslide" or "image"."""
 
     @property
     def dimensions(self) -> tuple[int, int]:
@@ -82,6 +84,11 @@ class Slide(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the file."""
+
+
+def remark(slide: Slide) -> str | None:
+    """What the user should know of how the slide is read (which of several planes, an orientation), if anything."""
+    return slide.properties.get(REMARK)
 
 
 def required_mpp(slide: Slide) -> float:

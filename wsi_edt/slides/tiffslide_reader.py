@@ -1,10 +1,9 @@
-"""Slides that tiffslide reads: OME-TIFF and others that openslide doesn't know."""
+"""Scanners' own TIFF formats at URLs, which tiffslide reads; openslide takes only local files."""
 
 from __future__ import annotations
 
 import logging
 import math
-import struct
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,18 +11,19 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 import numpy as np
+import tifffile
 from tiffslide import TiffSlide
 
-from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
+from wsi_edt.slides.image_reader import ImageSlide
 from wsi_edt.slides.location import SlidePath, file_name, open_binary, read_failure
-from wsi_edt.slides.metadata import ome_mpp, stated_bounds, stated_mpp, stated_number, true_downsamples
-from wsi_edt.slides.pixels import as_rgb, inside
+from wsi_edt.slides.metadata import stated_bounds, stated_mpp, stated_number, true_downsamples
+from wsi_edt.slides.picture_roles import Picture, Role, role_by_name
+from wsi_edt.slides.pixels import WHITE, as_rgb, inside, ycbcr_to_rgb
 from wsi_edt.slides.protocol import RgbArray
+from wsi_edt.slides.tiff_file import refuse_truncated
 
-# tifffile logs what it goes on to raise, and zarr leaves the reads beside a failed one to asyncio, which prints their
-# tracebacks: users get one sentence instead. If logging is set up, tifffile's lines still arrive there.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
+# zarr leaves the reads beside a failed one to asyncio, which prints their tracebacks: users get one sentence instead.
 logging.getLogger("asyncio").addFilter(lambda record: "/zarr/" not in record.getMessage())
 
 
@@ -45,7 +45,13 @@ class TiffSlideSlide:
         self._files = ExitStack()
         try:
             self._handle = self._opened(path)
-            _refuse_truncated(self._handle, path)
+            levels = self._scan().levels
+            refuse_truncated(self._handle.ts_tifffile, (page for level in levels for page in level), path)
+            for series in self._handle.ts_tifffile.series:
+                for level in series.levels:
+                    level.keyframe.nodata = WHITE  # where the file has no tile
+            # Aperio's JPEG 2000 of this kind holds YCbCr without saying so.
+            self._is_ycbcr = levels[0].keyframe.compression == tifffile.COMPRESSION.APERIO_JP2000_YCBC
             self._reported_downsamples = tuple(float(value) for value in self._handle.level_downsamples)
             self.path = path
             self.dimensions: tuple[int, int] = self._handle.dimensions
@@ -53,10 +59,7 @@ class TiffSlideSlide:
             self.level_downsamples = true_downsamples(self.level_dimensions, self._reported_downsamples)
             stated = {key: value for key, value in self._handle.properties.items() if value is not None}
             self.properties: Mapping[str, str] = MappingProxyType({k: str(v) for k, v in stated.items()})
-            # tiffslide reads OME-TIFF's resolution tags, which many writers leave out, but not its XML.
-            own_mpp = stated_mpp(path, *ome_mpp(self._handle.ts_tifffile.ome_metadata)) or stated_mpp(
-                path, *(stated_number(stated.get(f"tiffslide.mpp-{axis}")) for axis in "xy")
-            )
+            own_mpp = stated_mpp(path, *(stated_number(stated.get(f"tiffslide.mpp-{axis}")) for axis in "xy"))
             self.mpp = own_mpp or fallback_mpp
             self.mpp_stated = own_mpp is not None
             self.bounds = stated_bounds(
@@ -88,7 +91,47 @@ class TiffSlideSlide:
             pixels = self._handle.read_region(location, level, (window.width, window.height), as_array=True)
         except Exception as error:  # whatever the decoder of the day raises
             raise read_failure(self.path, error, f"can't be read at level {level}") from error
-        return as_rgb(np.asarray(pixels), self.path)
+        rgb = as_rgb(np.asarray(pixels), self.path)
+        return ycbcr_to_rgb(rgb) if self._is_ycbcr else rgb
+
+    def _scan(self) -> tifffile.TiffPageSeries:
+        """The series that is the scan, or the first part of it."""
+        scan: tifffile.TiffPageSeries = self._handle.ts_tifffile.series[
+            self._handle.properties["tiffslide.series-index"]
+        ]
+        return scan
+
+    def _others(self) -> list[tifffile.TiffPageSeries]:
+        """The other pictures, by name."""
+        parts = self._handle.properties.get("tiffslide.series-composition") or {"located_series": {}}
+        scan = self._scan()
+        others = [
+            one
+            for k, one in enumerate(self._handle.ts_tifffile.series)
+            if one is not scan and k not in parts["located_series"]
+        ]
+        return sorted(others, key=lambda one: str(one.name))
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The scan, and the pictures beside it."""
+        others = [
+            Picture(
+                number,
+                one.name,
+                (int(one.keyframe.imagewidth), int(one.keyframe.imagelength)),
+                None,
+                role_by_name(one.name) or Role.OTHER,
+            )
+            for number, one in enumerate(self._others(), start=2)
+        ]
+        mpp = self.mpp if self.mpp_stated else None
+        return (Picture(1, "", self.dimensions, mpp, Role.SCAN), *others)
+
+    def other_picture(self, number: int, fallback_mpp: float | None) -> ImageSlide:
+        """One of the pictures beside the scan, in memory."""
+        pixels = np.asarray(self._others()[number - 2].asarray())
+        return ImageSlide(self.path, as_rgb(pixels, self.path), fallback_mpp)
 
     def close(self) -> None:
         """Close the handle."""
@@ -101,37 +144,6 @@ class TiffSlideSlide:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _refuse_truncated(handle: TiffSlide, path: SlidePath) -> None:
-    """Compare where the levels' data and the pages should end with where the file does.
-
-    Better to know now than hours later; and a file that lost a page may have lost levels, label or metadata.
-    """
-    levels = handle.ts_tifffile.series[handle.properties["tiffslide.series-index"]].levels
-    end = _next_page(handle)
-    for page in (page for level in levels for page in level.pages if page is not None):
-        ends = np.asarray(page.dataoffsets, dtype=np.int64) + np.asarray(page.databytecounts, dtype=np.int64)
-        end = max(end, int(ends.max(initial=0)))
-    size = handle.ts_tifffile.filehandle.size
-    if end > size:
-        raise SlideError(
-            f"is truncated: it has {size} bytes of at least {end}",
-            where=path,
-            remedy="copy or export it again",
-        )
-
-
-def _next_page(handle: TiffSlide) -> int:
-    """Where the first bytes of the page after the last that is there end; 0 if it was the file's last."""
-    tifffile = handle.ts_tifffile
-    form, file = tifffile.tiff, tifffile.filehandle
-    page = tifffile.pages[-1].offset
-    file.seek(page)
-    (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
-    file.seek(page + form.tagnosize + tags * form.tagsize)
-    (following,) = struct.unpack(form.offsetformat, file.read(form.offsetsize))
-    return int(following) + form.tagnosize if following else 0
 
 
 def _level_0(level_px: int, quotient: float) -> int:
