@@ -7,6 +7,7 @@ The rooms; each may import those above it::
     files             the only place that writes safely
     slides            a slide and its readers, tissue, staining, the tile grid, the tile loader
     qupath            QuPath's dialect of GeoJSON, written and read
+    annotations       what people drew in other programs: a file for each format, and its line in the table
     maps              EDT and other targets; from maps to peaks
     networks          a file for each network, and its line in the registry
     bundles           models as files

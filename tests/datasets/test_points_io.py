@@ -167,12 +167,17 @@ def test_a_line_of_five_predictions_is_not_taken_for_two_of_truth(tmp_path: Path
             "feature 1 has a Point",
         ),
         ("a.geojson", collection(feature({"type": "Blob"}, objectType="detection")), "feature 1 has a Blob"),
-        ("a.geojson", collection(feature({}, objectType="detection")), "feature 1"),
+        (
+            "a.geojson",
+            collection(feature({}, objectType="detection")),
+            "holds 1 shape without a place, but no cells",
+        ),
         (
             "a.geojson",
             collection(feature({"type": "Polygon", "coordinates": []}, objectType="detection")),
-            "feature 1",
+            "holds 1 shape without a place, but no cells",
         ),
+        ("a.geojson", '[{"id": 3, "type": "Area"}]', "feature 1 is a Area, not a GeoJSON feature"),
         ("a.geojson", '[{"type": "Feature", "geometry": [1, 2], "properties": {}}]', "feature 1"),
         ("a.geojson", '[{"type": "Feature", "geometry": null, "properties": [1]}]', "feature 1"),
         ("a.csv", "a,b\n1,2\n", "no header with x and y"),
@@ -187,7 +192,10 @@ def test_a_line_of_five_predictions_is_not_taken_for_two_of_truth(tmp_path: Path
         ("a.txt", "img\n", "line 1 doesn't start with"),
         ("a.txt", "1 x 3 4\n", "line 1 doesn't start with"),
         ("a.txt", "1 1 3 four\n", "line 1 has 'four' where a number belongs"),
-        ("a.xml", "<x/>", "a.xml isn't a points file"),
+        ("a.svg", "<x/>", "a.svg isn't a points file"),
+        ("a.xml", "<x/>", "a.xml is XML of a kind that isn't read (its first element is <x>)"),
+        ("a.xml", "<Annotations><Annotation></Annotations>", "a.xml isn't XML"),
+        ("a.xml", '<!DOCTYPE a [<!ENTITY b "b">]><Annotations/>', "declares a document type"),
         ("a.geojson.gz", "not zipped", "a.geojson.gz can't be read"),
     ],
 )
@@ -200,7 +208,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str, m
 
 @pytest.mark.parametrize("name", ["a.csv", "a.txt"])
 def test_files_that_are_no_text_are_named(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"\xff\xfe\x00x")
+    (tmp_path / name).write_bytes(b"x,y\n\xff\xfe\x00x")
     with pytest.raises(AnnotationError, match=f"{name} isn't"):
         read_points(tmp_path / name)
 

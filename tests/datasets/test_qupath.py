@@ -261,7 +261,7 @@ def test_a_slide_that_is_not_there_or_is_two(lab: Path) -> None:
         ([region(0, 0, 9, 9, "Ignore*"), points("Positive", (1, 1))], "marks 1 nuclei but has no region"),
         (
             [region(0, 0, 9, 9), points("Mitosis", (1, 1))],
-            "feature 2 has the class 'Mitosis', which isn't one of",
+            "feature 2 has the class 'Mitosis', not one of",
         ),
         ([region(0, 0, 0, 9)], "feature 1 has a Polygon without an area"),
         (

@@ -13,9 +13,10 @@ import shapely
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from wsi_edt.annotations import read_features
 from wsi_edt.errors import AnnotationError
 from wsi_edt.geometry import Window
-from wsi_edt.qupath.dialect import Origin, read_features, shown_corner
+from wsi_edt.qupath.dialect import Origin, shown_corner
 from wsi_edt.qupath.regions import Region, contains, grid_mask, regions_of
 
 SQUARE = [[10, 20], [30, 20], [30, 40], [10, 40], [10, 20]]

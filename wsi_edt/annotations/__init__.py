@@ -4,6 +4,7 @@ Each format is a file here that turns its text into QuPath's features (`wsi_edt.
 `formats.py`; what is a cell and what is a region is decided once, in `wsi_edt.qupath`.
 """
 
-from wsi_edt.annotations.reading import AnnotatedSlide, read_features, read_regions
+from wsi_edt.annotations.reading import read_features, read_regions
+from wsi_edt.annotations.slide import AnnotatedSlide
 
 __all__ = ["AnnotatedSlide", "read_features", "read_regions"]

@@ -21,7 +21,7 @@ def aperio_features(root: ElementTree.Element, path: Path) -> list[Feature]:
     AnnotationError
         If a coordinate isn't a number; it names the region.
     """
-    features = []
+    features: list[Feature] = []
     for layer in root.iter("Annotation"):
         for region in layer.iter("Region"):
             count = len(features) + 1

@@ -31,7 +31,7 @@ def read_content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_BYTES + 1)
-        if content.startswith(_GZIP):
+        if content.startswith(_GZIP) or path.suffix.lower() == ".gz":
             with gzip.open(path, "rb") as file:
                 content = file.read(LARGEST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:

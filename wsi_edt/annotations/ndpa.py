@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -54,7 +55,7 @@ def ndpa_features(root: ElementTree.Element, path: Path, slide: AnnotatedSlide |
             properties["classification"] = {"name": title}
         drawn = state.find("annotation")
         geometry = {} if drawn is None else _geometry(drawn, where)
-        features.append(Feature(count, where, _moved(geometry, to_l0, nm_per_px), {}, properties))
+        features.append(Feature(count, where, _moved(geometry, to_l0), {}, properties))
     return features
 
 
@@ -73,13 +74,14 @@ def _geometry(drawn: ElementTree.Element, where: str) -> dict[str, Any]:
     return polygon(points) if closed and len(points) > 2 else polyline(points)
 
 
-def _moved(geometry: dict[str, Any], to_l0: Any, nm_per_px: float) -> dict[str, Any]:  # noqa: ANN401
-    del nm_per_px
-    kind, places = geometry.get("type"), geometry.get("coordinates")
+def _moved(geometry: dict[str, Any], to_l0: Callable[[float, float], XY]) -> dict[str, Any]:
+    """A shape in nm as one in level-0 px."""
+    kind, places = geometry.get("type"), list(geometry.get("coordinates") or ())
     if kind == "Point":
-        return geometry | {"coordinates": to_l0(*places)}
+        x, y = places
+        return geometry | {"coordinates": to_l0(x, y)}
     if kind == "LineString":
-        return geometry | {"coordinates": [to_l0(*place) for place in places or ()]}
+        return geometry | {"coordinates": [to_l0(*place) for place in places]}
     if kind == "Polygon":
-        return geometry | {"coordinates": [[to_l0(*place) for place in ring] for ring in places or ()]}
+        return geometry | {"coordinates": [[to_l0(*place) for place in ring] for ring in places]}
     return geometry

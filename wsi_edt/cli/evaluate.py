@@ -50,6 +50,13 @@ LARGEST_MPP = 1000.0
     help=f"µm per px of both files' coordinates: the radii are then px of {RADIUS_MPP} µm. With --dataset: of its images.",
 )
 @click.option(
+    "--class",
+    "class_names",
+    metavar="NAME=CLASS",
+    multiple=True,
+    help="What a class of the files stands for: positive, negative, nucleus or ignore. Can be given several times.",
+)
+@click.option(
     "--bootstrap",
     "resamples",
     type=click.IntRange(min=0),
@@ -87,6 +94,7 @@ def evaluate(
     split: str | None,
     radii_px: tuple[float, ...],
     mpp: float | None,
+    class_names: tuple[str, ...],
     resamples: int,
     json_path: Path | None,
     figure_path: Path | None,
@@ -97,16 +105,20 @@ def evaluate(
     """Evaluate a model on a data set, or the PREDICTED cells against the TRUTH.
 
     PREDICTED and TRUTH are points files, or folders of them in which files of equal names belong together: GeoJSON as
-    QuPath writes it, CSV with a header (x, y; class, score and image if known), or text of one line per image.
+    QuPath writes it, its exported measurements (with --mpp), CSV with a header (x, y; class, score and image if known),
+    XML of ImageScope or ASAP, or text of one line per image. What isn't a cell is passed over, and said.
     Predictions are matched to cells one to one, as many as possible; precision, recall and F1 come from the sums over
     all images. With --model and --dataset the radii are px of the model.
     """
     from wsi_edt.datasets import SetSpec, held_out_split
     from wsi_edt.evaluation.evaluation import evaluate_files, write_json, write_sweep
     from wsi_edt.evaluation.figure import check_figure_path, write_figure
+    from wsi_edt.qupath.classes import ClassNames
 
     if figure_path is not None:
         check_figure_path(figure_path)
+    if class_names and (predicted is None or truth is None):
+        raise UsageError("--class is for PREDICTED and TRUTH", remedy="a data set says what its classes are")
     if model is not None and dataset is not None and predicted is None:
         form, folder = dataset
         split = split or held_out_split(form)
@@ -116,7 +128,13 @@ def evaluate(
         if split is not None or failures_folder is not None:
             raise UsageError("--split and --failures need images", remedy="give --model and --dataset too")
         evaluation = evaluate_files(
-            predicted, truth, radii_px=radii_px, points_mpp=mpp, radius_mpp=RADIUS_MPP, resamples=resamples
+            predicted,
+            truth,
+            radii_px=radii_px,
+            points_mpp=mpp,
+            radius_mpp=RADIUS_MPP,
+            resamples=resamples,
+            classes=ClassNames.from_options(class_names),
         )
     else:
         raise UsageError("give either PREDICTED and TRUTH (and perhaps --mpp), or --model and --dataset")

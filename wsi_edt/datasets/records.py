@@ -10,7 +10,7 @@ import numpy as np
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import AnnotationError
 
-POINTS_SUFFIXES = (".geojson.gz", ".geojson", ".json", ".csv", ".txt")
+POINTS_SUFFIXES = (".geojson.gz", ".geojson", ".json", ".csv", ".tsv", ".txt", ".xml", ".ndpa")
 
 
 def points_suffix(path: Path) -> str | None:
@@ -24,9 +24,13 @@ def points_stem(path: Path) -> str:
 
 
 class PointRecords:
-    """The points of a text file by image, in the file's order."""
+    """The points of a text file by image, in the file's order.
 
-    def __init__(self) -> None:
+    `um_per_px` divides coordinates that are written in µm; None: they are px.
+    """
+
+    def __init__(self, um_per_px: float | None = None) -> None:
+        self._um_per_px = um_per_px
         self._rows: dict[str, list[tuple[float, float, float, int]]] = {}
         self._all_whole = True
 
@@ -59,12 +63,13 @@ class PointRecords:
         A file in which every coordinate is written as a whole number holds pixel indices, whose centres are half a
         pixel further on. A single decimal point makes all of them continuous coordinates, even if some are whole.
         """
-        shift = 0.5 if self._all_whole else 0.0
+        shift = 0.5 if self._all_whole and self._um_per_px is None else 0.0
+        scale = self._um_per_px or 1.0
         found = {}
         for image, rows in self._rows.items():
             table = np.array(rows, dtype=np.float64).reshape(-1, 4)
             score, class_id = table[:, 2].astype(np.float32), table[:, 3].astype(np.uint8)
-            found[image] = Cells(table[:, 0] + shift, table[:, 1] + shift, score, class_id)
+            found[image] = Cells(table[:, 0] / scale + shift, table[:, 1] / scale + shift, score, class_id)
         return found
 
 

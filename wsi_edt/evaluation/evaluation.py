@@ -15,6 +15,9 @@ from wsi_edt.evaluation.bootstrap import RESAMPLES
 from wsi_edt.evaluation.pairs import ImagePair, read_pairs
 from wsi_edt.evaluation.sweep import sweep_csv
 from wsi_edt.files import write_atomically
+from wsi_edt.qupath.classes import ClassNames
+
+_NO_NAMES = ClassNames()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +55,7 @@ def evaluate_files(
     points_mpp: float | None = None,
     radius_mpp: float | None = None,
     resamples: int = RESAMPLES,
+    classes: ClassNames = _NO_NAMES,
 ) -> Evaluation:
     """Compare points files.
 
@@ -62,6 +66,7 @@ def evaluate_files(
     points_mpp : µm per px of both files' coordinates; None: the radii are in the files' own px
     radius_mpp : with `points_mpp`, µm per px of the radii
     resamples : see `assess`
+    classes : what names of classes stand for beside Positive, Negative and Nucleus
 
     Raises
     ------
@@ -70,7 +75,7 @@ def evaluate_files(
     UsageError
         If they hold no image.
     """
-    pairs: Sequence[ImagePair] = read_pairs(predicted, truth)
+    pairs: Sequence[ImagePair] = read_pairs(predicted, truth, mpp=points_mpp, classes=classes)
     if not pairs:
         raise UsageError(
             "holds a point, so that there is nothing to compare", where=f"neither {predicted} nor {truth}"

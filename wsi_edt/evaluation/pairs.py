@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from wsi_edt.cells import Cells
 from wsi_edt.datasets.points_io import read_points
 from wsi_edt.datasets.records import POINTS_SUFFIXES, points_stem, points_suffix
 from wsi_edt.errors import AnnotationError
+from wsi_edt.qupath.classes import ClassNames
+
+Reader = Callable[[Path], dict[str, Cells]]
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +36,12 @@ class ImagePair:
     truth: Cells
 
 
-def read_pairs(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
+_NO_NAMES = ClassNames()
+
+
+def read_pairs(
+    predicted: Path, truth: Path, *, mpp: float | None = None, classes: ClassNames = _NO_NAMES
+) -> tuple[ImagePair, ...]:
     """The predicted and the true cells of each image.
 
     Parameters
@@ -39,11 +49,12 @@ def read_pairs(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
     predicted, truth : two points files, or two folders in which files of equal stems belong together. Files of one
         image each belong together whatever their names. An image that only one of two files of several names has no
         cells in the other. Predictions without a truth are left out; a truth file without predictions is an error.
+    mpp, classes : see `read_points`
 
     Raises
     ------
     AnnotationError
-        If files can't be read, or don't belong together.
+        If files can't be read or don't belong together, or if one side holds no cell at all.
     """
     if predicted.is_dir() != truth.is_dir():
         raise AnnotationError(
@@ -51,8 +62,19 @@ def read_pairs(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
             where=f"{predicted} and {truth}",
             remedy="give two files or two folders",
         )
+    pairs = _pairs(predicted, truth, partial(read_points, mpp=mpp, classes=classes))
+    for where, cells in (
+        (predicted, sum(len(pair.predicted) for pair in pairs)),
+        (truth, sum(len(pair.truth) for pair in pairs)),
+    ):
+        if pairs and not cells:
+            raise AnnotationError("holds no cells, so that there is nothing to compare", where=where)
+    return pairs
+
+
+def _pairs(predicted: Path, truth: Path, read: Reader) -> tuple[ImagePair, ...]:
     if not truth.is_dir():
-        return _pair_files(predicted, truth)
+        return _pair_files(predicted, truth, read)
     predicted_files, truth_files = _files_by_stem(predicted), _files_by_stem(truth)
     if not truth_files:
         raise AnnotationError(f"holds no points files ({', '.join(POINTS_SUFFIXES)})", where=truth)
@@ -69,12 +91,12 @@ def read_pairs(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
             "%s: %d files have no truth and are left out, the first %s", predicted, len(without), without[0]
         )
     return tuple(
-        pair for stem, path in truth_files.items() for pair in _pair_files(predicted_files[stem], path)
+        pair for stem, path in truth_files.items() for pair in _pair_files(predicted_files[stem], path, read)
     )
 
 
-def _pair_files(predicted: Path, truth: Path) -> tuple[ImagePair, ...]:
-    found, cells = read_points(predicted), read_points(truth)
+def _pair_files(predicted: Path, truth: Path, read: Reader) -> tuple[ImagePair, ...]:
+    found, cells = read(predicted), read(truth)
     if len(found) == len(cells) == 1:
         ((image, true_cells),) = cells.items()
         return (ImagePair(image, image, next(iter(found.values())), true_cells),)

@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from wsi_edt.cells import CellClass, Cells
-from wsi_edt.errors import AnnotationError
-from wsi_edt.qupath.dialect import CELL, DETECTION, UNREADABLE_SHAPE, Feature, shape_of, unreadable_shape
+from wsi_edt.cells import Cells
+from wsi_edt.qupath.classes import ClassNames, UnknownClasses
+from wsi_edt.qupath.dialect import (
+    ANNOTATION,
+    CELL,
+    DETECTION,
+    UNREADABLE_SHAPE,
+    Feature,
+    shape_of,
+    unreadable_shape,
+)
 
-_CLASSES = {kind.label.lower(): kind for kind in CellClass}
+_LINES = ("LineString", "MultiLineString")
+_NO_NAMES = ClassNames()
 
 
-def cells_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0, 0.0)) -> Cells:
+@dataclass(frozen=True, slots=True, eq=False)
+class CellsFound:
+    """The cells of a file, and what else it holds.
+
+    Attributes
+    ----------
+    cells : in the file's order
+    passed_over : how many of what aren't cells, by what they are, for `passed_over.in_words`
+    """
+
+    cells: Cells
+    passed_over: Counter[str]
+
+
+def find_cells(
+    features: Iterable[Feature],
+    *,
+    corner: tuple[float, float] = (0.0, 0.0),
+    classes: ClassNames = _NO_NAMES,
+) -> CellsFound:
     """The cells among the features of a file, in the file's order.
 
     Detections and cells count with any geometry, polygons by their centroid (a cell's by its nucleus); annotations
@@ -27,28 +57,59 @@ def cells_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0,
     ----------
     features : of the file
     corner : what is added to the coordinates, see `shown_corner`
+    classes : what other names of classes stand for
 
     Raises
     ------
     AnnotationError
-        If a cell can't be read or has a class that isn't known; it names the feature.
+        If a cell can't be read (it names the feature), or has a class that isn't known (it names all such classes).
     """
-    rows = [row for feature in features for row in _cells(feature)]
+    rows: list[tuple[float, float, float, int]] = []
+    passed_over: Counter[str] = Counter()
+    unknown = UnknownClasses()
+    for feature in features:
+        other = _not_a_cell(feature)
+        if other is not None:
+            passed_over[other] += 1
+            continue
+        try:
+            kind = classes.meaning(feature.class_name)
+        except KeyError:
+            unknown.add(str(feature.class_name), feature.where)
+            continue
+        if kind is None:
+            passed_over["cell of a class to ignore"] += 1
+            continue
+        score = _score(feature.properties)
+        places = _positions(feature.nucleus or feature.geometry, feature.where)
+        rows.extend((x, y, score, int(kind)) for x, y in places)
+    unknown.refuse()
+    return CellsFound(_cells(rows, corner), passed_over)
+
+
+def cells_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0, 0.0)) -> Cells:
+    """The cells among the features of a file; see `find_cells`."""
+    return find_cells(features, corner=corner).cells
+
+
+def _cells(rows: list[tuple[float, float, float, int]], corner: tuple[float, float]) -> Cells:
     table = np.array(rows, dtype=np.float64).reshape(-1, 4)
     x, y = (table[:, column] + start for column, start in enumerate(corner))
     return Cells(x, y, table[:, 2].astype(np.float32), table[:, 3].astype(np.uint8))
 
 
-def _cells(feature: Feature) -> Iterator[tuple[float, float, float, int]]:
-    """(x, y, score, class) of each cell that one feature holds."""
-    geometry = feature.nucleus or feature.geometry
-    is_cell = feature.object_type in (DETECTION, CELL)
-    if not is_cell and geometry.get("type") not in ("Point", "MultiPoint"):
-        return
-    class_id = int(_class(feature))
-    score = _score(feature.properties)
-    for x, y in _positions(geometry, feature.where):
-        yield x, y, score, class_id
+def _not_a_cell(feature: Feature) -> str | None:
+    """What a feature is if it is no cell."""
+    kind = feature.object_type
+    is_cell = kind in (DETECTION, CELL)
+    if not is_cell and kind != ANNOTATION:
+        return f"object of type {kind}"
+    if feature.is_empty:
+        return "shape without a place"
+    form = (feature.nucleus or feature.geometry).get("type")
+    if is_cell or form in ("Point", "MultiPoint"):
+        return None
+    return "line" if form in _LINES else "annotation with an area"
 
 
 def _positions(geometry: Mapping[str, Any], where: str) -> list[tuple[float, float]]:
@@ -68,20 +129,6 @@ def _positions(geometry: Mapping[str, Any], where: str) -> list[tuple[float, flo
     return found
 
 
-def _class(feature: Feature) -> CellClass:
-    if feature.class_name is None:
-        return CellClass.NUCLEUS
-    label = feature.class_name.rsplit(":", 1)[-1].strip().lower()
-    if label not in _CLASSES:
-        known = ", ".join(kind.label for kind in CellClass)
-        raise AnnotationError(
-            f"has the class {feature.class_name!r}, which isn't one of {known}",
-            where=feature.where,
-            remedy="rename or remove it",
-        )
-    return _CLASSES[label]
-
-
 def _score(properties: Mapping[str, Any]) -> float:
     """The measurement "Score", in upper or lower case; 1 if there is none (an annotation is certain)."""
     measurements = properties.get("measurements") or {}
@@ -93,4 +140,8 @@ def _score(properties: Mapping[str, Any]) -> float:
             entry.get("name"): entry.get("value") for entry in entries if isinstance(entry, dict)
         }.items()
     values = (value for name, value in named if str(name).lower() == "score")
-    return next((float(value) for value in values if isinstance(value, int | float)), 1.0)
+    return next((float(value) for value in values if _is_score(value)), 1.0)
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

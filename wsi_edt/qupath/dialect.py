@@ -53,6 +53,11 @@ CLASS_COLORS: Final = {
     CellClass.NUCLEUS: (70, 165, 95),
 }
 
+# Where a geometry keeps its places.
+_COORDINATES: Final = dict.fromkeys(
+    ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"), "coordinates"
+) | {"GeometryCollection": "geometries"}
+
 # What an unreadable geometry makes shapely, or whoever takes its coordinates, raise.
 UNREADABLE_SHAPE: Final = (TypeError, ValueError, KeyError, IndexError, AttributeError, ShapelyError)
 _ELLIPSE_QUARTER_SEGMENTS = 32
@@ -98,7 +103,8 @@ class Feature:
     def is_empty(self) -> bool:
         """Whether it has no place: no geometry, or one without coordinates."""
         geometry = self.nucleus or self.geometry
-        return not (geometry.get("coordinates") or geometry.get("geometries"))
+        places = _COORDINATES.get(str(geometry.get("type", "Point")))
+        return places is not None and not geometry.get(places)
 
     @property
     def class_name(self) -> str | None:

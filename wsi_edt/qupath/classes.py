@@ -1,0 +1,94 @@
+"""What the names of classes mean: Positive, Negative and Nucleus, and whatever else a user says of names of their own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from wsi_edt.cells import CellClass
+from wsi_edt.errors import AnnotationError, UsageError
+
+IGNORED = "ignore"
+KNOWN: Mapping[str, CellClass] = {kind.label.lower(): kind for kind in CellClass}
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ClassNames:
+    """Which class a name stands for; a name of several parts ("Tumor: Positive") by its last if it isn't given whole.
+
+    Attributes
+    ----------
+    given : a user's own names in lower case; None: cells of that name are passed over
+    """
+
+    given: Mapping[str, CellClass | None] = field(default_factory=dict)
+
+    @classmethod
+    def from_options(cls, options: Iterable[str]) -> Self:
+        """From texts such as "Neoplastic=nucleus".
+
+        Raises
+        ------
+        UsageError
+            If a text isn't NAME=CLASS, or the class isn't known.
+        """
+        given: dict[str, CellClass | None] = {}
+        for option in options:
+            name, equals, meaning = option.rpartition("=")
+            kind = meaning.strip().lower()
+            if not equals or not name.strip() or kind not in (*KNOWN, IGNORED):
+                raise UsageError(
+                    f"--class {option} isn't NAME=CLASS",
+                    remedy=f"give for example Neoplastic=nucleus; classes are {', '.join([*KNOWN, IGNORED])}",
+                )
+            given[name.strip().lower()] = KNOWN.get(kind)
+        return cls(given)
+
+    def meaning(self, name: str | None) -> CellClass | None:
+        """The class of that name, `CellClass.NUCLEUS` without one; None if it is to be passed over.
+
+        Raises
+        ------
+        KeyError
+            If the name means nothing.
+        """
+        whole = (name or "").strip().lower()
+        if whole in self.given:
+            return self.given[whole]
+        last = whole.rsplit(":", 1)[-1].strip()
+        if last in self.given:
+            return self.given[last]
+        if last.startswith(IGNORED):  # QuPath's Ignore*
+            return None
+        return KNOWN[last] if last else CellClass.NUCLEUS
+
+
+class UnknownClasses:
+    """Names of classes that mean nothing, gathered over a file so that one error tells them all."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._first: tuple[str, str] | None = None
+
+    def add(self, name: str, where: str) -> None:
+        """A cell has that class; `where` names the file and the place in it."""
+        self._counts[name] += 1
+        self._first = self._first or (name, where)
+
+    def refuse(self) -> None:
+        """Raise an AnnotationError if there are any: it names the first place, and how many cells have each class."""
+        if self._first is None:
+            return
+        name, where = self._first
+        most = self._counts.most_common(_MOST_NAMED)
+        listed = ", ".join(f"{count} {label!r}" for label, count in most)
+        more = ", …" if len(self._counts) > len(most) else ""
+        raise AnnotationError(
+            f"has the class {name!r}, not one of {', '.join(kind.label for kind in CellClass)} (in all {listed}{more})",
+            where=where,
+            remedy=f"rename it, or say what it stands for, in evaluate by --class '{name}=nucleus' "
+            "(positive, negative, nucleus or ignore)",
+        )
