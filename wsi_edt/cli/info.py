@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 _MODEL_MPP = 0.3125  # at which tissue and staining are judged here; they hardly depend on it
@@ -15,27 +17,45 @@ _MODEL_MPP = 0.3125  # at which tissue and staining are judged here; they hardly
     type=float,
     help="µm per level-0 px of a slide that states none (for example 0.25).",
 )
-def info(slide_path: str, fallback_mpp: float | None) -> None:
-    """Describe a slide: size, µm/px, levels, bounds, scanner, staining and tissue.
+@click.option(
+    "--series", type=click.IntRange(min=1), help="Describe the picture of that number, in a file of several."
+)
+def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> None:
+    """Describe a slide: size, µm/px, levels, bounds, scanner, staining and tissue; list the pictures of its file.
 
     SLIDE is a file or its URL (for example s3://bucket/case7.svs).
     """
     from wsi_edt.errors import UsageError
-    from wsi_edt.slides import SlideSource, Staining, classify_staining, slide_tissue
+    from wsi_edt.slides import Role, SlideSource, Staining, classify_staining, list_pictures, slide_tissue
     from wsi_edt.slides.location import is_folder, location
+    from wsi_edt.slides.metadata import COARSEST_MPP
+    from wsi_edt.slides.protocol import remark
 
-    source = SlideSource(location(slide_path), fallback_mpp)
+    source = SlideSource(location(slide_path), fallback_mpp, series)
     if is_folder(source.path):
         raise UsageError("is a folder, not a slide", where=source, remedy="name a file in it")
+    pictures = list_pictures(source.path)
+    scans = [picture.number for picture in pictures if picture.role is Role.SCAN]
+    listed = [("picture", f"{picture}: {picture.role}") for picture in pictures] if len(pictures) > 1 else []
+    if series is None and len(scans) > 1:
+        scored = f"none by itself, as there are {len(scans)} scans; pass --series {scans[0]}, or --series all to run"
+        _print([("file", str(source.path)), *listed, ("scored", scored)])
+        return
     with source.open() as slide:
-        rows = [("file", str(slide.path)), ("reader", slide.reader), ("vendor", slide.vendor or "not stated")]
+        rows = [("file", str(slide.path))]
+        if listed:
+            rows += [*listed, ("scored", f"picture {series or scans[0]}, which is described here")]
+        rows += [("reader", slide.reader), ("vendor", slide.vendor or "not stated")]
+        if remark(slide) is not None:
+            rows.append(("remark", f"{remark(slide)}"))
         width, height = slide.dimensions
         rows.append(("dimensions", f"{width} x {height} px"))
         if slide.mpp is None:
             rows.append(("µm/px", "not stated; pass --mpp (for example 0.25)"))
         else:
             stated = "stated by the file" if slide.mpp_stated else "from --mpp"
-            rows.append(("µm/px", f"{slide.mpp:.4f}, {stated}"))
+            coarse = "; too coarse for nuclei without --allow-coarse" if slide.mpp > COARSEST_MPP else ""
+            rows.append(("µm/px", f"{slide.mpp:.4f}, {stated}{coarse}"))
             rows.append(("size", f"{width * slide.mpp / 1000:.2f} x {height * slide.mpp / 1000:.2f} mm"))
         power = slide.objective_power
         rows.append(("objective power", "not stated" if power is None else f"{power:g}, nominal"))
@@ -53,6 +73,10 @@ def info(slide_path: str, fallback_mpp: float | None) -> None:
             rows.append(("staining", str(staining)))
             if staining is not Staining.FLUORESCENCE:
                 rows.append(("tissue", f"{tissue.area_mm2:.3f} mm², {tissue.mask.mean():.0%} of the slide"))
+    _print(rows)
+
+
+def _print(rows: Sequence[tuple[str, str]]) -> None:
     column = max(len(name) for name, _ in rows)
     for name, value in rows:
         click.echo(f"{name:<{column}}  {value}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 from rich.console import Console
@@ -37,11 +37,33 @@ def _numbers(context: click.Context, parameter: click.Parameter, words: str | No
         raise click.BadParameter(f"{words!r} isn't a list of GPU numbers (for example 0,2)") from error
 
 
+def _series(
+    context: click.Context, parameter: click.Parameter, words: str | None
+) -> int | Literal["all"] | None:
+    """The number of a picture, or all scans."""
+    if words is None:
+        return None
+    if words == "all":
+        return "all"
+    if not words.isdecimal() or int(words) < 1:
+        raise click.BadParameter(f"{words!r} is neither the number of a picture, from 1, nor all")
+    return int(words)
+
+
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
 @click.option("--out", required=True, type=OutFolder(file_okay=True), help="The results folder.")
 @click.option("--model", help="A shipped model, or a model's folder.  [default: the shipped Ki-67 model]")
 @click.option("--mpp", "fallback_mpp", type=float, help="µm per px, for slides and images that state none.")
+@click.option(
+    "--series",
+    metavar="N|all",
+    callback=_series,
+    help="Which picture of a file of several, as wsi-edt info numbers them; all takes each scan.  [default: its one scan]",
+)
+@click.option(
+    "--allow-coarse", is_flag=True, help="Score slides of more than 1 µm/px, too coarse for nuclei."
+)
 @click.option("--no-tissue-mask", is_flag=True, help="Look at the whole slide, glass included.")
 @click.option(
     "--threshold", type=float, help="The score that a cell must exceed, instead of the model's own."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from wsi_edt.bundles import DEFAULT_MODEL
 from wsi_edt.detection.compute import ComputeOptions
@@ -21,6 +22,8 @@ class RunOptions:
     ----------
     model : a shipped model's name, or a model's folder
     fallback_mpp : µm per level-0 px of slides that state none
+    series : the number of the picture in files of several, as `wsi-edt info` lists them; "all" takes each scan
+    allow_coarse : whether slides of more than 1 µm/px are scored, too coarse for nuclei as they are
     tissue_mask : False looks at the whole slide
     tile_px : side of what the network sees, model px
     batch_size : tiles that the network sees at once
@@ -35,6 +38,8 @@ class RunOptions:
 
     model: str = DEFAULT_MODEL
     fallback_mpp: float | None = None
+    series: int | Literal["all"] | None = None
+    allow_coarse: bool = False
     tissue_mask: bool = True
     tile_px: int = _TILE_PX
     batch_size: int = _BATCH_SIZE

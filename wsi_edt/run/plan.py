@@ -12,6 +12,7 @@ from wsi_edt.results.store import StoreHeader
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.settings import CellSettings
 from wsi_edt.slides.grid import Shard, TileGrid, shards
+from wsi_edt.slides.metadata import COARSEST_MPP
 from wsi_edt.slides.protocol import RgbArray, required_mpp
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
@@ -38,17 +39,29 @@ class SlidePlan:
     shards: tuple[Shard, ...]
 
 
-def plan_slide(ref: SlideRef, cells: CellSettings) -> tuple[SlidePlan, RgbArray]:
+def plan_slide(
+    ref: SlideRef, cells: CellSettings, *, allow_coarse: bool = False
+) -> tuple[SlidePlan, RgbArray]:
     """The plan of a slide, and the overview (H, W, 3) whose px are those of its tissue mask.
+
+    Parameters
+    ----------
+    allow_coarse : whether a slide of more than 1 µm/px is planned all the same
 
     Raises
     ------
     SlideError
-        If the slide can't be read, states no µm/px, or is fluorescence.
+        If the slide can't be read, states no µm/px or too many, or is fluorescence.
     """
     fingerprint = ref.source.fingerprint()
     with ref.source.open() as slide:
         scale = Scale(required_mpp(slide), cells.model_mpp)
+        if scale.slide_mpp > COARSEST_MPP and not allow_coarse:
+            raise SlideError(
+                f"has {scale.slide_mpp:.4g} µm/px, which is too coarse for nuclei (over {COARSEST_MPP:g} µm/px)",
+                where=ref.source,
+                remedy="export a finer level, or pass --allow-coarse",
+            )
         tissue, overview = slide_tissue(slide, model_mpp=cells.model_mpp)
         staining = classify_staining(slide, tissue, overview)
         if staining is Staining.FLUORESCENCE:

@@ -99,7 +99,7 @@ def prepare(ref: SlideRef, settings: RunSettings, folder: Path) -> Prepared:
     OutputError
         If the store or the picture can't be written.
     """
-    plan, overview = plan_slide(ref, settings.cells)
+    plan, overview = plan_slide(ref, settings.cells, allow_coarse=settings.options.allow_coarse)
     path = folder / names.STORE
     stored = _header(path, settings)
     if stored is not None and stored.fits(plan.header):

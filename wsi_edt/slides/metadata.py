@@ -12,6 +12,8 @@ from wsi_edt.slides.location import SlidePath
 
 # A TIFF's resolution tags often hold a printer's 72 or 300 dpi: 353 or 85 µm/px. Microscopes lie well inside.
 PLAUSIBLE_MPP = (0.01, 20.0)
+# Beyond it a nucleus of 7 µm spans fewer than 7 px: enlarging them makes a picture that no model was trained on.
+COARSEST_MPP = 1.0
 LARGEST_ANISOTROPY = 0.05
 # What OME-XML and ImageJ call the units of length, in lower case and with the micro sign U+00B5 for Greek µ (U+03BC).
 # Others ("pixel", "reference frame") state nothing.

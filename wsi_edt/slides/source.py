@@ -35,6 +35,8 @@ class SlideSource:
     def fingerprint(self) -> str:
         """The size of the slide's file and the sha256 of its first MiB: enough to notice another file of the same name.
 
+        The number of the picture is part of it if it was given.
+
         Raises
         ------
         SlideError
@@ -43,7 +45,8 @@ class SlideSource:
         with open_binary(self.path) as file:
             try:
                 start = hashlib.sha256(file.read(_FINGERPRINT_BYTES)).hexdigest()
-                return f"{file.seek(0, os.SEEK_END)}-{start}"
+                number = "" if self.series is None else f"-{self.series}"
+                return f"{file.seek(0, os.SEEK_END)}-{start}{number}"
             except Exception as error:  # OSError for a path; the drivers of URLs raise what they like
                 raise read_failure(self.path, error) from error
 
