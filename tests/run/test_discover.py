@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from wsi_edt.errors import UsageError
+from wsi_edt.geometry import Window
 from wsi_edt.results.names import LOCK
 from wsi_edt.run.discover import Discovery, find_slides
 
@@ -98,3 +100,75 @@ def test_results_among_the_slides_are_refused_in_those_words(tmp_path: Path) -> 
     touch(tmp_path, "a.svs")
     with pytest.raises(UsageError, match="is the slides' own folder"):
         find(tmp_path, out=tmp_path)
+
+
+def test_patterns_are_expanded_from_where_they_begin(tmp_path: Path) -> None:
+    touch(tmp_path, "x/a.svs", "x/deep/a.svs", "x/b.txt", "y/a.svs", "x/.hidden/a.svs", "[odd]/c.svs")
+    assert names(find(tmp_path / "*/*.svs")) == ["[odd]/c.svs", "x/a.svs", "y/a.svs"]
+    assert names(find(tmp_path / "x/**/*.svs")) == ["a.svs", "deep/a.svs"]
+    assert names(find(tmp_path / "[xy]")) == ["x/a.svs", "x/deep/a.svs", "y/a.svs"]
+    assert names(find(tmp_path / "[odd]")) == ["c.svs"]  # a folder of that name comes first
+    with pytest.raises(UsageError, match="matches nothing"):
+        find(tmp_path / "*.ndpi")
+
+
+def test_names_are_found_in_the_other_unicode_form(tmp_path: Path) -> None:
+    composed, decomposed = "M\u00fcller.svs", "Mu\u0308ller.svs"
+    touch(tmp_path, decomposed)
+    assert names(find(tmp_path / composed)) == [decomposed]
+    (tmp_path / "batch.csv").write_text(f"path\n{composed}\n", encoding="utf-8")
+    (found,) = find(tmp_path / "batch.csv").slides
+    assert found.source.path.name == decomposed
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b.svs",
+        "-v.svs",
+        'it\'s "q".svs',
+        "<script>.svs",
+        "new\nline.svs",
+        "\U0001f600.svs",
+        "n" * 230 + ".svs",
+    ],
+)
+def test_any_name_that_a_disk_takes(tmp_path: Path, name: str) -> None:
+    touch(tmp_path / "slides", name)
+    assert names(find(tmp_path / "slides")) == [name]
+    assert names(find(tmp_path / "slides" / name)) == [name]
+
+
+def test_links_in_a_circle_and_twice_to_one_file(tmp_path: Path) -> None:
+    touch(tmp_path, "x/a.svs")
+    (tmp_path / "x/loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "b.svs").symlink_to(tmp_path / "x/a.svs")
+    assert names(find(tmp_path)) == ["b.svs"]
+
+
+def test_a_picture_of_each_file(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 600, 700, 3), dtype=np.uint8)
+    with tifffile.TiffWriter(tmp_path / "two.ome.tif", ome=True) as file:
+        for scan in pixels:
+            file.write(
+                scan,
+                photometric="rgb",
+                tile=(256, 256),
+                metadata={"axes": "YXS", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25},
+            )
+    touch(tmp_path, "unreadable.svs")
+    found = find_slides([tmp_path], out=tmp_path / "out", series="all").slides
+    assert [(slide.name, slide.source.series) for slide in found] == [
+        ("two.ome.tif#1", 1), ("two.ome.tif#2", 2), ("unreadable.svs", None)
+    ]  # fmt: skip
+    second = find_slides([tmp_path / "two.ome.tif"], out=tmp_path / "out", series=2).slides
+    assert [(slide.name, slide.source.series) for slide in second] == [("two.ome.tif#2", 2)]
+    with found[1].source.open() as slide:
+        assert (slide.read_level(0, Window(0, 0, 700, 600)) == pixels[1]).all()
+
+
+def test_ten_thousand_files_are_found_without_opening_them(tmp_path: Path) -> None:
+    for folder in range(100):
+        touch(tmp_path, *(f"{folder}/{number}.svs" for number in range(100)))  # empty: none could be opened
+    assert len(find(tmp_path).slides) == 10_000

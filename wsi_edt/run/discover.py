@@ -2,93 +2,195 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path, PurePath
+from typing import Literal
 
-from wsi_edt.errors import UsageError
+from wsi_edt.errors import UsageError, WsiEdtError
 from wsi_edt.results import names
+from wsi_edt.run.manifest import is_manifest, read_manifest
 from wsi_edt.slides.location import SlidePath, file_name, files_below, is_folder, location
 from wsi_edt.slides.metadata import refuse_implausible_mpp
 from wsi_edt.slides.opening import IMAGE_SUFFIXES, SLIDE_SUFFIXES
+from wsi_edt.slides.pictures import Role, list_pictures
 from wsi_edt.slides.source import SlideSource
+
+Series = int | Literal["all"] | None
 
 
 @dataclass(frozen=True, slots=True)
 class SlideRef:
-    """A slide (its path is absolute), and its name: the path below the folder that was given, POSIX, with extension."""
+    """A slide of a run.
+
+    Attributes
+    ----------
+    source : the slide; its path is absolute
+    name : of its results: the path below the folder that was given, POSIX, with extension, and perhaps #series
+    case : as the laboratory calls it; "" if unknown
+    regions : a file of regions drawn on it
+    """
 
     source: SlideSource
     name: str
+    case: str = ""
+    regions: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The slides found, sorted by name, and how many plain images were skipped."""
+    """The slides found, sorted by name, how many plain images were skipped, and what a user should know."""
 
     slides: tuple[SlideRef, ...]
     images_left_out: int
+    notes: tuple[str, ...] = ()
 
 
 def find_slides(
-    inputs: Sequence[str | SlidePath], *, out: Path, fallback_mpp: float | None = None
+    inputs: Sequence[str | SlidePath], *, out: Path, fallback_mpp: float | None = None, series: Series = None
 ) -> Discovery:
-    """The slides among files and folders (searched to any depth; hidden files and folders are skipped).
+    """The slides among files, folders (searched to any depth; hidden files and folders are skipped) and tables of slides.
 
     Parameters
     ----------
-    inputs : paths and URLs; a text with :// in it is a URL
+    inputs : paths and URLs; a text with :// in it is a URL, one with * ? or [ that isn't a path is a pattern, and a
+        .csv or .tsv is a table, see `read_manifest`
     out : the results folder; neither it nor another results folder is searched
     fallback_mpp : µm per level-0 px of slides that state none. Plain images (PNG, JPEG) state none: without it, those in
         folders are skipped. A file that is named is always taken
+    series : the number of the picture to take of each file; "all" opens each file, and takes all of its scans
 
     Raises
     ------
     UsageError
-        If an input is missing or can't be reached, if two slides would have the same name, or if there is no slide at
-        all.
+        If an input is missing or can't be reached, a table is wrong, two slides would have the same name, or there is no
+        slide at all.
     """
     if fallback_mpp is not None:
         refuse_implausible_mpp(fallback_mpp)
-    found: dict[SlidePath, tuple[SlidePath, str]] = {}
+    found: dict[tuple[SlidePath, int | None], SlideRef] = {}
     images_left_out = 0
+    notes: list[str] = []
     for given in inputs:
         if given == "":
             raise UsageError(
                 "an empty text doesn't name a slide (an unset variable?)", remedy="for this folder give ."
             )
-        base = location(given)
-        if not is_folder(base):
-            path, name = _named(base)
-            found.setdefault(_identity(path), (path, name))
+        base = as_on_disk(location(given))
+        if isinstance(base, Path) and is_manifest(base):
+            refs, unknown = _listed(base, fallback_mpp)
+            notes += [f"{base.name}: the columns {', '.join(unknown)} mean nothing here"] if unknown else []
+            for ref in refs:
+                found.setdefault((_identity(ref.source.path), ref.source.series), ref)
             continue
-        for path, name in _below(base, out=out):
+        for path, name in _files_of(base, out=out):
             suffix = PurePath(name).suffix.lower()
-            if suffix in IMAGE_SUFFIXES and fallback_mpp is None:
+            if path != base and suffix in IMAGE_SUFFIXES and fallback_mpp is None:
                 images_left_out += 1
-            elif suffix in SLIDE_SUFFIXES or suffix in IMAGE_SUFFIXES:
-                found.setdefault(_identity(path), (path, name))
+            elif path == base or suffix in SLIDE_SUFFIXES or suffix in IMAGE_SUFFIXES:
+                absolute = path.absolute() if isinstance(path, Path) else path
+                ref = SlideRef(SlideSource(absolute, fallback_mpp), name)
+                found.setdefault((_identity(path), None), ref)
     if not found:
         raise _nothing_found(inputs, images_left_out, out=out)
-    named = sorted(found.values(), key=lambda one: one[1])
-    for (first, name), (second, other) in pairwise(named):
-        if name == other:
+    slides = [one for ref in found.values() for one in with_series(ref, series)]
+    return Discovery(_sorted(slides), images_left_out, tuple(notes))
+
+
+def _sorted(slides: Sequence[SlideRef]) -> tuple[SlideRef, ...]:
+    """The slides by name; UsageError if two have the same."""
+    named = sorted(slides, key=lambda ref: ref.name)
+    for first, second in pairwise(named):
+        if first.name == second.name:
             raise UsageError(
-                f"{first} and {second} would both have their results in {name}",
-                remedy="give the folder above them, or run them into two results folders",
+                f"{first.source} and {second.source} would both have their results in {first.name}",
+                remedy="give the folder above them, names of their own in a table, or run them into two results folders",
             )
-    slides = tuple(SlideRef(SlideSource(path, fallback_mpp), name) for path, name in named)
-    return Discovery(slides, images_left_out)
+    return tuple(named)
 
 
-def _named(path: SlidePath) -> tuple[SlidePath, str]:
-    """The path and the name of a slide that was given itself."""
+def _listed(table: Path, fallback_mpp: float | None) -> tuple[list[SlideRef], tuple[str, ...]]:
+    """The slides of a table, and the columns that mean nothing."""
+    rows, unknown = read_manifest(table)
+    refs = [
+        SlideRef(
+            SlideSource(as_on_disk(row.path), row.mpp or fallback_mpp, row.series),
+            row.name,
+            row.case,
+            row.regions,
+        )
+        for row in rows
+    ]
+    return refs, unknown
+
+
+def with_series(ref: SlideRef, series: Series) -> list[SlideRef]:
+    """The slide with the picture that was asked for, or each scan of its file as a slide of its own.
+
+    A file that can't be read stays one slide, which fails with its reason.
+    """
+    if series is None or ref.source.series is not None:
+        return [ref]
+    numbers: list[int] = [series] if series != "all" else []
+    if series == "all":
+        try:
+            pictures = list_pictures(ref.source.path)
+        except WsiEdtError:
+            return [ref]
+        numbers = [picture.number for picture in pictures if picture.role is Role.SCAN]
+        if len(numbers) < 2:
+            return [ref]
+    return [
+        replace(ref, source=replace(ref.source, series=number), name=f"{ref.name}#{number}")
+        for number in numbers
+    ]
+
+
+def as_on_disk(path: SlidePath) -> SlidePath:
+    """The path with its letters as the disk has them: é may be one character or two, and a table was typed elsewhere."""
+    if not isinstance(path, Path) or path.exists():
+        return path
+    forms = (Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))
+    return next((form for form in forms if form.exists()), path)
+
+
+def _files_of(base: SlidePath, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
+    """The path and the name of each file that an input stands for."""
+    if isinstance(base, Path) and not base.exists() and not base.is_symlink() and glob.has_magic(str(base)):
+        yield from _matching(base, out=out)
+    elif is_folder(base):
+        yield from _below(base, out=out)
+    else:
+        yield base, _named(base)
+
+
+def _matching(pattern: Path, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
+    """What a pattern matches; names start where the pattern does."""
+    fixed = next(at for at, part in enumerate(pattern.parts) if glob.has_magic(part))
+    root = Path(*pattern.parts[:fixed])
+    names_below = {
+        match: match.relative_to(root).as_posix() for match in root.glob("/".join(pattern.parts[fixed:]))
+    }
+    shown = {path: name for path, name in names_below.items() if not f"/{name}".count("/.")}
+    if not shown:
+        raise UsageError("matches nothing", where=pattern, remedy="check the pattern")
+    for match, name in sorted(shown.items()):
+        if match.is_dir():
+            yield from ((path, f"{name}/{below}") for path, below in _below(match, out=out))
+        else:
+            yield match, name
+
+
+def _named(path: SlidePath) -> str:
+    """The name of a slide that was given itself."""
     name = file_name(path)
     if name in ("", ".."):  # a web server answers to any address
         raise UsageError("doesn't name a file", where=path, remedy="give the address of a slide")
-    return path.absolute() if isinstance(path, Path) else path, name
+    return name
 
 
 def _identity(path: SlidePath) -> SlidePath:

@@ -55,7 +55,9 @@ def run_slides(
     out = Path(out)
     _refuse_contradictions(options)
     refuse_unusable_out(out)
-    found = find_slides(inputs, out=out, fallback_mpp=options.fallback_mpp)
+    found = find_slides(inputs, out=out, fallback_mpp=options.fallback_mpp, series=options.series)
+    for note in found.notes:
+        progress.note(note)
     if found.images_left_out:
         progress.note(
             f"{counted(found.images_left_out, 'PNG or JPEG image')} left out; pass --mpp to take PNG and JPEG as slides"

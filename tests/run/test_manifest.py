@@ -1,0 +1,117 @@
+"""Tables of slides as laboratories keep them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wsi_edt.errors import UsageError
+from wsi_edt.run.discover import SlideRef, find_slides
+
+
+def table(folder: Path, content: str, *, encoding: str = "utf-8", name: str = "batch.csv") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(content.encode(encoding))
+    return path
+
+
+def slides_of(path: Path, **options: object) -> dict[str, SlideRef]:
+    found = find_slides([path], out=path.parent / "out", **options)  # type: ignore[arg-type]
+    return {slide.name: slide for slide in found.slides}
+
+
+def test_what_a_table_says_of_its_slides(tmp_path: Path) -> None:
+    (tmp_path / "roi.geojson").write_text("[]")
+    path = table(
+        tmp_path,
+        "path,mpp,regions,name,case,series\n"
+        "deep/a.svs,0.25,roi.geojson,,K-17,\n"
+        "b.tif,,,second/b,K-17,2\n"
+        "/elsewhere/c.ndpi,,,,,\n"
+        "../d.svs,,,,,3\n",
+    )
+    found = slides_of(path, fallback_mpp=0.5)
+    assert list(found) == ["c.ndpi", "d.svs#3", "deep/a.svs", "second/b"]
+    a, b = found["deep/a.svs"], found["second/b"]
+    assert (a.source.path, a.source.fallback_mpp, a.case) == (tmp_path / "deep/a.svs", 0.25, "K-17")
+    assert a.regions == tmp_path / "roi.geojson" and b.regions is None
+    assert (b.source.path, b.source.fallback_mpp, b.source.series) == (tmp_path / "b.tif", 0.5, 2)
+    assert found["c.ndpi"].source.path == Path("/elsewhere/c.ndpi")
+    assert found["d.svs#3"].case == ""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Path;MPP;Case\nä b.svs;0,25;7\n\n;;\n",
+        "sep=;\nSlide;µm/px;Patient\nä b.svs;0,25;7\n",
+        "file\tmicrons per pixel\tcase id\nä b.svs\t0.25\t7\n",
+        '"filename","mpp","case"\r\n"ä b.svs","0.25","7"\r\n',
+    ],
+)
+def test_however_it_was_saved(tmp_path: Path, content: str, encoding: str) -> None:
+    (found,) = slides_of(table(tmp_path, content, encoding=encoding, name="batch.TSV")).values()
+    assert found.name == "ä b.svs"
+    assert (found.source.fallback_mpp, found.case) == (0.25, "7")
+
+
+def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        "path,mpp,name,series,regions\n"
+        "a.svs,0.25,,,\n"
+        "a.svs,,,,\n"
+        "b.svs,four,,,\n"
+        "c.svs,300,,,\n"
+        ",0.25,,,\n"
+        "d.svs,,../x,,\n"
+        "e.svs,,,0,\n"
+        "f.svs,,,,absent.geojson\n"
+        f"g.svs,,{'n' * 241},,\n",
+    )
+    with pytest.raises(UsageError) as raised:
+        slides_of(path)
+    message = str(raised.value)
+    for words in (
+        "line 3 has the name 'a.svs' of line 2",
+        "line 4 has 'four' as its µm/px",
+        "line 5 has '300' as its µm/px",
+        "line 6 has no path",
+        "line 7 has the name '../x'",
+        "line 8 has '0' as its series",
+        "line 9 names the regions",
+        "line 10 has a name of more than 240 bytes",
+    ):
+        assert words in message
+    assert "line 2 " not in message and "\n" not in message
+
+
+def test_twenty_wrong_lines_are_enough(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,mpp\n" + "a.svs,x\n" * 25)
+    with pytest.raises(UsageError, match=r"line 21 .*and 5 more"):
+        slides_of(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "no header with a column path"),
+        (b"name,case\nx,y\n", "no header with a column path"),
+        (b"path,case\n", "lists no slides"),
+        (b"path\n\xff\xfe\xff", "isn't text"),
+        (b'path,case\n"a', "isn't CSV"),
+    ],
+)
+def test_what_is_no_table_is_said(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "batch.csv").write_bytes(content)
+    with pytest.raises(UsageError, match=says):
+        slides_of(tmp_path / "batch.csv")
+
+
+def test_columns_that_mean_nothing_are_said(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,stain,mpp,Ward\na.svs,Ki-67,,3\n")
+    found = find_slides([path], out=tmp_path / "out")
+    assert found.notes == ("batch.csv: the columns stain, ward mean nothing here",)
