@@ -13,7 +13,7 @@ from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.settings import CellSettings
 from wsi_edt.slides.grid import Shard, TileGrid, shards
 from wsi_edt.slides.metadata import COARSEST_MPP
-from wsi_edt.slides.protocol import RgbArray, required_mpp
+from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, required_mpp
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
 
@@ -61,6 +61,12 @@ def plan_slide(
                 f"has {scale.slide_mpp:.4g} µm/px, which is too coarse for nuclei (over {COARSEST_MPP:g} µm/px)",
                 where=ref.source,
                 remedy="export a finer level, or pass --allow-coarse",
+            )
+        if LACKS_FINEST in slide.properties and not allow_coarse:
+            raise SlideError(
+                f"lacks its finest level: {slide.properties[LACKS_FINEST]}",
+                where=ref.source,
+                remedy="copy the whole series into one folder, or pass --allow-coarse",
             )
         tissue, overview = slide_tissue(slide, model_mpp=cells.model_mpp)
         staining = classify_staining(slide, tissue, overview)

@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 from upath import UPath
 
 from wsi_edt.errors import SlideError, UsageError, WsiEdtError
+from wsi_edt.slides.unsupported import unsupported
 
 SlidePath = Path | UPath
 
@@ -144,8 +145,11 @@ def unreadable(path: SlidePath) -> str | None:
 
 
 def read_failure(path: SlidePath, error: Exception, what: str = "can't be read") -> SlideError:
-    """The error for a slide's file that opened, but whose content can't be read or decoded."""
-    reason = str(error)
+    """The error for a slide's file whose content can't be read or decoded: it is damaged, or has a property unread."""
+    reason = str(error).replace(f"Reading {path}: ", "")  # openslide repeats the path
+    refusal = unsupported(path, reason, what)
+    if refusal is not None and "range requests" not in reason:
+        return refusal
     if isinstance(path, Path):
         remedy = "the file is damaged or truncated: copy or export it again"
     elif "range requests" in reason:  # what fsspec says of it is for programmers

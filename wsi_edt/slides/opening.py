@@ -8,6 +8,9 @@ from pathlib import Path, PurePath
 import openslide
 
 from wsi_edt.errors import SlideError
+from wsi_edt.slides.companions import refuse_incomplete
+from wsi_edt.slides.dicom import DICOM_SUFFIX, is_dicom
+from wsi_edt.slides.dicom_opening import open_dicom
 from wsi_edt.slides.image_reader import open_image
 from wsi_edt.slides.location import SlidePath, file_name, open_binary, read_failure
 from wsi_edt.slides.metadata import refuse_implausible_mpp
@@ -17,6 +20,8 @@ from wsi_edt.slides.protocol import Slide
 from wsi_edt.slides.tiff_opening import open_tiff, openslide_shows_it, tiff_file_pictures
 from wsi_edt.slides.tiff_reader import TiffFileSlide
 from wsi_edt.slides.tiffslide_reader import TiffSlideSlide
+from wsi_edt.slides.unsupported import refuse_unread_format
+from wsi_edt.slides.wsidicom_reader import WsiDicomSlide
 
 # What openslide 4 and tifffile read, by the suffix of the file that is opened.
 SLIDE_SUFFIXES = frozenset(
@@ -24,7 +29,8 @@ SLIDE_SUFFIXES = frozenset(
 )
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 # What only openslide reads, which takes no URLs. (The .mrxs itself is a JPEG: a small picture of the slide.)
-_LOCAL_SUFFIXES = frozenset({".mrxs", ".vms", ".vmu", ".svslide", ".czi", ".dcm", ".bif"})
+_OPENSLIDE_ONLY = frozenset({".mrxs", ".vms", ".vmu", ".svslide", ".czi"})
+_LOCAL_SUFFIXES = _OPENSLIDE_ONLY | {DICOM_SUFFIX, ".bif"}
 
 
 def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: int | None = None) -> Slide:
@@ -50,8 +56,13 @@ def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: in
     if fallback_mpp is not None:
         refuse_implausible_mpp(fallback_mpp)
     reason = None
+    _refuse_by_name(path)
     if isinstance(path, Path):
-        open_binary(path).close()  # explains what isn't a file better than the libraries do
+        if _is_dicom(path):
+            dicom = open_dicom(path, fallback_mpp)
+            if isinstance(dicom, WsiDicomSlide):
+                return _only_picture(dicom, series)
+            return _picture_of(dicom, fallback_mpp, series)
         try:
             slide = OpenSlideSlide(path, fallback_mpp)
             if slide.vendor != "generic-tiff":
@@ -63,9 +74,13 @@ def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: in
                 slide.close()
                 raise
             slide.close()
-        except openslide.OpenSlideUnsupportedFormatError:
-            pass  # not one of openslide's formats
+        except openslide.OpenSlideUnsupportedFormatError as error:
+            if path.suffix.lower() in _OPENSLIDE_ONLY:
+                what = f"isn't the {path.suffix} file that its name says, or is damaged or truncated"
+                raise SlideError(what, where=path, remedy="copy or export it again") from error
         except openslide.OpenSlideError as error:
+            if path.suffix.lower() in _OPENSLIDE_ONLY:
+                raise read_failure(path, error, "can't be opened") from error
             reason = error  # one of its formats, but damaged or packed in a way that it can't unpack
     elif PurePath(file_name(path)).suffix.lower() in _LOCAL_SUFFIXES:
         raise SlideError(
@@ -84,8 +99,7 @@ def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: in
         if reason is None:
             raise
         raise read_failure(path, reason, "can't be opened") from error
-    chosen_picture([Picture(1, "", image.dimensions, None, Role.SCAN)], series, path)
-    return image
+    return _only_picture(image, series)
 
 
 def list_pictures(path: SlidePath) -> tuple[Picture, ...]:
@@ -96,8 +110,11 @@ def list_pictures(path: SlidePath) -> tuple[Picture, ...]:
     SlideError
         If the file can't be opened at all; see `open_slide`.
     """
+    _refuse_by_name(path)
     if isinstance(path, Path):
-        open_binary(path).close()
+        if _is_dicom(path):
+            with open_dicom(path, None) as dicom:
+                return (_scan(dicom),) if isinstance(dicom, WsiDicomSlide) else dicom.pictures
         if openslide.OpenSlide.detect_format(path) not in (None, "generic-tiff"):
             with suppress(openslide.OpenSlideError), OpenSlideSlide(path, None) as slide:
                 return slide.pictures
@@ -106,8 +123,34 @@ def list_pictures(path: SlidePath) -> tuple[Picture, ...]:
         if found:
             return found
     with open_slide(path, series=1) as one:
-        mpp = one.mpp if one.mpp_stated else None
-        return (Picture(1, "", one.dimensions, mpp, Role.SCAN),)
+        return (_scan(one),)
+
+
+def _refuse_by_name(path: SlidePath) -> None:
+    """Raise SlideError for what is no file, a format that isn't read, or a slide of several files that lacks some."""
+    refuse_unread_format(path, file_name(path))
+    if isinstance(path, Path):
+        open_binary(path).close()  # explains what isn't a file better than the libraries do
+        refuse_incomplete(path)
+
+
+def _is_dicom(path: Path) -> bool:
+    return path.suffix.lower() == DICOM_SUFFIX or is_dicom(path)
+
+
+def _scan(slide: Slide) -> Picture:
+    """The one picture of a file that holds one."""
+    return Picture(1, "", slide.dimensions, slide.mpp if slide.mpp_stated else None, Role.SCAN)
+
+
+def _only_picture(slide: Slide, series: int | None) -> Slide:
+    """The slide, if it is the picture of that number."""
+    try:
+        chosen_picture([_scan(slide)], series, slide.path)
+    except BaseException:
+        slide.close()
+        raise
+    return slide
 
 
 def _picture_of(

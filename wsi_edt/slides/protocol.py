@@ -15,6 +15,8 @@ from wsi_edt.slides.location import SlidePath
 
 # The property under which a reader says what the user should know of how the slide is read.
 REMARK = "wsi-edt.remark"
+# The property of a slide whose finest level was made from a finer one, which is missing: it says so.
+LACKS_FINEST = "wsi-edt.lacks-finest"
 RgbArray = npt.NDArray[np.uint8]
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
+from wsi_edt.slides.companions import companions
+from wsi_edt.slides.dicom import level_files
 from wsi_edt.slides.location import SlidePath, open_binary, read_failure
 from wsi_edt.slides.opening import open_slide
 from wsi_edt.slides.protocol import Slide
 
 _FINGERPRINT_BYTES = 1 << 20
+_COMPANION_BYTES = 1 << 12  # a DICOM file's own number stands in these
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class SlideSource:
     def fingerprint(self) -> str:
         """The size of the slide's file and the sha256 of its first MiB: enough to notice another file of the same name.
 
+        Of a slide of several files (DICOM, MRXS, VMS) the names, the sizes and the first bytes of the others go into the
+        sha256 too: tissue is found on another level than cells, and a copy may have been incomplete.
         The number of the picture is part of it if it was given.
 
         Raises
@@ -44,11 +50,21 @@ class SlideSource:
         """
         with open_binary(self.path) as file:
             try:
-                start = hashlib.sha256(file.read(_FINGERPRINT_BYTES)).hexdigest()
+                start = hashlib.sha256(file.read(_FINGERPRINT_BYTES))
+                if isinstance(self.path, Path):
+                    for other in (*companions(self.path), *level_files(self.path)):
+                        start.update(_state(other))
                 number = "" if self.series is None else f"-{self.series}"
-                return f"{file.seek(0, os.SEEK_END)}-{start}{number}"
+                return f"{file.seek(0, os.SEEK_END)}-{start.hexdigest()}{number}"
             except Exception as error:  # OSError for a path; the drivers of URLs raise what they like
                 raise read_failure(self.path, error) from error
 
     def __str__(self) -> str:
         return str(self.path)
+
+
+def _state(path: Path) -> bytes:
+    """The name, the size and the first bytes of a file."""
+    with path.open("rb") as file:
+        head = file.read(_COMPANION_BYTES)
+        return f"{path.name} {file.seek(0, os.SEEK_END)} ".encode(errors="surrogateescape") + head
