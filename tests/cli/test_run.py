@@ -72,6 +72,7 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     words = (
         "run a b --out o --model m --mpp 0.3 --no-tissue-mask --threshold 0.4 --tile-px 512 --batch-size 7"
     )
+    words += " --series 2 --allow-coarse"
     words += " --device cuda --runtime torch --precision bf16"
     words += " --workers 3 --devices 0,2 --threads 5 --scheduler tcp://s:1 --geometry circle"
     words += " --origin openslide --gzip --overwrite"
@@ -79,6 +80,8 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     options = RunOptions(
         model="m",
         fallback_mpp=0.3,
+        series=2,
+        allow_coarse=True,
         tissue_mask=False,
         tile_px=512,
         batch_size=7,
@@ -102,6 +105,10 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             assert getattr(chosen, field.name) != getattr(unlike, field.name), field.name
     assert run_command(["run", "a", "--out", "o"]) == 0
     assert given[2] == default, "the command's defaults are Python's"
+    assert run_command(["run", "a", "--out", "o", "--series", "all"]) == 0
+    assert given[2] == RunOptions(series="all")
+    for wrong in ("0", "-1", "1.5", "every"):
+        assert run_command(["run", "a", "--out", "o", "--series", wrong]) == 2
 
 
 def test_the_help_states_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,17 +41,21 @@ def keyframe_of(page: TiffPage) -> tifffile.TiffPage:
 class TiffLevel:
     """One level of a picture: a page with all samples, or a page for each of red, green and blue.
 
-    A page is None where the file (or the other file that should hold it) lacks it.
+    The keyframe holds the tags of all pages. A page is None where the file, or another that should hold it, lacks it.
     """
 
-    width: int
-    height: int
+    keyframe: tifffile.TiffPage
     pages: tuple[TiffPage | None, ...]
 
     @property
-    def keyframe(self) -> tifffile.TiffPage:
-        """The page whose tags are those of all pages."""
-        return next(keyframe_of(page) for page in self.pages if page is not None)
+    def width(self) -> int:
+        """Its px across."""
+        return int(self.keyframe.imagewidth)
+
+    @property
+    def height(self) -> int:
+        """Its px down."""
+        return int(self.keyframe.imagelength)
 
     @property
     def samples(self) -> int:
@@ -229,11 +233,11 @@ def _steps(leading: dict[str, int]) -> dict[str, int]:
 
 def _series_level(level: tifffile.TiffPageSeries, indices: Sequence[int]) -> TiffLevel:
     pages = tuple(level[index] if index < len(level) else None for index in indices)
-    return TiffLevel(int(level.keyframe.imagewidth), int(level.keyframe.imagelength), pages)
+    return TiffLevel(level.keyframe, pages)
 
 
 def _page_level(page: tifffile.TiffPage) -> TiffLevel:
-    return TiffLevel(int(page.imagewidth), int(page.imagelength), (page,))
+    return TiffLevel(page, (page,))
 
 
 def _are_red_green_blue(xml: ElementTree.Element | None) -> bool:

@@ -82,7 +82,7 @@ class TiffFileSlide:
             self.mpp = own_mpp or fallback_mpp
             self.mpp_stated = own_mpp is not None
             self.bounds = Window(0, 0, width, height)
-            self.vendor: str | None = "generic-tiff"
+            self.vendor: str | None = None
             self.objective_power: float | None = None
             self.properties: Mapping[str, str] = MappingProxyType(_properties(picture))
             self.read_level(0, Window(0, 0, 1, 1))  # a codec that is missing is known now
@@ -226,7 +226,8 @@ def _refuse_unreadable(picture: TiffPicture, tiff: tifffile.TiffFile, path: Slid
     if picture.other_pixels is not None:
         raise other_pixels(picture.other_pixels, path)
     refuse_truncated(tiff, pages, path)
-    owner = picture.levels[0].keyframe.parent
+    assert pages[0] is not None
+    owner = pages[0].parent
     if owner is not tiff:
         raise SlideError(
             f"is one of several files of an OME-TIFF, whose pixels are in {owner.filehandle.name}",
