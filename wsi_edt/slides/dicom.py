@@ -230,7 +230,7 @@ def series_files(path: Path) -> tuple[tuple[Path, DicomHeader], ...]:
 def _is_complete(header: DicomHeader) -> bool:
     """Whether it has what every object has, and every whole slide; a truncated one would pass for another object."""
     if not header.is_whole_slide:
-        return bool(header.kind)
+        return header.kind == UID(_DIRECTORY).name or bool(header.instance and header.series)
     stated = (
         header.instance and header.series and len(header.image_type) > 2 and header.bits and header.colours
     )
