@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from wsi_edt.cluster.detector_spec import DetectorSpec
-from wsi_edt.cluster.pool import ShardPool
+from wsi_edt.cluster.pool import PendingShard, ShardPool
 from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.detection.compute import Compute, ComputeOptions
 from wsi_edt.detection.shards import detect_shard
@@ -151,6 +151,22 @@ def number(row: SummaryRow, name: str) -> float:
     return value
 
 
+@dataclass(frozen=True)
+class Pending:
+    """A `PendingShard` of a thread, which can't be ended."""
+
+    future: Future[ShardResult]
+
+    def result(self) -> ShardResult:
+        return self.future.result()
+
+    def cancel(self) -> object:
+        return self.future.cancel()
+
+    def abandon(self) -> object:
+        return self.future.cancel()
+
+
 @dataclass
 class Pool:
     """Computes shards here and now (no threads), or in threads that finish in a shuffled order."""
@@ -167,7 +183,7 @@ class Pool:
         self._in_flight = 0
         self._executor = ThreadPoolExecutor(self.threads) if self.threads else None
 
-    def submit(self, task: ShardTask, done: Callable[[], None]) -> Future[ShardResult]:
+    def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
         self.computed.append((task.source.path.name, task.shard.index))
         self._in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self._in_flight)
@@ -192,7 +208,7 @@ class Pool:
             done()
 
         future.add_done_callback(landed)
-        return future
+        return Pending(future)
 
     @contextmanager
     def opener(self, probe: object) -> Iterator[ShardPool]:

@@ -239,7 +239,7 @@ def test_what_dask_raises_becomes_a_sentence(
             raise raised
 
     with pytest.raises(expected_kind, match=words):
-        DaskShard(Future()).result()  # type: ignore[arg-type]
+        DaskShard(Future(), None).result()  # type: ignore[arg-type]
 
 
 NEWBORN = """

@@ -133,6 +133,9 @@ class _Fate:
     def cancel(self) -> None:
         return
 
+    def abandon(self) -> None:
+        return
+
 
 def test_a_shard_that_kills_its_worker_takes_no_other_slide_with_it(slides: Path, tmp_path: Path) -> None:
     (slides / "c.png").unlink()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from typing import Protocol
 from uuid import uuid4
@@ -19,6 +19,7 @@ from wsi_edt.errors import UsageError
 from wsi_edt.foreign import translated
 
 _COUNT_WORKERS_EVERY = 5.0  # seconds
+_RESTART_SECONDS = 60.0
 _KEY = "wsi-edt-shard"
 
 
@@ -30,6 +31,9 @@ class PendingShard(Protocol):
 
     def cancel(self) -> object:
         """Forget the shard; its `done` is called all the same."""
+
+    def abandon(self) -> object:
+        """Forget the shard and end the process that computes it, with whatever else that process computes."""
 
 
 class ShardPool(Protocol):
@@ -85,14 +89,15 @@ class DaskPool:
         # A key of its own: what a scheduler remembers of an earlier run or try isn't a result of this one.
         future = self._client.submit(self._compute, task, key=f"{_KEY}-{uuid4()}")
         future.add_done_callback(lambda _: done())  # type: ignore[no-untyped-call]
-        return DaskShard(future)
+        return DaskShard(future, self._client)
 
 
 class DaskShard:
     """A `PendingShard` of Dask."""
 
-    def __init__(self, future: Future[ShardResult]) -> None:
+    def __init__(self, future: Future[ShardResult], client: Client) -> None:
         self._future = future
+        self._client = client
 
     def result(self) -> ShardResult:
         """The shard's peaks; raises what its computation raised.
@@ -113,6 +118,14 @@ class DaskShard:
     def cancel(self) -> None:
         """Forget the shard."""
         self._future.cancel()  # type: ignore[no-untyped-call]
+
+    def abandon(self) -> None:
+        """Forget the shard and start its worker again: a thread that hangs can't be stopped otherwise."""
+        processing: Mapping[str, Sequence[Key]] = self._client.processing()  # type: ignore[no-untyped-call]
+        places = [place for place, keys in processing.items() if self._future.key in keys]
+        self.cancel()
+        if places:
+            self._client.restart_workers(places, timeout=_RESTART_SECONDS, raise_for_error=False)
 
 
 class _ReportsFirstDeath(SchedulerPlugin):

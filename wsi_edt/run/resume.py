@@ -15,7 +15,7 @@ from wsi_edt.results.store import SlideStore, StoreHeader
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.finalise import finished_row
 from wsi_edt.run.memory import trim_memory
-from wsi_edt.run.plan import SlidePlan, plan_slide
+from wsi_edt.run.plan import Planner, SlidePlan, plan_slide
 from wsi_edt.run.settings import RunSettings
 from wsi_edt.slides.grid import Shard
 from wsi_edt.slides.tissue import save_tissue_picture
@@ -89,7 +89,9 @@ class Prepared:
     missing: tuple[Shard, ...]
 
 
-def prepare(ref: SlideRef, settings: RunSettings, folder: Path) -> Prepared:
+def prepare(
+    ref: SlideRef, settings: RunSettings, folder: Path, *, plan_slide: Planner = plan_slide
+) -> Prepared:
     """Plan a slide, open its store or make it, and draw its tissue: the picture is too large to be kept until the end.
 
     Raises

@@ -6,6 +6,7 @@ for files to be written (one thread). They report through one queue, as calls th
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from wsi_edt.errors import (
     MissingMppError,
     ModelError,
     OutputError,
+    SlideError,
     UsageError,
     WsiEdtError,
 )
@@ -32,6 +34,7 @@ from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.finalise import finalise
+from wsi_edt.run.plan import Planner, plan_slide
 from wsi_edt.run.progress import RunProgress, counted
 from wsi_edt.run.resume import Prepared, prepare
 from wsi_edt.run.settings import RunSettings
@@ -46,8 +49,22 @@ _OPEN_SLIDES = 3  # whose shards interleave, so that no worker waits where one s
 _FINALISING = 4  # slides that may wait to be written before no further slide is opened
 _TRIES = 3  # of a shard
 _SILENCE = 30.0  # seconds without an event before looking whether a worker is left
+# Seconds that a shard may take from when it is submitted, and more for each tile of it and of those that its worker has
+# besides. The slowest machine so far takes 6 s for a tile of 1024 px; ten of them in turn are less than this for one.
+_SHARD_LIMIT_S = 600.0
+_SHARD_LIMIT_S_PER_TILE = 60.0
 # These end the run: the next slide would meet them too.
 _FATAL = (OutputError, ModelError, UsageError, ClusterLostError)
+
+
+@dataclass(slots=True, eq=False)
+class _InFlight:
+    """A shard that a worker has, until when it may take, and whether its worker is ended for another's sake."""
+
+    pending: PendingShard
+    limit_s: float
+    deadline: float
+    forgiven: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +73,7 @@ class _OpenSlide:
 
     prepared: Prepared
     waiting: deque[Shard]
-    in_flight: dict[int, PendingShard] = field(default_factory=dict)
+    in_flight: dict[int, _InFlight] = field(default_factory=dict)  # by the shard's index
     unstored: int = field(init=False)
     failures: Counter[int] = field(default_factory=Counter)  # by the shard's index
     failed: bool = False
@@ -79,6 +96,7 @@ class Schedule:
     open_pool : opens the pool that computes shards; called at the first shard, with the path of its slide
     ended : takes the row of each slide that is finished or has failed, before it is reported
     stop : when it is asked for, nothing more is begun; slides that aren't finished then get no row
+    plan_slide : plans each slide, by any of two threads
     """
 
     def __init__(
@@ -91,6 +109,7 @@ class Schedule:
         progress: RunProgress,
         ended: Callable[[SummaryRow], None],
         stop: StopRequest,
+        plan_slide: Planner = plan_slide,
     ) -> None:
         self._waiting = deque(slides)
         self._out = out
@@ -98,6 +117,7 @@ class Schedule:
         self._open_pool = open_pool
         self._pool: ShardPool | None = None
         self._progress = progress
+        self._prepare = partial(prepare, settings=settings, plan_slide=plan_slide)
         self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._planner = ThreadPoolExecutor(_PLANNERS, thread_name_prefix="plan")
         self._finaliser = ThreadPoolExecutor(1, thread_name_prefix="finalise")
@@ -125,6 +145,7 @@ class Schedule:
                 except Empty:
                     event = self._on_silence
                 event()
+                self._end_overdue()
                 self._feed()
         finally:
             # Nothing may write once the lock is gone: wait for what has begun, drop the rest.
@@ -151,7 +172,7 @@ class Schedule:
         while self._waiting and self._room_to_plan(slots):
             ref = self._waiting.popleft()
             self._planning += 1
-            planned = self._planner.submit(prepare, ref, self._settings, self._out / ref.name)
+            planned = self._planner.submit(self._prepare, ref, folder=self._out / ref.name)
             planned.add_done_callback(partial(self._tell, self._on_planned, ref))
         if self._pool is None and self._open:
             self._pool = self._open_pool(self._open[0].ref.source.path)
@@ -197,7 +218,9 @@ class Schedule:
         )
         self._in_flight += 1
         done = partial(self._events.put, partial(self._on_computed, slide, shard))
-        slide.in_flight[shard.index] = self._pool.submit(task, done)
+        limit_s = _SHARD_LIMIT_S + _SHARD_LIMIT_S_PER_TILE * len(shard.tiles)
+        pending = self._pool.submit(task, done)
+        slide.in_flight[shard.index] = _InFlight(pending, limit_s, time.monotonic() + limit_s)
 
     def _tell(self, handler: Callable[[SlideRef, Future[T]], None], ref: SlideRef, future: Future[T]) -> None:
         self._events.put(partial(handler, ref, future))
@@ -224,18 +247,21 @@ class Schedule:
 
     def _on_computed(self, slide: _OpenSlide, shard: Shard) -> None:
         self._in_flight -= 1
-        pending = slide.in_flight.pop(shard.index)
+        flight = slide.in_flight.pop(shard.index)
         if self._last_tries and self._last_tries[0] == (slide, shard):
             self._last_tries.popleft()
         if slide.failed:
             return
         try:
-            result = pending.result()
+            result = flight.pending.result()
             slide.prepared.store.write_shard(shard.index, result.peaks, seconds=result.seconds)
         except _FATAL:
             raise
         except Exception as error:
-            self._on_failed_try(slide, shard, error)
+            if flight.forgiven:
+                slide.waiting.appendleft(shard)
+            else:
+                self._on_failed_try(slide, shard, error)
             return
         self._deserted = False
         self._progress.stored(slide.ref.name, tiles=len(shard.tiles), cells=len(result.peaks))
@@ -249,12 +275,7 @@ class Schedule:
         slide.failures[shard.index] += 1
         left = _TRIES - slide.failures[shard.index]
         if left == 0 or isinstance(error, MissingMppError):  # which no further try would change
-            # Its shards in flight stay there: a pool can't take them from a worker, and they count for `_in_flight`.
-            slide.failed = True
-            slide.waiting.clear()
-            self._last_tries = deque(ready for ready in self._last_tries if ready[0] is not slide)
-            self._open.remove(slide)
-            self._fail(slide.ref, error, tries=slide.failures[shard.index])
+            self._give_up(slide, error, tries=slide.failures[shard.index])
             return
         # At once, before its slide's other shards: if they all fail, three tries are enough to know.
         if left == 1:
@@ -264,6 +285,39 @@ class Schedule:
         self._progress.note(
             f"{slide.ref.name}: shard {shard.index} is tried again: {_sentence(slide.ref, error, with_remedy=False)}"
         )
+
+    def _give_up(self, slide: _OpenSlide, error: Exception, *, tries: int = 1) -> None:
+        """Fail a slide. Its shards in flight stay there, and count: a pool can't take them from a worker."""
+        slide.failed = True
+        slide.waiting.clear()
+        self._last_tries = deque(ready for ready in self._last_tries if ready[0] is not slide)
+        self._open.remove(slide)
+        self._fail(slide.ref, error, tries=tries)
+
+    def _end_overdue(self) -> None:
+        """Give up the slides of shards that take too long, and end the workers that have them.
+
+        What else such a worker has is computed again, and loses no try.
+        """
+        now = time.monotonic()
+        flying = [flight for slide in self._open for flight in slide.in_flight.values()]
+        for slide in list(self._open):
+            overdue = [one for one in slide.in_flight.items() if one[1].deadline < now]
+            if not overdue:
+                continue
+            index, flight = overdue[0]
+            for other in flying:
+                other.forgiven = True
+                other.deadline = max(other.deadline, now + other.limit_s)
+            flight.pending.abandon()
+            self._give_up(
+                slide,
+                SlideError(
+                    f"can't be read within {flight.limit_s:.0f} s in its shard {index}",
+                    where=slide.ref.source,
+                    remedy="the file is damaged, or its disk or the network stands still: copy or export it again",
+                ),
+            )
 
     def _on_silence(self) -> None:
         """Report, once until a shard is stored again, that all workers are gone; a cluster may have new ones queued."""
@@ -319,6 +373,6 @@ def _sentence(ref: SlideRef, error: Exception, *, with_remedy: bool = True) -> s
 
 
 def _cancel(slide: _OpenSlide) -> None:
-    for pending in slide.in_flight.values():
-        pending.cancel()
+    for flight in slide.in_flight.values():
+        flight.pending.cancel()
     slide.waiting.clear()

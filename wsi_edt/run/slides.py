@@ -69,6 +69,7 @@ def run_slides(
     from wsi_edt.cluster.machine import this_machine
     from wsi_edt.cluster.remote import connected_workers
     from wsi_edt.run.batch import run_batch
+    from wsi_edt.run.planning import isolated_planner
     from wsi_edt.run.resolve import resolve
 
     with ExitStack() as stack:
@@ -102,7 +103,13 @@ def run_slides(
                 yield local.pool(settings.detector, [probe])
 
         return run_batch(
-            found.slides, out, settings=settings, open_pool=open_pool, progress=progress, stop=stop
+            found.slides,
+            out,
+            settings=settings,
+            open_pool=open_pool,
+            progress=progress,
+            stop=stop,
+            plan_slide=stack.enter_context(isolated_planner()),
         )
 
 
