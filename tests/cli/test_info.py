@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from click.testing import CliRunner
 from PIL import Image
 
@@ -35,6 +36,32 @@ def test_without_mpp_it_says_so_and_takes_the_option(tmp_path: Path) -> None:
     rows = rows_of(str(path), "--mpp", "0.5")
     assert rows["µm/px"].strip() == "0.5000, from --mpp"
     assert rows["staining"].strip() == "no stain"
+
+
+def test_the_pictures_of_a_file_are_listed(tmp_path: Path) -> None:
+    path, pixels = tmp_path / "a.ome.tif", np.full((40, 50, 3), 240, dtype=np.uint8)
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for name, mpp in (("macro", 20.0), ("left", 0.25)):
+            size = {"axes": "YXS", "Name": name, "PhysicalSizeX": mpp, "PhysicalSizeY": mpp}
+            file.write(pixels, photometric="rgb", metadata=size)
+    result = CliRunner().invoke(info, [str(path)], catch_exceptions=False)
+    assert 'picture          1 "macro" (50 x 40 px, 20 µm/px): macro\n' in result.output
+    assert 'picture          2 "left" (50 x 40 px, 0.25 µm/px): scan\n' in result.output
+    assert "scored           picture 2, which is described here\n" in result.output
+    assert rows_of(str(path))["µm/px"].strip() == "0.2500, stated by the file"
+    rows = rows_of(str(path), "--series", "1")
+    assert (
+        rows["µm/px"].strip() == "20.0000, stated by the file; too coarse for nuclei without --allow-coarse"
+    )
+
+
+def test_of_several_scans_none_is_described_unasked(tmp_path: Path) -> None:
+    path, pixels = tmp_path / "a.tif", np.full((40, 50, 3), 240, dtype=np.uint8)
+    tifffile.imwrite(path, np.stack([pixels, pixels]), photometric="rgb")
+    rows = rows_of(str(path), "--mpp", "0.25")
+    assert rows["scored"].strip().startswith("none by itself, as there are 2 scans; pass --series 1")
+    assert "reader" not in rows
+    assert rows_of(str(path), "--mpp", "0.25", "--series", "2")["dimensions"].strip() == "50 x 40 px"
 
 
 def test_what_isnt_a_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

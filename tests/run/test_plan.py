@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from tests.stand_ins import MPP, make_settings, paint, write_slide
 from wsi_edt.errors import MissingMppError, SlideError
@@ -38,6 +39,26 @@ def test_a_painted_slide(tmp_path: Path) -> None:
 def test_twice_the_scale_is_twice_the_extent(tmp_path: Path) -> None:
     path = write_slide(tmp_path / "a.png", paint(0))
     assert plan(path, fallback_mpp=2 * MPP).header.extent == (1800, 600)
+
+
+def test_a_slide_too_coarse_for_nuclei_is_refused_unless_it_is_asked_for(tmp_path: Path) -> None:
+    path = write_slide(tmp_path / "a.png", paint(0))
+    ref = SlideRef(SlideSource(path, 1.01), "a.png")
+    with pytest.raises(SlideError) as caught:
+        plan_slide(ref, make_settings().cells)
+    assert str(caught.value) == (
+        f"{path} has 1.01 µm/px, which is too coarse for nuclei (over 1 µm/px); "
+        "export a finer level, or pass --allow-coarse"
+    )
+    assert plan_slide(ref, make_settings().cells, allow_coarse=True)[0].header.slide_mpp == 1.01
+    assert plan(path, fallback_mpp=1.0).header.slide_mpp == 1.0
+
+
+def test_the_plane_that_is_read_is_remarked(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    size = {"axes": "ZYXS", "PhysicalSizeX": MPP, "PhysicalSizeY": MPP}
+    tifffile.imwrite(path, np.stack([paint(0).pixels, paint(1).pixels]), photometric="rgb", metadata=size)
+    assert plan(path).remark == "plane 1 of 2 is read"
 
 
 @pytest.mark.slide

@@ -15,12 +15,12 @@ from PIL import Image
 from upath import UPath
 
 from tests.conftest import write_pyramid
-from wsi_edt.errors import SlideError
+from wsi_edt.errors import MissingMppError, SlideError
 from wsi_edt.geometry import Window
 from wsi_edt.slides import Slide, open_slide
 from wsi_edt.slides.openslide_reader import OpenSlideSlide
 from wsi_edt.slides.pictures import Role, list_pictures
-from wsi_edt.slides.protocol import remark
+from wsi_edt.slides.protocol import remark, required_mpp
 from wsi_edt.slides.tiff_reader import TiffFileSlide
 from wsi_edt.slides.tiffslide_reader import TiffSlideSlide
 
@@ -491,6 +491,18 @@ def test_the_resolution_tags_unit(
     )
     with open_slide(path) as slide:
         assert slide.mpp == (None if mpp is None else pytest.approx(mpp))
+
+
+@pytest.mark.parametrize("tile", [None, (64, 64)])
+def test_a_printers_resolution_is_no_microscopes(tmp_path: Path, tile: tuple[int, int] | None) -> None:
+    path = tmp_path / "a.tif"  # 72 dots an inch are 25400 / 72 = 352.8 µm each
+    options: dict[str, Any] = {"resolution": (72, 72), "resolutionunit": "INCH", "metadata": None}
+    tifffile.imwrite(path, SCAN, photometric="rgb", tile=tile, **options)
+    sentence = r"a\.tif has no µm/px that a microscope has \(it states 352\.8\); pass --mpp"
+    with open_slide(path) as slide, pytest.raises(MissingMppError, match=sentence):
+        required_mpp(slide)
+    with open_slide(path, 0.25) as slide:
+        assert required_mpp(slide) == 0.25
 
 
 def test_what_is_refused_says_its_true_size(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
     from wsi_edt.slides import Role, SlideSource, Staining, classify_staining, list_pictures, slide_tissue
     from wsi_edt.slides.location import is_folder, location
     from wsi_edt.slides.metadata import COARSEST_MPP
-    from wsi_edt.slides.protocol import remark
+    from wsi_edt.slides.protocol import implausible_mpp, remark
+    from wsi_edt.slides.quality import measure_quality
 
     source = SlideSource(location(slide_path), fallback_mpp, series)
     if is_folder(source.path):
@@ -51,7 +52,9 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
         width, height = slide.dimensions
         rows.append(("dimensions", f"{width} x {height} px"))
         if slide.mpp is None:
-            rows.append(("µm/px", "not stated; pass --mpp (for example 0.25)"))
+            found = implausible_mpp(slide)
+            stated = "not stated" if found is None else f"{found:.4g} stated, which no microscope has"
+            rows.append(("µm/px", f"{stated}; pass --mpp (for example 0.25)"))
         else:
             stated = "stated by the file" if slide.mpp_stated else "from --mpp"
             coarse = "; too coarse for nuclei without --allow-coarse" if slide.mpp > COARSEST_MPP else ""
@@ -73,6 +76,8 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
             rows.append(("staining", str(staining)))
             if staining is not Staining.FLUORESCENCE:
                 rows.append(("tissue", f"{tissue.area_mm2:.3f} mm², {tissue.mask.mean():.0%} of the slide"))
+                quality = measure_quality(slide, tissue, overview, staining)
+                rows.append(("quality", " ".join(flag.sentence for flag in quality.flags) or "no flag"))
     _print(rows)
 
 

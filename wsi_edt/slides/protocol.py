@@ -12,9 +12,12 @@ import numpy.typing as npt
 from wsi_edt.errors import MissingMppError
 from wsi_edt.geometry import Window
 from wsi_edt.slides.location import SlidePath
+from wsi_edt.slides.metadata import stated_number
 
 # The property under which a reader says what the user should know of how the slide is read.
 REMARK = "wsi-edt.remark"
+# The µm/px as a reader found it, where it has no property of its own.
+STATED_MPP = "wsi-edt.stated-mpp"
 # The property of a slide whose finest level was made from a finer one, which is missing: it says so.
 LACKS_FINEST = "wsi-edt.lacks-finest"
 RgbArray = npt.NDArray[np.uint8]
@@ -93,6 +96,17 @@ def remark(slide: Slide) -> str | None:
     return slide.properties.get(REMARK)
 
 
+def implausible_mpp(slide: Slide) -> float | None:
+    """The µm/px that a slide's file states but no microscope has, often a printer's, if so."""
+    if slide.mpp_stated:
+        return None
+    stated = (
+        stated_number(slide.properties.get(name))
+        for name in ("openslide.mpp-x", "tiffslide.mpp-x", STATED_MPP)
+    )
+    return next((number for number in stated if number is not None and number > 0), None)
+
+
 def required_mpp(slide: Slide) -> float:
     """µm per level-0 px of a slide that must have it.
 
@@ -102,5 +116,11 @@ def required_mpp(slide: Slide) -> float:
         If neither the file nor the caller stated it.
     """
     if slide.mpp is None:
-        raise MissingMppError("has no µm/px", where=slide.path, remedy="pass --mpp (for example 0.25)")
+        implausible = implausible_mpp(slide)
+        no_mpp = (
+            "no µm/px"
+            if implausible is None
+            else f"no µm/px that a microscope has (it states {implausible:.4g})"
+        )
+        raise MissingMppError(f"has {no_mpp}", where=slide.path, remedy="pass --mpp (for example 0.25)")
     return slide.mpp

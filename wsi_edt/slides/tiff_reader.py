@@ -19,7 +19,7 @@ from wsi_edt.slides.location import SlidePath, file_name, open_binary, read_fail
 from wsi_edt.slides.metadata import stated_mpp, true_downsamples
 from wsi_edt.slides.picture_roles import chosen_picture, pictures_of
 from wsi_edt.slides.pixels import WHITE, inside, on_white, other_pixels, premultiplied_on_white, ycbcr_to_rgb
-from wsi_edt.slides.protocol import REMARK, RgbArray
+from wsi_edt.slides.protocol import REMARK, STATED_MPP, RgbArray
 from wsi_edt.slides.tiff_file import refuse_truncated
 from wsi_edt.slides.tiff_pictures import TiffLevel, TiffPage, TiffPicture, keyframe_of, tiff_pictures
 
@@ -271,5 +271,7 @@ def _properties(picture: TiffPicture) -> dict[str, str]:
         f"read as stored, though its tag says that it is to be shown {orientation}" if orientation else "",
     ]
     properties = {key: str(value) for key, value in tags.items() if value}
+    if picture.mean_mpp is not None:
+        properties[STATED_MPP] = str(picture.mean_mpp)
     remark = "; ".join(words for words in remarks if words)
     return properties | ({REMARK: remark} if remark else {})
