@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from tests.ki67.made import result
 from wsi_edt.report.rows import COLUMNS, Status, SummaryRow
 
 HEADER = (
-    "slide,status,index_percent,positive,negative,unclassified,total,few_cells,area_mm2,cells_per_mm2,"
+    "slide,case,status,index_percent,positive,negative,unclassified,total,few_cells,area_mm2,cells_per_mm2,"
     "staining,mpp,seconds,model,reason,error"
 )
 
@@ -19,6 +23,7 @@ def test_rows_of_every_kind() -> None:
     done = SummaryRow.from_result(result(150, 450, mm2=0.25, slide="a.svs"), seconds=12.34)
     assert done.columns() == {
         "slide": "a.svs",
+        "case": "",
         "status": "done",
         "index_percent": "25.00",
         "positive": "150",
@@ -49,3 +54,16 @@ def test_rows_of_every_kind() -> None:
         "model": "m 1",
         "error": "c.svs has no µm/px",
     }
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_spreadsheets_execute_nothing(start: str) -> None:
+    """A file may be called =cmd|' /c calc'!A1.svs, and its row opens in a spreadsheet."""
+    hostile = f"{start}cmd|' /c calc'!A1"
+    row = replace(SummaryRow.failed(hostile, f"{hostile} is empty", model="m 1"), case=hostile).columns()
+    assert (row["slide"], row["case"], row["error"]) == (
+        f"'{hostile}",
+        f"'{hostile}",
+        f"'{hostile} is empty",
+    )
+    assert SummaryRow.failed(f"deep/{hostile}", "", model="m").columns()["slide"] == f"deep/{hostile}"

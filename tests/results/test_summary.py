@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,25 @@ def test_rows_come_in_the_slides_order_as_soon_as_there_are_some(
     assert [row.slide for row in files.write()] == ["a.svs", "c.svs"]
     with (tmp_path / "summary.csv").open(newline="") as file:
         assert [row["slide"] for row in csv.DictReader(file)] == ["a.svs", "c.svs"]
+
+
+def test_a_slides_case_stands_beside_it(tmp_path: Path) -> None:
+    files = BatchFiles(
+        tmp_path, ["a.svs", "b.svs"], CountedBy("m 1", "nuclei"), Conventions(), cases={"b.svs": "K <i> 17"}
+    )
+    files.add(SummaryRow.from_result(result(1, 1, slide="a.svs"), seconds=1.0))
+    assert "Case" not in (tmp_path / "report.html").read_text(), "nobody has said any"
+    files.rows["b.svs"] = SummaryRow.failed("b.svs", "b.svs is empty", model="m 1")
+    assert [row.case for row in files.write()] == ["", "K <i> 17"]
+    with (tmp_path / "summary.csv").open(newline="") as file:
+        assert [row["case"] for row in csv.DictReader(file)] == ["", "K <i> 17"]
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("K &lt;i&gt; 17") == 1
+    # Each row is as wide as the header: the failed one's error spans what it has no numbers for.
+    rows = re.findall(r"<tr>.*?</tr>", page, re.DOTALL)
+    widths = [
+        sum(int(span or 1) for span in re.findall(r"<t[dh](?: [^>]*?(?:colspan=\"(\d+)\")?[^>]*)?>", row))
+        for row in rows
+    ]
+    assert len(rows) == 3
+    assert len(set(widths)) == 1, widths

@@ -172,3 +172,69 @@ def test_ten_thousand_files_are_found_without_opening_them(tmp_path: Path) -> No
     for folder in range(100):
         touch(tmp_path, *(f"{folder}/{number}.svs" for number in range(100)))  # empty: none could be opened
     assert len(find(tmp_path).slides) == 10_000
+
+
+def test_a_pattern_follows_links_and_passes_over_results(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "store/b.png",
+        "slides/a.png",
+        "slides/out/a.png/overview.png",
+        f"slides/old/{LOCK}",
+        "slides/old/o.png",
+    )
+    (tmp_path / "slides/linked").symlink_to(tmp_path / "store")
+    (tmp_path / "store/back").symlink_to(tmp_path / "slides")
+    found = find(tmp_path / "slides/**/*.png", out=tmp_path / "slides/out", fallback_mpp=0.25)
+    assert names(found) == ["a.png", "linked/b.png"]
+
+
+@pytest.mark.parametrize("name", ["a*.svs", "[1].svs", "what?.svs"])
+def test_a_file_named_like_a_pattern_is_that_file(name: str, tmp_path: Path) -> None:
+    touch(tmp_path, name, "ab.svs", "1.svs")
+    assert names(find(tmp_path / name)) == [name]
+
+
+def test_two_links_to_one_file_are_one_slide(tmp_path: Path) -> None:
+    touch(tmp_path, "slides/sub/empty.txt", "store/x.svs")
+    for link in ("slides/b.svs", "slides/sub/a.svs"):
+        (tmp_path / link).symlink_to(tmp_path / "store/x.svs")
+    assert names(find(tmp_path / "slides")) == ["b.svs"]
+
+
+def test_links_in_a_circle_are_slides_that_fail(tmp_path: Path) -> None:
+    touch(tmp_path, "a.svs")
+    (tmp_path / "b.svs").symlink_to(tmp_path / "c.svs")
+    (tmp_path / "c.svs").symlink_to(tmp_path / "b.svs")
+    assert names(find(tmp_path)) == ["a.svs", "b.svs", "c.svs"]
+    assert names(find(tmp_path / "b.svs")) == ["b.svs"], "also where it is named: shells expand *.svs"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b.svs", "ä🔬.svs", "'q\".svs", "<script>.svs", "a\nb.svs", "-a.svs", "=cmd.svs", "n" * 251 + ".svs"],
+)
+def test_names_that_files_have_are_kept(name: str, tmp_path: Path) -> None:
+    touch(tmp_path, f"one/{name}", f"two/{name}")
+    assert names(find(tmp_path)) == [f"one/{name}", f"two/{name}"]
+
+
+def test_a_name_of_bytes_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "\udcff.svs").touch()
+    (found,) = find(tmp_path).slides
+    assert found.name == "\\xff.svs"
+    assert found.source.path.exists()
+
+
+def test_composed_and_decomposed_letters(tmp_path: Path) -> None:
+    """Both are files on Linux; if only one is there, it is found under either name."""
+    touch(tmp_path, "e\u0301.svs")
+    assert names(find(tmp_path / "é.svs", tmp_path / "e\u0301.svs")) == ["e\u0301.svs"]
+    touch(tmp_path, "é.svs")
+    assert names(find(tmp_path)) == ["e\u0301.svs", "é.svs"]
+
+
+def test_a_slide_cannot_be_called_like_the_batchs_files(tmp_path: Path) -> None:
+    touch(tmp_path, "report.html")
+    with pytest.raises(UsageError, match=r"is called report\.html, as a file in the results folder is"):
+        find(tmp_path / "report.html")

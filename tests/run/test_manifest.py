@@ -70,7 +70,7 @@ def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
         "d.svs,,../x,,\n"
         "e.svs,,,0,\n"
         "f.svs,,,,absent.geojson\n"
-        f"g.svs,,{'n' * 241},,\n",
+        f"g.svs,,{'n' * 256},,\n",
     )
     with pytest.raises(UsageError) as raised:
         slides_of(path)
@@ -83,7 +83,7 @@ def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
         "line 7 has the name '../x'",
         "line 8 has '0' as its series",
         "line 9 names the regions",
-        "line 10 has a name of more than 240 bytes",
+        f"line 10 has the name '{'n' * 256}', which is longer than 255 bytes",
     ):
         assert words in message
     assert "line 2 " not in message and "\n" not in message
@@ -115,3 +115,10 @@ def test_columns_that_mean_nothing_are_said(tmp_path: Path) -> None:
     path = table(tmp_path, "path,stain,mpp,Ward\na.svs,Ki-67,,3\n")
     found = find_slides([path], out=tmp_path / "out")
     assert found.notes == ("batch.csv: the columns stain, ward mean nothing here",)
+
+
+def test_one_slide_may_have_two_lines_of_other_names(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,name,mpp\na.svs,first,0.25\na.svs,second,0.5\n")
+    (tmp_path / "a.svs").touch()
+    found = find_slides([path, tmp_path], out=tmp_path / "out").slides
+    assert [(slide.name, slide.listed_mpp) for slide in found] == [("first", 0.25), ("second", 0.5)]

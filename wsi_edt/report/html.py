@@ -69,6 +69,7 @@ def batch_page(
         model=model,
         counts=counts,
         slides=slides,
+        with_cases=any(row.case for row in rows),
         Status=Status,
         how_many={status: statuses.count(status) for status in Status},
         remedies=_REMEDIES,

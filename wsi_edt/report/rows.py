@@ -25,6 +25,7 @@ class SummaryRow:
     whole : the numbers of its whole tissue; None if it failed
     seconds : of workers; None if that isn't known
     error : why there is no result, in one sentence
+    case : as the laboratory calls what the slide belongs to; empty if nobody said
     """
 
     slide: str
@@ -35,6 +36,7 @@ class SummaryRow:
     seconds: float | None = None
     model: str | None = None
     error: str | None = None
+    case: str = ""
 
     @classmethod
     def from_result(cls, result: Ki67Result, *, seconds: float | None) -> SummaryRow:
@@ -70,10 +72,11 @@ class SummaryRow:
         return None if self.whole is None else self.whole.reason
 
     def columns(self) -> dict[str, str]:
-        """The row in summary.csv, as text by column."""
+        """The row in summary.csv, as text by column; see `_harmless` for texts that a spreadsheet would execute."""
         values = {} if self.whole is None else self.whole.values
         return {
-            "slide": self.slide,
+            "slide": _harmless(self.slide),
+            "case": _harmless(self.case),
             "status": self.status,
             **{number.name: number.in_table(values.get(number.name)) for number in NUMBERS},
             "staining": self.staining or "",
@@ -81,8 +84,14 @@ class SummaryRow:
             "seconds": "" if self.seconds is None else f"{self.seconds:.1f}",
             "model": self.model or "",
             "reason": self.reason or "",
-            "error": self.error or "",
+            "error": _harmless(self.error or ""),
         }
 
 
+def _harmless(text: str) -> str:
+    """The text, behind an apostrophe if spreadsheets would take it for a formula: names of files come from anywhere."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = tuple(SummaryRow("", Status.FAILED).columns())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wsi_edt.files import write_atomically
@@ -24,6 +24,7 @@ class BatchFiles:
     ----------
     folder : the results folder
     slides : names of the batch's slides, in the order of the rows
+    cases : what slides belong to, by their names, where somebody said it
     rows : of the slides that have ended
     """
 
@@ -31,6 +32,7 @@ class BatchFiles:
     slides: Sequence[str]
     counted_by: CountedBy
     conventions: Conventions
+    cases: Mapping[str, str] = field(default_factory=dict)
     rows: dict[str, SummaryRow] = field(init=False, default_factory=dict)
     _next: float = field(init=False, default=0.0)
 
@@ -50,7 +52,11 @@ class BatchFiles:
         OutputError
             If the system refuses.
         """
-        rows = tuple(self.rows[slide] for slide in self.slides if slide in self.rows)
+        rows = tuple(
+            replace(self.rows[slide], case=self.cases.get(slide, ""))
+            for slide in self.slides
+            if slide in self.rows
+        )
         write_summary(self.folder / names.SUMMARY, rows)
         page = batch_page(
             rows,

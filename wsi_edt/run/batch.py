@@ -18,6 +18,7 @@ from wsi_edt.run.record import RunRecord
 from wsi_edt.run.resume import earlier_results, refuse_other_settings, row_if_finished
 from wsi_edt.run.schedule import Schedule
 from wsi_edt.run.settings import RunSettings
+from wsi_edt.run.slide_names import refuse_alike
 from wsi_edt.run.stop import StopRequest
 from wsi_edt.slides.location import SlidePath
 
@@ -71,7 +72,14 @@ def run_batch(
     record = RunRecord.begin(settings)
     with results_lock(out):
         refuse_other_settings(slides, out, settings)
-        files = BatchFiles(out, [slide.name for slide in slides], settings.counted_by, settings.conventions)
+        refuse_alike([slide.name for slide in slides], out)
+        files = BatchFiles(
+            out,
+            [slide.name for slide in slides],
+            settings.counted_by,
+            settings.conventions,
+            cases={slide.name: slide.case for slide in slides if slide.case},
+        )
         for slide in slides:
             if (row := row_if_finished(slide, out, settings)) is not None:
                 files.rows[slide.name] = row

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Literal
 
 from wsi_edt.errors import UsageError, WsiEdtError
 from wsi_edt.results import names
 from wsi_edt.run.manifest import is_manifest, read_manifest
+from wsi_edt.run.patterns import Pattern
+from wsi_edt.run.slide_names import fitted, readable, refuse_impossible
+from wsi_edt.slides.folder import slides_among
 from wsi_edt.slides.location import SlidePath, file_name, files_below, is_folder, location
 from wsi_edt.slides.metadata import refuse_implausible_mpp
-from wsi_edt.slides.opening import IMAGE_SUFFIXES, SLIDE_SUFFIXES
+from wsi_edt.slides.opening import SLIDE_SUFFIXES
 from wsi_edt.slides.pictures import Role, list_pictures
 from wsi_edt.slides.source import SlideSource
 
@@ -33,12 +34,14 @@ class SlideRef:
     name : of its results: the path below the folder that was given, POSIX, with extension, and perhaps #series
     case : as the laboratory calls it; "" if unknown
     regions : a file of regions drawn on it
+    listed_mpp : µm per level-0 px as a table states it for this slide; never overrules the file's own
     """
 
     source: SlideSource
     name: str
     case: str = ""
     regions: Path | None = None
+    listed_mpp: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def find_slides(
     """
     if fallback_mpp is not None:
         refuse_implausible_mpp(fallback_mpp)
-    found: dict[tuple[SlidePath, int | None], SlideRef] = {}
+    found: dict[SlidePath, list[SlideRef]] = {}  # by the file; a table may name one twice, under two names
     images_left_out = 0
     notes: list[str] = []
     for given in inputs:
@@ -85,32 +88,27 @@ def find_slides(
             refs, unknown = _listed(base, fallback_mpp)
             notes += [f"{base.name}: the columns {', '.join(unknown)} mean nothing here"] if unknown else []
             for ref in refs:
-                found.setdefault((_identity(ref.source.path), ref.source.series), ref)
+                found.setdefault(_identity(ref.source.path), []).append(ref)
             continue
-        for path, name in _files_of(base, out=out):
-            suffix = PurePath(name).suffix.lower()
-            if path != base and suffix in IMAGE_SUFFIXES and fallback_mpp is None:
-                images_left_out += 1
-            elif path == base or suffix in SLIDE_SUFFIXES or suffix in IMAGE_SUFFIXES:
-                absolute = path.absolute() if isinstance(path, Path) else path
-                ref = SlideRef(SlideSource(absolute, fallback_mpp), name)
-                found.setdefault((_identity(path), None), ref)
+        content = slides_among(_files_of(base, out=out), given=base, images=fallback_mpp is not None)
+        images_left_out += content.images_left_out
+        notes.extend(content.notes)
+        for path, name in content.slides:
+            absolute = path.absolute() if isinstance(path, Path) else path
+            ref = SlideRef(SlideSource(absolute, fallback_mpp), name)
+            found.setdefault(_identity(path), [ref])
     if not found:
-        raise _nothing_found(inputs, images_left_out, out=out)
-    slides = [one for ref in found.values() for one in with_series(ref, series)]
-    return Discovery(_sorted(slides), images_left_out, tuple(notes))
+        raise _nothing_found(inputs, images_left_out, notes, out=out)
+    taken = (one for of_one_file in found.values() for ref in of_one_file for one in with_series(ref, series))
+    slides = [_with_possible_name(one) for one in taken]
+    slides.sort(key=lambda ref: ref.name)
+    refuse_impossible([(ref.source, ref.name) for ref in slides], out)
+    return Discovery(tuple(slides), images_left_out, tuple(notes))
 
 
-def _sorted(slides: Sequence[SlideRef]) -> tuple[SlideRef, ...]:
-    """The slides by name; UsageError if two have the same."""
-    named = sorted(slides, key=lambda ref: ref.name)
-    for first, second in pairwise(named):
-        if first.name == second.name:
-            raise UsageError(
-                f"{first.source} and {second.source} would both have their results in {first.name}",
-                remedy="give the folder above them, names of their own in a table, or run them into two results folders",
-            )
-    return tuple(named)
+def _with_possible_name(ref: SlideRef) -> SlideRef:
+    name = fitted(readable(ref.name))
+    return ref if name == ref.name else replace(ref, name=name)
 
 
 def _listed(table: Path, fallback_mpp: float | None) -> tuple[list[SlideRef], tuple[str, ...]]:
@@ -122,6 +120,7 @@ def _listed(table: Path, fallback_mpp: float | None) -> tuple[list[SlideRef], tu
             row.name,
             row.case,
             row.regions,
+            row.mpp,
         )
         for row in rows
     ]
@@ -160,29 +159,31 @@ def as_on_disk(path: SlidePath) -> SlidePath:
 
 def _files_of(base: SlidePath, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
     """The path and the name of each file that an input stands for."""
-    if isinstance(base, Path) and not base.exists() and not base.is_symlink() and glob.has_magic(str(base)):
-        yield from _matching(base, out=out)
-    elif is_folder(base):
+    is_there = not isinstance(base, Path) or base.exists() or base.is_symlink()
+    pattern = Pattern.of(base) if isinstance(base, Path) and not is_there else None
+    if pattern is not None:
+        yield from _matching(pattern, out=out)
+    elif not _leads_nowhere(base) and is_folder(base):
         yield from _below(base, out=out)
     else:
         yield base, _named(base)
 
 
-def _matching(pattern: Path, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
-    """What a pattern matches; names start where the pattern does."""
-    fixed = next(at for at, part in enumerate(pattern.parts) if glob.has_magic(part))
-    root = Path(*pattern.parts[:fixed])
-    names_below = {
-        match: match.relative_to(root).as_posix() for match in root.glob("/".join(pattern.parts[fixed:]))
-    }
-    shown = {path: name for path, name in names_below.items() if not f"/{name}".count("/.")}
-    if not shown:
+def _leads_nowhere(path: SlidePath) -> bool:
+    """Whether it is a link to what isn't there: a slide that can't be read, rather than nothing."""
+    return isinstance(path, Path) and path.is_symlink() and not path.exists()
+
+
+def _matching(pattern: Pattern, *, out: Path) -> Iterator[tuple[Path, str]]:
+    """The path and the name of each file that a pattern takes; names start where the wildcards do."""
+    base, nothing = pattern.base.absolute(), True
+    for path in _files(base, out=out, leads=pattern.leads):
+        below = path.relative_to(base)
+        if pattern.takes(below.parts):
+            nothing = False
+            yield path, below.as_posix()
+    if nothing:
         raise UsageError("matches nothing", where=pattern, remedy="check the pattern")
-    for match, name in sorted(shown.items()):
-        if match.is_dir():
-            yield from ((path, f"{name}/{below}") for path, below in _below(match, out=out))
-        else:
-            yield match, name
 
 
 def _named(path: SlidePath) -> str:
@@ -195,7 +196,8 @@ def _named(path: SlidePath) -> str:
 
 def _identity(path: SlidePath) -> SlidePath:
     """The same for all ways to name one file."""
-    return path.resolve() if isinstance(path, Path) else path
+    # Not `resolve`, which raises for links that lead in a circle.
+    return Path(os.path.realpath(path)) if isinstance(path, Path) else path
 
 
 def _below(folder: SlidePath, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
@@ -208,24 +210,34 @@ def _below(folder: SlidePath, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
         yield path, path.relative_to(base).as_posix()
 
 
-def _files(base: Path, *, out: Path) -> Iterator[Path]:
-    """All files below a folder but hidden ones and results; links to folders are followed, each folder once."""
-    visited = {out.resolve()}
+def _files(
+    base: Path, *, out: Path, leads: Callable[[Sequence[str]], bool] = lambda below: True
+) -> Iterator[Path]:
+    """All files below a folder but hidden ones and results; links to folders are followed, each folder once.
+
+    Parameters
+    ----------
+    leads : whether a folder is looked into, given its parts below the base
+    """
+    visited: set[Path] = set()
+    results = out.resolve()
     for folder, subfolders, files in os.walk(base, followlinks=True):
         here = Path(folder).resolve()
-        if here in visited or names.LOCK in files:  # the lock marks results, whose pictures aren't slides
+        is_results = here == results or names.LOCK in files  # whose pictures aren't slides
+        if here in visited or is_results or not leads(Path(folder).relative_to(base).parts):
             subfolders.clear()
             continue
         visited.add(here)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(files):
             path = Path(folder, name)
-            # A link that leads nowhere is a slide that can't be read, rather than nothing.
-            if not name.startswith(".") and (path.is_file() or (path.is_symlink() and not path.exists())):
+            if not name.startswith(".") and (path.is_file() or _leads_nowhere(path)):
                 yield path
 
 
-def _nothing_found(inputs: Sequence[str | SlidePath], images_left_out: int, *, out: Path) -> UsageError:
+def _nothing_found(
+    inputs: Sequence[str | SlidePath], images_left_out: int, notes: Sequence[str], *, out: Path
+) -> UsageError:
     where = ", ".join(map(str, inputs))
     if any(_identity(location(given)) == out.resolve() for given in inputs):
         return UsageError(
@@ -237,4 +249,7 @@ def _nothing_found(inputs: Sequence[str | SlidePath], images_left_out: int, *, o
             f"no slides in {where}, but {images_left_out} PNG or JPEG image{'' if images_left_out == 1 else 's'}",
             remedy="pass --mpp (for example 0.25) to take PNG and JPEG as slides",
         )
-    return UsageError(f"no slides in {where}", remedy=f"looked for {' '.join(sorted(SLIDE_SUFFIXES))}")
+    skipped = "".join(f"; {note}" for note in notes)
+    return UsageError(
+        f"no slides in {where}{skipped}", remedy=f"looked for {' '.join(sorted(SLIDE_SUFFIXES))}"
+    )

@@ -5,18 +5,18 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
 from wsi_edt.annotations.content import read_content, text_of
 from wsi_edt.annotations.tables import Columns, Table, open_table
 from wsi_edt.errors import UsageError, WsiEdtError
+from wsi_edt.run.slide_names import fault_of
 from wsi_edt.slides.location import SlidePath, location
 from wsi_edt.slides.metadata import refuse_implausible_mpp
 
 SUFFIXES = (".csv", ".tsv")
 MOST_FAULTS = 20  # that one message lists
-LONGEST_NAME_BYTES = 240  # file systems take 255 for a part of a path
 
 COLUMNS: Columns = {
     "path": ("path", "slide", "file", "filename", "image", "slide path"),
@@ -158,9 +158,8 @@ def _name(given: str, slide: SlidePath, series: int | None) -> str:
         is_below = isinstance(slide, Path) and not slide.is_absolute() and ".." not in slide.parts
         given = slide.as_posix() if is_below else slide.name
         return given if series is None else f"{given}#{series}"
-    parts = PurePosixPath(given.replace("\\", "/")).parts
-    if parts[:1] == ("/",) or any(part.startswith(".") for part in parts):
-        raise ValueError(f"has the name {given!r}, which leads out of the results folder or is hidden there")
-    if any(len(part.encode()) > LONGEST_NAME_BYTES for part in parts):
-        raise ValueError(f"has a name of more than {LONGEST_NAME_BYTES} bytes")
-    return "/".join(parts)
+    name = "/".join(part for part in given.replace("\\", "/").split("/") if part != ".")
+    fault = fault_of(name)
+    if fault is not None:
+        raise ValueError(f"has the name {given!r}, which {fault}")
+    return name
