@@ -130,6 +130,20 @@ def test_any_truncation_is_said_and_never_a_coarser_slide(tmp_path: Path) -> Non
         whole(path)
 
 
+def test_a_finest_level_that_only_pydicom_can_read_is_named(tmp_path: Path) -> None:
+    """openslide leaves out files whose header it can't read, and would show a coarser slide."""
+    write_series(tmp_path, PIXELS, NAMES)
+    path = tmp_path / NAMES[0]
+    content = bytearray(path.read_bytes())
+    content[140] ^= 0xFF  # in the length of the first group
+    path.write_bytes(content)
+    for name in NAMES:
+        with pytest.raises(
+            SlideError, match=r"z_level0\.dcm has a finest level of 300 x 200 px, which can't be"
+        ):
+            open_slide(tmp_path / name)
+
+
 def test_jpeg_ls_is_read_with_wsidicom(tmp_path: Path) -> None:
     pytest.importorskip("wsidicom", reason="the optional package that reads JPEG-LS isn't installed")
     series = generate_uid()

@@ -61,6 +61,7 @@ class DicomHeader:
     focal_planes, optical_paths : 1 if unstated
     concatenation : the UID that the parts of a level that was cut into files share; empty if it is whole
     transfer_syntax : the UID of the compression
+    packing : the compression in words
     lacks_places : whether its tiles lie anywhere (TILED_SPARSE) and it doesn't say where
     """
 
@@ -76,6 +77,7 @@ class DicomHeader:
     optical_paths: int
     concatenation: str
     transfer_syntax: str
+    packing: str
     lacks_places: bool
 
     @property
@@ -266,6 +268,7 @@ def _header(path: Path, size: int, modified_ns: int) -> DicomHeader:
         words = data.get("ImageType") or ()
         sop_class = UID(str(data.get("SOPClassUID", "")))
         is_sparse = str(data.get("DimensionOrganizationType", "")) == "TILED_SPARSE"
+        syntax = str(getattr(data.file_meta, "TransferSyntaxUID", ""))
         return DicomHeader(
             kind=_LABEL_MAP if sop_class == _LABEL_MAP_CLASS else sop_class.name,
             is_whole_slide=sop_class == WHOLE_SLIDE,
@@ -278,6 +281,7 @@ def _header(path: Path, size: int, modified_ns: int) -> DicomHeader:
             focal_planes=int(data.get("TotalPixelMatrixFocalPlanes") or 1),
             optical_paths=int(data.get("NumberOfOpticalPaths") or 1),
             concatenation=str(data.get("ConcatenationUID", "")),
-            transfer_syntax=str(getattr(data.file_meta, "TransferSyntaxUID", "")),
+            transfer_syntax=syntax,
+            packing=UID(syntax).name,
             lacks_places=is_sparse and stopped_at[:1] != [_PER_FRAME],
         )

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import openslide
-from pydicom.uid import UID
 
 from wsi_edt.errors import SlideError
 from wsi_edt.slides.dicom import DicomHeader, dicom_header, series_files
@@ -63,7 +62,7 @@ def open_dicom(path: Path, fallback_mpp: float | None) -> OpenSlideSlide | WsiDi
             remedy="the file is damaged or truncated: copy or export it again",
         )
     if finest.is_resampled:
-        said = "the finest level in its folder was made from a finer one, which is missing there"
+        said = "the finest level in its folder was made from a finer one, which is missing there or damaged"
         slide.properties = MappingProxyType({**slide.properties, REMARK: said, LACKS_FINEST: said})
     return slide
 
@@ -77,7 +76,7 @@ def _opened(
         reason = error
     what = "can't be opened"
     if finest.transfer_syntax not in _OPENSLIDE_READS:
-        what = f"is packed as {UID(finest.transfer_syntax).name}, which openslide doesn't read"
+        what = f"is packed as {finest.packing}, which openslide doesn't read"
     try:
         return WsiDicomSlide(path, files, fallback_mpp)
     except ImportError as error:

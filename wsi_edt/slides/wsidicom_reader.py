@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -35,7 +36,9 @@ class WsiDicomSlide:
         """
         from wsidicom import WsiDicom
 
-        self._handle = WsiDicom.open(files)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of values that DICOM's rules don't allow
+            self._handle = WsiDicom.open(files)
         try:
             levels = sorted(self._handle.pyramid, key=lambda one: one.level)
             self._numbers = tuple(one.level for one in levels)
