@@ -22,6 +22,7 @@ from wsi_edt.slides.tiff_reader import TiffFileSlide
 from wsi_edt.slides.tiffslide_reader import TiffSlideSlide
 from wsi_edt.slides.unsupported import refuse_unread_format
 from wsi_edt.slides.wsidicom_reader import WsiDicomSlide
+from wsi_edt.slides.zarr_reader import ZarrSlide, is_zarr, zarr_pictures
 
 # What openslide 4 and tifffile read, by the suffix of the file that is opened.
 SLIDE_SUFFIXES = frozenset(
@@ -56,6 +57,8 @@ def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: in
     if fallback_mpp is not None:
         refuse_implausible_mpp(fallback_mpp)
     reason = None
+    if isinstance(path, Path) and is_zarr(path):
+        return ZarrSlide(path, fallback_mpp, series)
     _refuse_by_name(path)
     if isinstance(path, Path):
         if _is_dicom(path):
@@ -110,6 +113,8 @@ def list_pictures(path: SlidePath) -> tuple[Picture, ...]:
     SlideError
         If the file can't be opened at all; see `open_slide`.
     """
+    if isinstance(path, Path) and is_zarr(path):
+        return zarr_pictures(path)
     _refuse_by_name(path)
     if isinstance(path, Path):
         if _is_dicom(path):

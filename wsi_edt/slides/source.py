@@ -12,6 +12,7 @@ from wsi_edt.slides.dicom import level_files
 from wsi_edt.slides.location import SlidePath, open_binary, read_failure
 from wsi_edt.slides.opening import open_slide
 from wsi_edt.slides.protocol import Slide
+from wsi_edt.slides.zarr_reader import is_zarr, zarr_fingerprint
 
 _FINGERPRINT_BYTES = 1 << 20
 _COMPANION_BYTES = 1 << 12  # a DICOM file's own number stands in these
@@ -41,13 +42,15 @@ class SlideSource:
 
         Of a slide of several files (DICOM, MRXS, VMS) the names, the sizes and the first bytes of the others go into the
         sha256 too: tissue is found on another level than cells, and a copy may have been incomplete.
-        The number of the picture is part of it if it was given.
+        The number of the picture is part of it if it was given. Of Zarr it is all metadata, but no px.
 
         Raises
         ------
         SlideError
             If the file can't be read.
         """
+        if isinstance(self.path, Path) and is_zarr(self.path):
+            return zarr_fingerprint(self.path) + ("" if self.series is None else f"-{self.series}")
         with open_binary(self.path) as file:
             try:
                 start = hashlib.sha256(file.read(_FINGERPRINT_BYTES))
