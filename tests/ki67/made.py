@@ -10,8 +10,18 @@ from wsi_edt.cells import Cells
 from wsi_edt.geometry import Scale, Window
 from wsi_edt.ki67 import Conventions, CountedBy, Ki67Result, SlideFindings, assess
 from wsi_edt.slides import SlideSource, Staining, TissueMask
+from wsi_edt.slides.quality import SlideQuality
 
 COUNTS = "The model counts nuclei of the test."
+QUALITY = SlideQuality(
+    {
+        "out_of_focus_share": 0.0,
+        "pen_share": 0.0,
+        "counterstain_contrast": 0.3,
+        "background_dab": 0.02,
+    }
+)
+BLURRED = SlideQuality({**QUALITY.values, "out_of_focus_share": 0.312})
 
 
 def cells(positive: int, negative: int, unclassified: int = 0) -> Cells:
@@ -29,6 +39,7 @@ def findings(
     staining: Staining = Staining.DAB,
     slide: str = "folder/a.svs",
     mpp_stated: bool = True,
+    quality: SlideQuality = QUALITY,
 ) -> SlideFindings:
     """A slide whose tissue is one square unit of the mask, of that area."""
     tissue = TissueMask(np.array([[mm2 > 0]]), 1000 * (mm2 or 1.0) ** 0.5, (32, 32))
@@ -38,6 +49,7 @@ def findings(
         cells=cells(positive, negative, unclassified),
         tissue=tissue,
         staining=staining,
+        quality=quality,
         scale=Scale(0.25, 0.3125),
         mpp_stated=mpp_stated,
         bounds=Window(0, 0, 40, 40),
@@ -54,8 +66,16 @@ def result(
     staining: Staining = Staining.DAB,
     slide: str = "folder/a.svs",
     mpp_stated: bool = True,
+    quality: SlideQuality = QUALITY,
 ) -> Ki67Result:
     found = findings(
-        positive, negative, unclassified, mm2=mm2, staining=staining, slide=slide, mpp_stated=mpp_stated
+        positive,
+        negative,
+        unclassified,
+        mm2=mm2,
+        staining=staining,
+        slide=slide,
+        mpp_stated=mpp_stated,
+        quality=quality,
     )
     return assess(found, Conventions())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.ki67.made import COUNTS, result
+from tests.ki67.made import BLURRED, COUNTS, result
 from wsi_edt.errors import OutputError
 from wsi_edt.ki67 import Ki67Result
 
@@ -30,6 +32,13 @@ def test_the_fields_of_a_slide_with_an_index() -> None:
         "slide": "folder/a.svs",
         **WHOLE,
         "staining": "haematoxylin and DAB",
+        "quality": {
+            "out_of_focus_share": 0.0,
+            "pen_share": 0.0,
+            "counterstain_contrast": 0.3,
+            "background_dab": 0.02,
+            "flags": [],
+        },
         "mpp": 0.25,
         "mpp_stated": True,
         "model": "ki67-w18 1.0",
@@ -47,7 +56,9 @@ def test_not_assessable_is_null_and_never_zero() -> None:
     assert fields["reason"] == "no tissue"
 
 
-@pytest.mark.parametrize("original", [COUNTED, NOT_ASSESSABLE, result(0, 0, 9)])
+@pytest.mark.parametrize(
+    "original", [COUNTED, NOT_ASSESSABLE, result(0, 0, 9), replace(COUNTED, remark="plane 1 of 3 is read")]
+)
 def test_fields_read_back_as_the_result(original: Ki67Result) -> None:
     assert Ki67Result.from_json(original.to_json()) == original
 
@@ -66,6 +77,8 @@ def test_fields_read_back_as_the_result(original: Ki67Result) -> None:
         ({"areas": [{"kind": "whole tissue", "name": "a", **WHOLE, "positive": True}]}, "True as 'positive'"),
         ({"areas": [{"kind": "whole tissue", "name": "a", **WHOLE, "reason": 3}]}, "'reason'"),
         ({"mpp": "0.25"}, "'mpp'"),
+        ({"quality": {"pen_share": 0.0}}, "can't be understood"),
+        ({"quality": None}, "None as 'quality'"),
     ],
 )
 def test_fields_of_another_program_are_refused(change: dict[str, object], sentence: str) -> None:
@@ -83,3 +96,13 @@ def test_missing_fields_are_refused() -> None:
     del fields["areas"][0]["total"]
     with pytest.raises(OutputError, match="total"):
         Ki67Result.from_json(fields)
+
+
+def test_a_flag_has_all_that_a_reader_needs() -> None:
+    """It changes no number."""
+    fields = result(1, 2, mm2=1.5, quality=BLURRED).to_json()
+    (flag,) = fields["quality"]["flags"]
+    assert (flag["name"], flag["value"], flag["limit"]) == ("out of focus", 0.312, 0.15)
+    assert flag["sentence"].startswith("31 % of the tissue is out of focus")
+    assert flag["remedy"]
+    assert {**fields, "quality": None} == {**COUNTED.to_json(), "quality": None}

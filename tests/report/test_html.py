@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from tests.ki67.made import COUNTS, result
+from tests.ki67.made import BLURRED, COUNTS, result
 from wsi_edt.ki67 import Conventions, Ki67Result
 from wsi_edt.ki67.result import RESEARCH_USE
 from wsi_edt.ki67.text import area, count, percent
@@ -96,6 +97,10 @@ def test_the_slide_page_says_all_that_is_known() -> None:
     assert "given by the user" not in text
 
 
+def test_a_remark_on_how_the_slide_was_read_is_shown() -> None:
+    assert "Plane 1 of 3 is read" in page_of(replace(COUNTED, remark="plane 1 of 3 is read")).text
+
+
 def test_flags_are_shown() -> None:
     text = page_of(result(10, 30, mm2=0.02, mpp_stated=False)).text
     assert "Fewer than 500 cells" in text
@@ -116,6 +121,25 @@ def test_what_is_not_assessable_has_no_percentage(found: Ki67Result, reason: str
     assert f"not assessable {reason}" in page.text
     assert "%" not in page.text
     assert RESEARCH_USE in page.text
+
+
+def test_quality_is_said_and_costs_nothing() -> None:
+    """A section of its own where something is wrong, one quiet line where nothing is."""
+    flagged, clean = page_of(result(1250, 3750, mm2=1.5, quality=BLURRED)), page_of(COUNTED)
+    assert "Quality of the slide 31 % of the tissue is out of focus" in flagged.text
+    assert "Scan the slide again" in flagged.text
+    assert "no quality flag" not in flagged.text
+    assert "25.0 %" in flagged.text
+    assert "Quality no quality flag" in clean.text
+    assert "Quality of the slide" not in clean.text
+    rows = [
+        SummaryRow.from_result(result(1, 3, slide="a.svs", quality=BLURRED), seconds=1.0),
+        SummaryRow.from_result(result(1, 3, slide="b.svs"), seconds=1.0),
+    ]
+    assert rows[0].columns()["quality"] == "out of focus"
+    text = page_of_batch(rows, slides=2).text
+    assert "haematoxylin and DAB out of focus" in text
+    assert "haematoxylin and DAB no flag" in text
 
 
 def test_nuclei_without_a_class_stand_alone() -> None:

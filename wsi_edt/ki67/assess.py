@@ -19,8 +19,10 @@ def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
         slide=findings.slide,
         areas=tuple(_assessed(area, findings.staining, conventions) for area in areas_of(findings)),
         staining=str(findings.staining),
+        quality=findings.quality,
         slide_mpp=findings.scale.slide_mpp,
         mpp_stated=findings.mpp_stated,
+        remark=findings.remark,
         counted_by=findings.counted_by,
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.geometry import Scale, Window
+from wsi_edt.slides.quality import SlideQuality
 from wsi_edt.slides.source import SlideSource
 from wsi_edt.slides.staining import Staining
 from wsi_edt.slides.tissue import TissueMask
@@ -40,6 +41,7 @@ class SlideFindings:
     scale : of the slide against the model
     mpp_stated : whether the file states its µm/px; if not, the user gave it
     bounds : what QuPath shows of the slide, level-0 px
+    remark : what the user should know of how the slide was read (which of several planes, an orientation), if anything
     """
 
     slide: str
@@ -47,10 +49,12 @@ class SlideFindings:
     cells: Cells
     tissue: TissueMask
     staining: Staining
+    quality: SlideQuality
     scale: Scale
     mpp_stated: bool
     bounds: Window
     counted_by: CountedBy
+    remark: str | None = None
 
 
 def classes_of_stain(cells: Cells, staining: Staining) -> Cells:

@@ -12,6 +12,7 @@ from wsi_edt.ki67.findings import CountedBy
 from wsi_edt.ki67.number import Value
 from wsi_edt.ki67.numbers import NUMBERS
 from wsi_edt.ki67.reasons import Reason
+from wsi_edt.slides.quality import SlideQuality
 
 FORMAT = 1  # raised when a field changes its meaning; new fields don't raise it
 RESEARCH_USE = "For research use only; not for diagnosis."
@@ -82,16 +83,20 @@ class Ki67Result:
     slide : the slide's relative path, POSIX, extension included
     areas : the first is the whole tissue
     staining : in words, for example "haematoxylin and DAB"
+    quality : what was measured of the slide itself
     slide_mpp : µm per level-0 px
     mpp_stated : whether the file states its µm/px; if not, the user gave it
+    remark : what the user should know of how the slide was read (which of several planes, an orientation), if anything
     """
 
     slide: str
     areas: tuple[AreaResult, ...]
     staining: str
+    quality: SlideQuality
     slide_mpp: float
     mpp_stated: bool
     counted_by: CountedBy
+    remark: str | None = None
 
     @property
     def whole(self) -> AreaResult:
@@ -108,8 +113,10 @@ class Ki67Result:
             "slide": self.slide,
             **self.whole.to_json(),
             "staining": self.staining,
+            "quality": self.quality.to_json(),
             "mpp": self.slide_mpp,
             "mpp_stated": self.mpp_stated,
+            **({} if self.remark is None else {"remark": self.remark}),
             "model": self.counted_by.model,
             "what_is_counted": self.counted_by.sentence,
             "research_use": RESEARCH_USE,
@@ -139,9 +146,11 @@ class Ki67Result:
                     AreaResult.from_json(AreaKind(area["kind"]), area["name"], area) for area in areas
                 ),
                 staining=_field(fields, "staining", str),
+                quality=SlideQuality.from_json(_field(fields, "quality", dict)),
                 slide_mpp=_field(fields, "mpp", float),
                 mpp_stated=_field(fields, "mpp_stated", bool),
                 counted_by=CountedBy(_field(fields, "model", str), _field(fields, "what_is_counted", str)),
+                remark=None if fields.get("remark") is None else _field(fields, "remark", str),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise OutputError(

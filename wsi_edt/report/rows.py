@@ -23,6 +23,7 @@ class SummaryRow:
     Attributes
     ----------
     whole : the numbers of its whole tissue; None if it failed
+    quality : the names of what is wrong with the slide itself, joined by "; "; empty if nothing is
     seconds : of workers; None if that isn't known
     error : why there is no result, in one sentence
     case : as the laboratory calls what the slide belongs to; empty if nobody said
@@ -32,6 +33,7 @@ class SummaryRow:
     status: Status
     whole: AreaResult | None = None
     staining: str | None = None
+    quality: str | None = None
     slide_mpp: float | None = None
     seconds: float | None = None
     model: str | None = None
@@ -46,6 +48,7 @@ class SummaryRow:
             status=Status.DONE if result.whole.assessable else Status.NOT_ASSESSABLE,
             whole=result.whole,
             staining=result.staining,
+            quality=result.quality.flag_names,
             slide_mpp=result.slide_mpp,
             seconds=seconds,
             model=result.counted_by.model,
@@ -80,6 +83,7 @@ class SummaryRow:
             "status": self.status,
             **{number.name: number.in_table(values.get(number.name)) for number in NUMBERS},
             "staining": self.staining or "",
+            "quality": self.quality or "",
             "mpp": "" if self.slide_mpp is None else f"{self.slide_mpp:.5f}",
             "seconds": "" if self.seconds is None else f"{self.seconds:.1f}",
             "model": self.model or "",

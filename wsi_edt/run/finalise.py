@@ -58,10 +58,12 @@ def slide_findings(plan: SlidePlan, store: SlideStore, settings: RunSettings) ->
         cells=classes_of_stain(cells, plan.staining),
         tissue=plan.tissue,
         staining=plan.staining,
+        quality=plan.quality,
         scale=plan.scale,
         mpp_stated=plan.header.mpp_stated,
         bounds=plan.bounds,
         counted_by=settings.counted_by,
+        remark=plan.remark,
     )
 
 

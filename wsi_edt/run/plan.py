@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -13,9 +14,12 @@ from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.settings import CellSettings
 from wsi_edt.slides.grid import Shard, TileGrid, shards
 from wsi_edt.slides.metadata import COARSEST_MPP
-from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, required_mpp
+from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, remark, required_mpp
+from wsi_edt.slides.quality import SlideQuality, measure_quality
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
+
+LARGEST_SLIDE_MM2 = 20_000.0  # 100 × 200 mm; glass of 76 × 52 mm is the largest in use but for whole organs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +31,7 @@ class SlidePlan:
     header : what the slide's store must belong to
     bounds : what QuPath shows of the slide, level-0 px
     shards : of the tiles that touch tissue; none without tissue
+    remark : what the user should know of how the slide is read, see `protocol.remark`
     """
 
     ref: SlideRef
@@ -35,8 +40,19 @@ class SlidePlan:
     bounds: Window
     staining: Staining
     tissue: TissueMask
+    quality: SlideQuality
     grid: TileGrid
     shards: tuple[Shard, ...]
+    remark: str | None = None
+
+
+class Planner(Protocol):
+    """`plan_slide`, or what calls it elsewhere."""
+
+    def __call__(
+        self, ref: SlideRef, cells: CellSettings, *, allow_coarse: bool = False
+    ) -> tuple[SlidePlan, RgbArray]:
+        """See `plan_slide`."""
 
 
 def plan_slide(
@@ -68,6 +84,7 @@ def plan_slide(
                 where=ref.source,
                 remedy="copy the whole series into one folder, or pass --allow-coarse",
             )
+        _refuse_impossible_size(slide.dimensions, scale, ref)
         tissue, overview = slide_tissue(slide, model_mpp=cells.model_mpp)
         staining = classify_staining(slide, tissue, overview)
         if staining is Staining.FLUORESCENCE:
@@ -76,11 +93,26 @@ def plan_slide(
                 where=ref.source,
                 remedy="the model is for brightfield, so leave it out",
             )
-        bounds, stated = slide.bounds, slide.mpp_stated
+        quality = measure_quality(slide, tissue, overview, staining)
+        bounds, stated, remarked = slide.bounds, slide.mpp_stated, remark(slide)
     if not cells.tissue_mask:
         tissue = replace(tissue, mask=np.ones_like(tissue.mask))
     grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
     header = StoreHeader(
         cells.cells_hash(), cells.to_json(), fingerprint, scale.slide_mpp, stated, tissue.extent
     )
-    return SlidePlan(ref, header, scale, bounds, staining, tissue, grid, shards(grid, tissue)), overview
+    return SlidePlan(
+        ref, header, scale, bounds, staining, tissue, quality, grid, shards(grid, tissue), remarked
+    ), overview
+
+
+def _refuse_impossible_size(dimensions: tuple[int, int], scale: Scale, ref: SlideRef) -> None:
+    """SlideError for a slide whose overview alone would fill the memory: its size, or its µm/px, is wrong."""
+    width, height = (side * scale.slide_mpp / 1000 for side in dimensions)
+    if width * height > LARGEST_SLIDE_MM2:
+        raise SlideError(
+            f"would be {width:.0f} × {height:.0f} mm large ({dimensions[0]} × {dimensions[1]} px at "
+            f"{scale.slide_mpp:.4g} µm/px), more than any slide",
+            where=ref.source,
+            remedy="its size or its µm/px is wrong: export it again",
+        )

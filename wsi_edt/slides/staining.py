@@ -78,7 +78,7 @@ def stain_of_pixels(pixels: RgbArray) -> Staining:
     What was saved as greyscale shows no stain.
     """
     values = pixels.astype(np.float32)
-    density = optical_density(values, _light(values))
+    density = optical_density(values, light_colour(values))
     is_stained = density.mean(axis=1) > STAINED_OD
     stained = density[is_stained]
     if len(stained) < FEWEST_STAINED_PX:
@@ -90,7 +90,7 @@ def stain_of_pixels(pixels: RgbArray) -> Staining:
     return Staining.HE if pink.mean() > LEAST_PINK else Staining.DAB
 
 
-def _light(pixels: FloatArray) -> FloatArray:
+def light_colour(pixels: FloatArray) -> FloatArray:
     """The light's colour (3,), from px (N, 3) that may show no glass.
 
     The palest px of H&E without glass are pink, and measuring against pink hides it. A lamp may be yellowish or

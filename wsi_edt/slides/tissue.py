@@ -47,12 +47,14 @@ class TissueMask:
     unit_mpp : µm per mask px: 32 × the model's µm/px
     extent : (width, height) of the slide in whole model px; a unit at the edge may reach beyond it
     size : the same before it was rounded up to whole px; None if they are equal
+    hidden_share : how much of the tissue lies hidden under pen marks, as far as what borders on them tells
     """
 
     mask: BoolArray
     unit_mpp: float
     extent: tuple[int, int]
     size: tuple[float, float] | None = None
+    hidden_share: float = 0.0
 
     def __post_init__(self) -> None:
         assert self.mask.dtype == np.bool_, self.mask.dtype
@@ -93,11 +95,17 @@ def slide_tissue(slide: Slide, *, model_mpp: float) -> tuple[TissueMask, RgbArra
     unit_mpp = UNIT_PX * model_mpp
     overview = read_in_blocks(slide, Window(0, 0, columns, rows), wanted_mpp=unit_mpp)
     width, height = scale.to_model(np.array(slide.dimensions, np.float64)).tolist()
-    return TissueMask(find_tissue(overview), unit_mpp, extent, (width, height)), overview
+    mask, pen = find_tissue_and_pen(overview)
+    return TissueMask(mask, unit_mpp, extent, (width, height), _hidden_share(mask, pen)), overview
 
 
 def find_tissue(overview: RgbArray) -> BoolArray:
-    """For each px of an overview (H, W, 3) uint8 at about 10 µm/px, whether it is tissue: (H, W) bool.
+    """For each px of an overview (H, W, 3) uint8 at about 10 µm/px, whether it is tissue: (H, W) bool."""
+    return find_tissue_and_pen(overview)[0]
+
+
+def find_tissue_and_pen(overview: RgbArray) -> tuple[BoolArray, BoolArray]:
+    """For each px of an overview (H, W, 3) uint8 at about 10 µm/px, whether it is tissue and whether pen: (H, W) bool.
 
     Tissue is what is stained or uneven: at 10 µm/px a single pale nucleus lifts the local deviation above that of
     glass, while a threshold on colour alone, or one taken from the slide's histogram, loses pale haematoxylin or
@@ -106,7 +114,7 @@ def find_tissue(overview: RgbArray) -> BoolArray:
     """
     blank = _blank(overview)
     if blank.all():
-        return np.zeros_like(blank)
+        return np.zeros_like(blank), np.zeros_like(blank)
     glass, middle = _glass_and_mean(overview, ~blank)
     tissue, pen = np.zeros_like(blank), np.zeros_like(blank)
     for rows, seen in _bands(*blank.shape):
@@ -121,7 +129,7 @@ def find_tissue(overview: RgbArray) -> BoolArray:
     tissue = _without_small(tissue, SMALLEST_TISSUE_UNITS)
     if tissue.any():  # a slide of a few units without tissue isn't a hole
         tissue = ~_without_small(~tissue, LARGEST_HOLE_UNITS)
-    return _dilated(tissue, 1) & ~pen
+    return _dilated(tissue, 1) & ~pen, pen
 
 
 def save_tissue_picture(path: Path, overview: RgbArray, mask: BoolArray) -> None:
@@ -229,6 +237,19 @@ def _pen(density: FloatArray) -> BoolArray:
     # A stroke's rim is uneven: what is smooth lies two px inside it.
     pen |= _dilated(_opened(smooth, PEN_WIDTH_UNITS - 4), 2)
     return _dilated(pen, PEN_MARGIN_UNITS)
+
+
+def _hidden_share(tissue: BoolArray, pen: BoolArray) -> float:
+    """The share of the tissue that pen marks hide: a mark hides as much as of its border is tissue."""
+    if not pen.any():
+        return 0.0
+    marks, labels, stats, _ = cv2.connectedComponentsWithStats(pen.astype(np.uint8), connectivity=8)
+    around = cv2.dilate(labels.astype(np.float32), np.ones((3, 3), np.uint8)).astype(np.int64)
+    border = (around > 0) & ~pen
+    length = np.bincount(around[border], minlength=marks)
+    on_tissue = np.bincount(around[border], weights=tissue[border], minlength=marks) / np.maximum(length, 1)
+    hidden = float(stats[1:, cv2.CC_STAT_AREA] @ on_tissue[1:])
+    return hidden / (hidden + int(tissue.sum())) if hidden else 0.0
 
 
 def _relative_deviation(mean_density: FloatArray) -> FloatArray:
