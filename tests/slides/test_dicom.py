@@ -75,9 +75,8 @@ def test_a_series_without_its_finest_level_says_so(tmp_path: Path) -> None:
     (tmp_path / NAMES[0]).unlink()
     with open_slide(tmp_path / NAMES[2]) as slide:
         assert slide.dimensions == (150, 100)
-        assert (
-            remark(slide)
-            == "the finest level in its folder was made from a finer one, which is missing there"
+        assert remark(slide) == (
+            "the finest level in its folder was made from a finer one, which is missing there or damaged"
         )
 
 
@@ -137,7 +136,7 @@ def test_a_finest_level_that_only_pydicom_can_read_is_named(tmp_path: Path) -> N
     content = bytearray(path.read_bytes())
     content[140] ^= 0xFF  # in the length of the first group
     path.write_bytes(content)
-    for name in NAMES:
+    for name in NAMES[1:]:
         with pytest.raises(
             SlideError, match=r"z_level0\.dcm has a finest level of 300 x 200 px, which can't be"
         ):
