@@ -12,6 +12,14 @@ from wsi_edt.errors import SlideError
 from wsi_edt.slides import SlideSource
 
 
+def test_another_picture_of_the_file_is_another_slide(tmp_path: Path) -> None:
+    path = tmp_path / "a.svs"
+    path.write_bytes(b"a slide")
+    unsaid, first, second = (SlideSource(path, series=series).fingerprint() for series in (None, 1, 2))
+    assert unsaid == f"7-{hashlib.sha256(b'a slide').hexdigest()}", "as it was before pictures had numbers"
+    assert len({unsaid, first, second}) == 3
+
+
 def test_a_fingerprint_is_the_size_and_the_sha256_of_the_first_mib(tmp_path: Path) -> None:
     content = bytes(range(256)) * 5000
     (tmp_path / "a.svs").write_bytes(content)

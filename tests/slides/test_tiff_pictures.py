@@ -173,6 +173,30 @@ def test_a_pyramid_in_pages_without_flags_is_one_scan(tmp_path: Path, tile: tupl
             assert_holds(slide, level, level=k)
 
 
+def test_a_reduced_page_of_another_shape_is_no_level(tmp_path: Path) -> None:
+    """openslide takes it for one, and would find the tissue in it."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(SCAN, metadata=None, **TILED)
+        file.write(SCAN[::16, ::16], metadata=None, subfiletype=1, **TILED)
+        file.write(OTHER[:100, :200], metadata=None, subfiletype=1, **TILED)
+    with OpenSlideSlide(path, 0.25) as slide:
+        assert (200, 100) in slide.level_dimensions
+    with open_slide(path, 0.25) as slide:
+        assert slide.level_dimensions == ((410, 330), (26, 21))
+        assert_holds(slide, SCAN)
+    assert [picture.role for picture in list_pictures(path)] == [Role.SCAN, Role.THUMBNAIL]
+
+
+def test_of_a_volume_the_first_plane_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    stack = np.stack([SCAN[:256, :256], OTHER[:256, :256]] * 2)
+    tifffile.imwrite(path, stack, photometric="rgb", volumetric=True, tile=(4, 64, 64), metadata=None)
+    with open_slide(path, 0.25) as slide:
+        assert remark(slide) == "plane 1 of 4 is read"
+        assert_holds(slide, SCAN[:256, :256])
+
+
 @pytest.mark.parametrize(
     ("axes", "shape", "words"),
     [

@@ -110,7 +110,7 @@ def _is_as_openslide_shows(picture: TiffPicture, sizes: tuple[tuple[int, int], .
         page.photometric in _OPENSLIDE_COLOURS and np.max(page.bitspersample) == 8
     )
     levels = {(level.width, level.height) for level in picture.levels}
-    return page.index == 0 and plain and colours and levels <= set(sizes)
+    return page.index == 0 and plain and colours and levels == set(sizes)
 
 
 def _opened(path: SlidePath, files: ExitStack) -> tifffile.TiffFile:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import prod
 from xml.etree import ElementTree
 
@@ -22,6 +23,7 @@ TiffPage = tifffile.TiffPage | tifffile.TiffFrame
 
 # How many times smaller than the level above a picture may be to be its next level: more is a thumbnail.
 _LARGEST_STEP = 8
+_MOST_BASES = 64  # pictures of which another may be a level: a file may have thousands of pages
 _SAME_MPP = 0.05
 _RGB = (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
 _GREY = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
@@ -158,8 +160,10 @@ def _of_pages(tiff: tifffile.TiffFile) -> Iterator[TiffPicture]:
                 levels.append(level)
         name = page.tags.valueof("PageName", default="") or _first_word(page.description)
         kind = int(page.subfiletype)
+        plane = f"plane 1 of {page.imagedepth}" if page.imagedepth > 1 else ""
+        mask = bool(kind & 4)
         yield TiffPicture(
-            tuple(levels), str(name), _tag_mpp(page), reduced=bool(kind & 1), is_mask=bool(kind & 4)
+            tuple(levels), str(name), _tag_mpp(page), plane, reduced=bool(kind & 1), is_mask=mask
         )
 
 
@@ -295,9 +299,9 @@ def _joined(found: list[TiffPicture]) -> tuple[TiffPicture, ...]:
     """Join pictures that are coarser levels of another one to it; the order stays."""
     levels_of: dict[int, list[TiffLevel]] = {}
     for k in sorted(range(len(found)), key=lambda k: -found[k].levels[0].width):
-        for base, levels in levels_of.items():
-            if _is_level(found[k], found[base], levels[-1]):
-                levels.append(found[k].levels[0])
+        for base in islice(levels_of, _MOST_BASES):
+            if _is_level(found[k], found[base], levels_of[base][-1]):
+                levels_of[base].append(found[k].levels[0])
                 break
         else:
             levels_of[k] = list(found[k].levels)
@@ -306,21 +310,17 @@ def _joined(found: list[TiffPicture]) -> tuple[TiffPicture, ...]:
 
 def _is_level(one: TiffPicture, base: TiffPicture, above: TiffLevel) -> bool:
     """Whether it is the next coarser level of a picture, by its pixels, size and µm/px."""
-    level = one.levels[0]
-    mine, theirs = level.keyframe, base.levels[0].keyframe
-    if (
-        len(one.levels) > 1
-        or one.is_mask
-        or role_by_name(one.name) is not None
-        or (mine.is_tiled, mine.photometric, mine.dtype, level.samples, one.plane)
-        != (theirs.is_tiled, theirs.photometric, theirs.dtype, base.levels[0].samples, base.plane)
-        or (above is not base.levels[0] and _step(above, level) is None)
-    ):
+    level, first = one.levels[0], base.levels[0]
+    if not level.width < above.width <= level.width * (above.width if one.reduced else _LARGEST_STEP):
         return False
-    downsample = _step(base.levels[0], level, most=1 << 20)
-    if downsample is None or level.width * _LARGEST_STEP < above.width:
+    alike = ((one_of.keyframe.is_tiled, one_of.keyframe.dtype, one_of.samples) for one_of in (level, first))
+    if len(set(alike)) > 1 or one.plane != base.plane or len(one.levels) > 1 or one.is_mask:
         return False
-    mpp, base_mpp = one.mean_mpp, base.mean_mpp
+    # Where the file itself doesn't call it a reduced picture, its size must be a whole fraction.
+    is_fraction = _same_shape(level, first) if one.reduced else _is_whole_fraction(level, first)
+    if role_by_name(one.name) is not None or not is_fraction:
+        return False
+    mpp, base_mpp, downsample = one.mean_mpp, base.mean_mpp, first.width / level.width
     return (
         mpp is None
         or base_mpp is None
@@ -329,25 +329,23 @@ def _is_level(one: TiffPicture, base: TiffPicture, above: TiffLevel) -> bool:
 
 
 def _belongs(level: TiffLevel, levels: Sequence[TiffLevel]) -> bool:
-    """Whether a level that the file gives to a picture has its shape but for rounding, and is coarser than the last."""
-    if not any(level.pages):
-        return False
+    """Whether a level that the file gives to a picture has its shape, and is coarser than the last."""
     first = levels[0]
-    differing = abs(level.width * first.height - level.height * first.width)
     return (
-        level.width < levels[-1].width
-        and differing <= first.width + first.height
+        any(level.pages)
+        and level.width < levels[-1].width
+        and _same_shape(level, first)
         and (level.samples, level.keyframe.dtype) == (first.samples, first.keyframe.dtype)
     )
 
 
-def _step(above: TiffLevel, below: TiffLevel, most: int = _LARGEST_STEP) -> float | None:
-    """How many times finer one level is than another of the same shape; None if none is a level of the other."""
-    quotient = above.width / below.width
-    whole = round(quotient)
-    if not 1 < quotient <= most + 0.5 or whole < 2:
-        return None
-    for side, level_side in ((above.width, below.width), (above.height, below.height)):
-        if not side // whole - 1 <= level_side <= -(-side // whole) + 1:
-            return None
-    return float(whole)
+def _same_shape(level: TiffLevel, first: TiffLevel) -> bool:
+    """Whether a level has the shape of the first, but for a px of rounding."""
+    return abs(level.width * first.height - level.height * first.width) <= first.width + first.height
+
+
+def _is_whole_fraction(level: TiffLevel, first: TiffLevel) -> bool:
+    """Whether a level's sides are those of the first divided by a whole number, but for a px of rounding."""
+    whole = round(first.width / level.width)
+    sides = ((first.width, level.width), (first.height, level.height))
+    return whole > 1 and all(side // whole - 1 <= part <= -(-side // whole) + 1 for side, part in sides)
