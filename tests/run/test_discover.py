@@ -238,3 +238,15 @@ def test_a_slide_cannot_be_called_like_the_batchs_files(tmp_path: Path) -> None:
     touch(tmp_path, "report.html")
     with pytest.raises(UsageError, match=r"is called report\.html, as a file in the results folder is"):
         find(tmp_path / "report.html")
+
+
+def test_a_zarr_folder_is_a_slide_but_for_a_store(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "x/a.ome.zarr/zarr.json",
+        "x/a.ome.zarr/0/c/0/0.tif",
+        "done/a.svs/store.zarr/zarr.json",
+        "b.svs",
+    )
+    assert names(find(tmp_path)) == ["b.svs", "x/a.ome.zarr"]
+    assert names(find(tmp_path / "x/a.ome.zarr")) == ["a.ome.zarr"]

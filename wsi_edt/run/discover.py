@@ -20,6 +20,7 @@ from wsi_edt.slides.metadata import refuse_implausible_mpp
 from wsi_edt.slides.opening import SLIDE_SUFFIXES
 from wsi_edt.slides.pictures import Role, list_pictures
 from wsi_edt.slides.source import SlideSource
+from wsi_edt.slides.zarr_reader import ZARR_SUFFIX, is_zarr
 
 Series = int | Literal["all"] | None
 
@@ -163,7 +164,7 @@ def _files_of(base: SlidePath, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
     pattern = Pattern.of(base) if isinstance(base, Path) and not is_there else None
     if pattern is not None:
         yield from _matching(pattern, out=out)
-    elif not _leads_nowhere(base) and is_folder(base):
+    elif not _leads_nowhere(base) and not is_zarr(base) and is_folder(base):
         yield from _below(base, out=out)
     else:
         yield base, _named(base)
@@ -213,7 +214,7 @@ def _below(folder: SlidePath, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
 def _files(
     base: Path, *, out: Path, leads: Callable[[Sequence[str]], bool] = lambda below: True
 ) -> Iterator[Path]:
-    """All files below a folder but hidden ones and results; links to folders are followed, each folder once.
+    """All files and Zarr folders below a folder but hidden ones and results; links to folders are followed, each once.
 
     Parameters
     ----------
@@ -228,7 +229,10 @@ def _files(
             subfolders.clear()
             continue
         visited.add(here)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        shown = sorted(name for name in subfolders if not name.startswith("."))
+        slides = [name for name in shown if name.endswith(ZARR_SUFFIX) and is_zarr(Path(folder, name))]
+        yield from (Path(folder, name) for name in slides if name != names.STORE)
+        subfolders[:] = [name for name in shown if name not in slides]
         for name in sorted(files):
             path = Path(folder, name)
             if not name.startswith(".") and (path.is_file() or _leads_nowhere(path)):

@@ -22,11 +22,25 @@ from wsi_edt.slides.tiff_reader import TiffFileSlide
 from wsi_edt.slides.tiffslide_reader import TiffSlideSlide
 from wsi_edt.slides.unsupported import refuse_unread_format
 from wsi_edt.slides.wsidicom_reader import WsiDicomSlide
-from wsi_edt.slides.zarr_reader import ZarrSlide, is_zarr, zarr_pictures
+from wsi_edt.slides.zarr_reader import ZARR_SUFFIX, ZarrSlide, is_zarr, zarr_pictures
 
 # What openslide 4 and tifffile read, by the suffix of the file that is opened.
 SLIDE_SUFFIXES = frozenset(
-    {".svs", ".tif", ".tiff", ".ndpi", ".scn", ".mrxs", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm"}
+    {
+        ".svs",
+        ".tif",
+        ".tiff",
+        ".ndpi",
+        ".scn",
+        ".mrxs",
+        ".vms",
+        ".vmu",
+        ".bif",
+        ".svslide",
+        ".czi",
+        ".dcm",
+        ZARR_SUFFIX,
+    }
 )
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 # What only openslide reads, which takes no URLs. (The .mrxs itself is a JPEG: a small picture of the slide.)
