@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
+from wsi_edt.doctor.dicom_samples import write_jpeg, write_jpeg_ls
 from wsi_edt.doctor.findings import Finding, Level
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
@@ -49,12 +51,29 @@ def formats() -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="wsi-edt-doctor-") as folder:
         for sample in SAMPLES:
             yield tried(sample, Path(folder))
-    suffixes = " ".join(sorted(SLIDE_SUFFIXES - {".svs", ".tif", ".tiff"}))
+        yield optional_dicom(Path(folder))
+    suffixes = " ".join(sorted(SLIDE_SUFFIXES - {".svs", ".tif", ".tiff", ".dcm"}))
     yield Finding(
         "other formats",
         Level.OK,
         f"{suffixes} can't be tried without a slide: `wsi-edt info SLIDE` tries yours",
     )
+
+
+def optional_dicom(folder: Path) -> Finding:
+    """Whether DICOM that openslide doesn't read is read with the optional package wsidicom, from a file in that folder."""
+    try:
+        version = metadata.version("wsidicom")
+    except metadata.PackageNotFoundError:
+        return Finding(
+            JPEG_LS.name,
+            Level.OK,
+            "isn't read, as the optional package wsidicom isn't installed; pip install 'wsi-edt[dicom]' if you need it",
+        )
+    finding = tried(JPEG_LS, folder)
+    if finding.level is not Level.OK:  # nothing else depends on it
+        return replace(finding, level=Level.WARNING, sentence=f"{finding.sentence} wsidicom")
+    return replace(finding, sentence=f"{finding.sentence} {version}")
 
 
 def tried(sample: Sample, folder: Path) -> Finding:
@@ -152,6 +171,14 @@ def _ome(path: Path, pixels: Pixels) -> None:
         file.write(pixels[::2, ::2], tile=tile, photometric="rgb", compression="deflate", subfiletype=1)
 
 
+def _dicom(path: Path, pixels: Pixels) -> None:
+    write_jpeg(path, pixels, mpp=_MPP)
+
+
+def _dicom_jpeg_ls(path: Path, pixels: Pixels) -> None:
+    write_jpeg_ls(path, pixels, mpp=_MPP)
+
+
 def _lzw(path: Path, pixels: Pixels) -> None:
     tifffile.imwrite(
         path,
@@ -174,11 +201,13 @@ def _image(path: Path, pixels: Pixels) -> None:
 
 _REMEDY = "pip install --force-reinstall openslide-bin openslide-python tiffslide tifffile imagecodecs"
 
+JPEG_LS = Sample("DICOM series, JPEG-LS", "jpeg-ls.dcm", _dicom_jpeg_ls, levels=2, states_mpp=True)
 SAMPLES = (
     Sample("TIFF pyramid, JPEG", "pyramid.tif", _pyramid, levels=2, states_mpp=True),
     Sample("Aperio SVS, JPEG", "jpeg.svs", _aperio_jpeg, levels=2, states_mpp=True),
     Sample("Aperio SVS, JPEG 2000", "j2k.svs", _aperio_jpeg_2000, levels=2, states_mpp=True),
     Sample("OME-TIFF pyramid", "pyramid.ome.tif", _ome, levels=2, states_mpp=True),
+    Sample("DICOM series, JPEG", "jpeg.dcm", _dicom, levels=2, states_mpp=True),
     Sample("BigTIFF, LZW", "lzw.tif", _lzw),
     Sample("plain TIFF", "strips.tif", _strips),
     Sample("PNG", "image.png", _image),
