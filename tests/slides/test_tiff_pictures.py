@@ -124,6 +124,14 @@ def test_several_scans_are_refused_by_name_and_read_by_number(tmp_path: Path) ->
         open_slide(path, series=3)
 
 
+def test_scans_of_one_size_have_each_their_own_scale(tmp_path: Path) -> None:
+    path = tmp_path / "two.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for mpp in (0.25, 0.5):
+            file.write(SCAN, metadata=ome(mpp), **TILED)
+    assert [picture.mpp for picture in list_pictures(path)] == [0.25, 0.5]
+
+
 @pytest.mark.parametrize("options", [{"photometric": "rgb"}, TILED])
 def test_pages_of_one_size_are_scans_of_their_own(tmp_path: Path, options: dict[str, Any]) -> None:
     """Nothing says that they are planes of one picture."""
