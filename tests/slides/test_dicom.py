@@ -65,6 +65,7 @@ def test_levels_in_another_folder_are_no_slide_of_their_own_but_copies_of_a_seri
     shutil.move(tmp_path / "fine" / NAMES[2], tmp_path / "coarse")
     files = [path for path in sorted(tmp_path.rglob("*")) if path.is_file()]
     assert series_of(files).slides == (tmp_path / "fine" / NAMES[0],)
+    assert series_of(files).others == ()
     shutil.copytree(tmp_path / "fine", tmp_path / "copy")
     files = [path for path in sorted(tmp_path.rglob("*")) if path.is_file()]
     assert set(series_of(files).slides) == {tmp_path / "fine" / NAMES[0], tmp_path / "copy" / NAMES[0]}
@@ -113,6 +114,8 @@ def test_two_pictures_of_the_finest_size_are_refused_by_name(tmp_path: Path) -> 
         open_slide(tmp_path / "a.dcm")
     assert slide_file(tmp_path / "b.dcm") == tmp_path / "b.dcm"
     shutil.copy(tmp_path / "a.dcm", tmp_path / "b.dcm")  # a copy is no other picture
+    found = series_of([tmp_path / "a.dcm", tmp_path / "b.dcm"])
+    assert (found.slides, found.others) == ((tmp_path / "a.dcm",), ("copy of another file",))
     assert np.array_equal(whole(tmp_path / "b.dcm"), PIXELS)
 
 

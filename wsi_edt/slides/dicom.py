@@ -172,6 +172,9 @@ def series_of(files: Iterable[Path]) -> DicomSeries:
                 "label or overview without its slide" for members in by_folder.values() for _ in members
             )
         slides.extend(whole.values())
+        others.extend(
+            "copy of another file" for members in by_folder.values() for _ in range(_copies(members))
+        )
         for folder, members in by_folder.items():
             standing = whole.get(folder) or next(iter(whole.values()), None)
             if standing is not None:
@@ -246,6 +249,11 @@ def _finest(members: Sequence[tuple[Path, DicomHeader]]) -> tuple[Path, DicomHea
 def _by_size(members: Iterable[tuple[Path, DicomHeader]]) -> list[tuple[Path, DicomHeader]]:
     """The levels, the largest first; of equal ones the first by name."""
     return sorted((one for one in members if one[1].is_level), key=lambda one: (-_area(one[1]), one[0]))
+
+
+def _copies(members: Sequence[tuple[Path, DicomHeader]]) -> int:
+    """How many files of a folder have the number of another one of them."""
+    return len(members) - len({header.instance for _, header in members})
 
 
 def _area(header: DicomHeader) -> int:
