@@ -1,20 +1,26 @@
-"""One run at a time in a results folder: a lock of the operating system, which dies with its process."""
+"""One run at a time in a results folder: a lock of the operating system, which dies with its process.
+
+On a disk that has no locks a lease takes its place, see `wsi_edt.results.lease`.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from wsi_edt.errors import OutputError, UsageError
 from wsi_edt.results import names
+from wsi_edt.results.lease import held_lease
 
 # What the system answers if a folder may not be written to, rather than for a full or broken disk.
+# What it answers if the disk has no locks: NFS without its lock service, SMB, Lustre without flock, FUSE.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EIO}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 
@@ -40,11 +46,17 @@ def refuse_unusable_out(out: Path) -> None:
 
 
 @contextmanager
-def results_lock(out: Path) -> Iterator[None]:
-    """Make the results folder and hold its lock.
+def results_lock(
+    out: Path, *, note: Callable[[str], None] = lambda sentence: None
+) -> Iterator[Callable[[], None]]:
+    """Make the results folder and hold its lock; yields what raises an OutputError once the lock is lost.
 
     The lock's file stays behind: deleting it while another run opens it would let both in. It holds the process id,
     for the message below.
+
+    Parameters
+    ----------
+    note : is told if the disk has no locks
 
     Raises
     ------
@@ -54,27 +66,38 @@ def results_lock(out: Path) -> Iterator[None]:
         If another run holds the lock, or the system refuses for another reason.
     """
     refuse_unusable_out(out)
+    with ExitStack() as held:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            refuse_if_lost = _held(out, held, note)
+        except OSError as error:
+            kind = UsageError if error.errno in _NOT_ALLOWED else OutputError
+            raise kind(
+                f"can't write to {out}: {error.strerror or error}", remedy="choose another --out"
+            ) from error
+        yield refuse_if_lost
+
+
+def _held(out: Path, held: ExitStack, note: Callable[[str], None]) -> Callable[[], None]:
+    """Hold a lock or a lease until `held` ends."""
     path = out / names.LOCK
+    lock = FileLock(path, timeout=0, fallback_to_soft=False)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=0)
         lock.acquire()
     except Timeout:
         raise OutputError(
             f"another run is writing to {out} ({_holder(path)})",
             remedy="wait for it, or choose another --out",
         ) from None
-    except OSError as error:
-        kind = UsageError if error.errno in _NOT_ALLOWED else OutputError
-        raise kind(
-            f"can't write to {out}: {error.strerror or error}", remedy="choose another --out"
-        ) from error
-    try:
-        with suppress(OSError):  # the process id is only a courtesy
-            path.write_text(f"{os.getpid()}\n")
-        yield
-    finally:
-        lock.release()
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+        note(f"the disk of {out} has no locks: {names.LEASE} there keeps other runs out")
+        return held.enter_context(held_lease(out / names.LEASE)).refuse_if_lost
+    held.callback(lock.release)
+    with suppress(OSError):  # the process id is only a courtesy
+        path.write_text(f"{os.getpid()}\n")
+    return lambda: None
 
 
 def _holder(path: Path) -> str:

@@ -9,6 +9,7 @@ SUMMARY: Final = "summary.csv"
 BATCH_REPORT: Final = "report.html"
 RUN_RECORD: Final = "run.json"
 LOCK: Final = ".wsi-edt.lock"
+LEASE: Final = ".wsi-edt.lease"  # where the disk has no locks
 
 # Of a slide, in the folder named after it. What outputs write is named here too, and listed in `outputs`.
 CELLS: Final = "cells.geojson"

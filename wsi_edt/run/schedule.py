@@ -97,6 +97,7 @@ class Schedule:
     ended : takes the row of each slide that is finished or has failed, before it is reported
     stop : when it is asked for, nothing more is begun; slides that aren't finished then get no row
     plan_slide : plans each slide, by any of two threads
+    refuse_if_lost : raises if the results folder's lock isn't held any more; called before anything is written
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Schedule:
         ended: Callable[[SummaryRow], None],
         stop: StopRequest,
         plan_slide: Planner = plan_slide,
+        refuse_if_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._waiting = deque(slides)
         self._out = out
@@ -117,6 +119,7 @@ class Schedule:
         self._open_pool = open_pool
         self._pool: ShardPool | None = None
         self._progress = progress
+        self._refuse_if_lost = refuse_if_lost
         self._prepare = partial(prepare, settings=settings, plan_slide=plan_slide)
         self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._planner = ThreadPoolExecutor(_PLANNERS, thread_name_prefix="plan")
@@ -144,6 +147,7 @@ class Schedule:
                     event = self._events.get(timeout=_SILENCE)
                 except Empty:
                     event = self._on_silence
+                self._refuse_if_lost()
                 event()
                 self._end_overdue()
                 self._feed()
