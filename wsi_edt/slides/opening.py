@@ -17,6 +17,7 @@ from wsi_edt.slides.metadata import refuse_implausible_mpp
 from wsi_edt.slides.openslide_reader import OpenSlideSlide
 from wsi_edt.slides.picture_roles import Picture, Role, chosen_picture
 from wsi_edt.slides.protocol import Slide
+from wsi_edt.slides.tiff_file import is_tiff
 from wsi_edt.slides.tiff_opening import open_tiff, openslide_shows_it, tiff_file_pictures
 from wsi_edt.slides.tiff_reader import TiffFileSlide
 from wsi_edt.slides.tiffslide_reader import TiffSlideSlide
@@ -108,8 +109,9 @@ def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: in
         return tiff if isinstance(tiff, TiffFileSlide) else _picture_of(tiff, fallback_mpp, series)
     except SlideError:
         raise
-    except Exception:  # tifffile, zarr and the decoders raise what they like
-        pass
+    except Exception as error:  # tifffile, zarr and the decoders raise what they like
+        if is_tiff(path):
+            raise read_failure(path, reason or error, "can't be opened") from error
     try:
         image = open_image(path, fallback_mpp)
     except SlideError as error:

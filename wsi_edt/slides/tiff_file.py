@@ -1,19 +1,74 @@
-"""What both readers of TIFF files do with tifffile: quieten it, and refuse files that end too early."""
+"""What both readers of TIFF files do with tifffile: open them, quieten it, and refuse files that end too early."""
 
 from __future__ import annotations
 
 import logging
 import struct
 from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, Self
 
 import numpy as np
 import tifffile
 
 from wsi_edt.errors import SlideError
-from wsi_edt.slides.location import SlidePath
+from wsi_edt.slides.location import SlidePath, file_name, open_binary
 
 # tifffile logs what it goes on to raise: users get one sentence instead. If logging is set up, its lines arrive there.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+def is_tiff(path: SlidePath) -> bool:
+    """Whether a file begins as a TIFF or a BigTIFF does."""
+    with open_binary(path) as file:
+        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+class OpenTiff:
+    """A TIFF file, opened once for whichever reader takes it: at a URL each opening costs requests.
+
+    Attributes
+    ----------
+    tiff : as tifffile sees it
+    binary : the content of a URL; None for a path
+
+    Raises
+    ------
+    SlideError
+        If a URL can't be reached.
+    Exception
+        Whatever tifffile raises if it can't open it.
+    """
+
+    def __init__(self, path: SlidePath) -> None:
+        self._files = ExitStack()
+        self.binary: BinaryIO | None = None
+        try:
+            if isinstance(path, Path):
+                self.tiff = self._files.enter_context(tifffile.TiffFile(path))
+                return
+            self.binary = self._files.enter_context(open_binary(path))
+            # tifffile knows some formats by the file's name.
+            self.tiff = self._files.enter_context(tifffile.TiffFile(self.binary, name=file_name(path)))
+        except BaseException:
+            self._files.close()
+            raise
+
+    @property
+    def kind(self) -> str:
+        """What tifffile calls its format: "ome", "svs", "generic" …; empty if it holds no picture."""
+        return self.tiff.series[0].kind if self.tiff.series else ""
+
+    def close(self) -> None:
+        """Close the file."""
+        self._files.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def refuse_truncated(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import numpy as np
 import tifffile
 
 from wsi_edt.errors import SlideError
-from wsi_edt.slides.location import SlidePath, file_name, open_binary
+from wsi_edt.slides.location import SlidePath
 from wsi_edt.slides.openslide_reader import OpenSlideSlide
 from wsi_edt.slides.picture_roles import Picture, chosen_picture, pictures_of
+from wsi_edt.slides.tiff_file import OpenTiff
 from wsi_edt.slides.tiff_pictures import TiffPicture, tiff_pictures
 from wsi_edt.slides.tiff_reader import TiffFileSlide
 from wsi_edt.slides.tiffslide_reader import TiffSlideSlide
@@ -38,18 +38,20 @@ def open_tiff(
     SlideError
         See `TiffFileSlide`.
     """
-    with ExitStack() as files:
-        tiff = _opened(path, files)
-        kind = tiff.series[0].kind if tiff.series else ""
-    if kind == "bif":
-        raise SlideError(
-            "is a Ventana file, whose overlapping tiles only openslide puts together, from local files",
-            where=path,
-            remedy="copy it to this machine, or export it as a pyramidal TIFF",
-        )
-    if kind in _SCANNERS:
-        return TiffSlideSlide(path, fallback_mpp)
-    return TiffFileSlide(path, fallback_mpp, series)
+    file = OpenTiff(path)
+    try:
+        if file.kind == "bif":
+            raise SlideError(
+                "is a Ventana file, whose overlapping tiles only openslide puts together, from local files",
+                where=path,
+                remedy="copy it to this machine, or export it as a pyramidal TIFF",
+            )
+        if file.kind in _SCANNERS:
+            return TiffSlideSlide(path, fallback_mpp, file=file)
+        return TiffFileSlide(path, fallback_mpp, series, file=file)
+    except BaseException:
+        file.close()
+        raise
 
 
 def tiff_file_pictures(path: SlidePath) -> tuple[Picture, ...]:
@@ -60,12 +62,11 @@ def tiff_file_pictures(path: SlidePath) -> tuple[Picture, ...]:
     Exception
         Whatever tifffile and tiffslide raise if they can't open it.
     """
-    with ExitStack() as files:
-        tiff = _opened(path, files)
-        if tiff.series and tiff.series[0].kind in _SCANNERS:
-            with TiffSlideSlide(path, None) as slide:
+    with OpenTiff(path) as file:
+        if file.kind in _SCANNERS:
+            with TiffSlideSlide(path, None, file=file) as slide:
                 return slide.pictures
-        return pictures_of([picture.evidence for picture in tiff_pictures(tiff)])
+        return pictures_of([picture.evidence for picture in tiff_pictures(file.tiff)])
 
 
 def openslide_shows_it(slide: OpenSlideSlide, series: int | None) -> bool:
@@ -111,10 +112,3 @@ def _is_as_openslide_shows(picture: TiffPicture, sizes: tuple[tuple[int, int], .
     )
     levels = {(level.width, level.height) for level in picture.levels}
     return page.index == 0 and plain and colours and levels == set(sizes)
-
-
-def _opened(path: SlidePath, files: ExitStack) -> tifffile.TiffFile:
-    if isinstance(path, Path):
-        return files.enter_context(tifffile.TiffFile(path))
-    file = files.enter_context(open_binary(path))
-    return files.enter_context(tifffile.TiffFile(file, name=file_name(path)))

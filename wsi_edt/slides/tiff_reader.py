@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import ExitStack
-from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
@@ -15,12 +13,12 @@ import tifffile
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
-from wsi_edt.slides.location import SlidePath, file_name, open_binary, read_failure
+from wsi_edt.slides.location import SlidePath, read_failure
 from wsi_edt.slides.metadata import stated_mpp, true_downsamples
 from wsi_edt.slides.picture_roles import chosen_picture, pictures_of
 from wsi_edt.slides.pixels import WHITE, inside, on_white, other_pixels, premultiplied_on_white, ycbcr_to_rgb
 from wsi_edt.slides.protocol import REMARK, STATED_MPP, RgbArray
-from wsi_edt.slides.tiff_file import refuse_truncated
+from wsi_edt.slides.tiff_file import OpenTiff, refuse_truncated
 from wsi_edt.slides.tiff_pictures import TiffLevel, TiffPage, TiffPicture, keyframe_of, tiff_pictures
 
 # Decoded tiles (or strips) that stay in memory, since neighbouring windows share them; the last one always does.
@@ -45,8 +43,17 @@ class TiffFileSlide:
 
     reader = "tifffile"
 
-    def __init__(self, path: SlidePath, fallback_mpp: float | None, series: int | None = None) -> None:
+    def __init__(
+        self,
+        path: SlidePath,
+        fallback_mpp: float | None,
+        series: int | None = None,
+        *,
+        file: OpenTiff | None = None,
+    ) -> None:
         """Open the picture of that number, by default the file's one scan; `fallback_mpp` is used if it states none.
+
+        `file` is the file if it is open already; it is closed with the slide.
 
         Raises
         ------
@@ -56,10 +63,10 @@ class TiffFileSlide:
             If it is truncated, holds several scans and `series` doesn't say which, or if the picture's pixels aren't
             square or aren't 8-bit RGB.
         """
-        self._files = ExitStack()
+        self._file = file or OpenTiff(path)
         try:
             self.path = path
-            tiff = self._files.enter_context(_opened(path, self._files))
+            tiff = self._file.tiff
             found = tiff_pictures(tiff)
             if not found:
                 raise SlideError(
@@ -87,7 +94,7 @@ class TiffFileSlide:
             self.properties: Mapping[str, str] = MappingProxyType(_properties(picture))
             self.read_level(0, Window(0, 0, 1, 1))  # a codec that is missing is known now
         except BaseException:
-            self._files.close()
+            self._file.close()
             raise
 
     def read_level(self, level: int, window: Window) -> RgbArray:
@@ -129,7 +136,7 @@ class TiffFileSlide:
 
     def close(self) -> None:
         """Close the file."""
-        self._files.close()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -205,13 +212,6 @@ class _Colours:
             return rgb
         rgba = np.dstack([rgb, pixels[..., 3 + self._alpha]])
         return premultiplied_on_white(rgba) if self._is_premultiplied else on_white(rgba)
-
-
-def _opened(path: SlidePath, files: ExitStack) -> tifffile.TiffFile:
-    if isinstance(path, Path):
-        return tifffile.TiffFile(path)
-    # The file is ours to close. tifffile knows some formats by the file's name.
-    return tifffile.TiffFile(files.enter_context(open_binary(path)), name=file_name(path))
 
 
 def _refuse_unreadable(picture: TiffPicture, tiff: tifffile.TiffFile, path: SlidePath) -> None:

@@ -16,12 +16,12 @@ from tiffslide import TiffSlide
 
 from wsi_edt.geometry import Window
 from wsi_edt.slides.image_reader import ImageSlide
-from wsi_edt.slides.location import SlidePath, file_name, open_binary, read_failure
+from wsi_edt.slides.location import SlidePath, file_name, read_failure
 from wsi_edt.slides.metadata import stated_bounds, stated_mpp, stated_number, true_downsamples
 from wsi_edt.slides.picture_roles import Picture, Role, role_by_name
 from wsi_edt.slides.pixels import WHITE, as_rgb, inside, ycbcr_to_rgb
 from wsi_edt.slides.protocol import RgbArray
-from wsi_edt.slides.tiff_file import refuse_truncated
+from wsi_edt.slides.tiff_file import OpenTiff, refuse_truncated
 
 # zarr leaves the reads beside a failed one to asyncio, which prints their tracebacks: users get one sentence instead.
 logging.getLogger("asyncio").addFilter(lambda record: "/zarr/" not in record.getMessage())
@@ -32,8 +32,10 @@ class TiffSlideSlide:
 
     reader = "tiffslide"
 
-    def __init__(self, path: SlidePath, fallback_mpp: float | None) -> None:
+    def __init__(self, path: SlidePath, fallback_mpp: float | None, *, file: OpenTiff | None = None) -> None:
         """Open the file; `fallback_mpp` is used if it states none.
+
+        `file` is the file if it is open already; it is closed with the slide.
 
         Raises
         ------
@@ -44,7 +46,7 @@ class TiffSlideSlide:
         """
         self._files = ExitStack()
         try:
-            self._handle = self._opened(path)
+            self._handle = self._opened(path, self._files.enter_context(file or OpenTiff(path)))
             levels = self._scan().levels
             refuse_truncated(self._handle.ts_tifffile, (page for level in levels for page in level), path)
             for series in self._handle.ts_tifffile.series:
@@ -74,13 +76,13 @@ class TiffSlideSlide:
             self._files.close()
             raise
 
-    def _opened(self, path: SlidePath) -> TiffSlide:
-        if isinstance(path, Path):
+    def _opened(self, path: SlidePath, file: OpenTiff) -> TiffSlide:
+        if file.binary is None:
+            assert isinstance(path, Path)
             return self._files.enter_context(TiffSlide(path))
-        # The file is ours to close. tifffile knows some formats by the file's name.
-        file = self._files.enter_context(open_binary(path))
-        named = {"name": file_name(path)}
-        return self._files.enter_context(TiffSlide(file, tifffile_options=named))  # type: ignore[arg-type]
+        file.binary.seek(0)
+        named = {"name": file_name(path)}  # tifffile knows some formats by it
+        return self._files.enter_context(TiffSlide(file.binary, tifffile_options=named))  # type: ignore[arg-type]
 
     def read_level(self, level: int, window: Window) -> RgbArray:
         """Pixels (height, width, 3) of a window inside a level, as stored; see `Slide.read_level`."""
