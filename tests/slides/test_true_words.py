@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from wsi_edt.geometry import Window
 from wsi_edt.slides import open_slide
 from wsi_edt.slides.location import read_failure
 
-FILES = Path(os.environ.get("WSI_EDT_CASES", Path(__file__).parents[3] / "shared" / "cases" / "files"))
+FILES = Path(__file__).parents[3] / "shared" / "cases" / "files"
 SEGMENTATION = "is no slide but a DICOM Segmentation; leave it out"
 LABEL_MAP = "is no slide but a DICOM Label Map Segmentation; leave it out"
 GREY = "holds greyscale of 16 bits a px; only 8-bit RGB is read"
@@ -45,8 +45,12 @@ def read_whole(path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_intact_files_that_arent_read_are_never_called_damaged(name: str) -> None:
+def test_intact_files_that_arent_read_are_never_called_damaged(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = real(name)
+    for package in ("wsidicom", "pylibCZIrw"):
+        monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(SlideError) as raised:
         read_whole(path)
     assert str(raised.value).startswith(f"{path} {SAID[name]}")
@@ -61,6 +65,28 @@ def test_files_that_are_read(name: str) -> None:
     if "jpegls" in name:
         pytest.importorskip("wsidicom")
     assert read_whole(real(name)) in ((50, 50), (16, 16))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("s_1_t_1_c_1_z_1.czi", "holds Gray16 pixels; only 8-bit RGB is read"),
+        ("tiles.czi", "holds 2 channels; one is read"),
+    ],
+)
+def test_czi_that_isnt_brightfield_is_said_with_the_optional_package_too(name: str, said: str) -> None:
+    pytest.importorskip("pylibCZIrw")
+    path = real(f"czi/{name}")
+    with pytest.raises(SlideError) as raised:
+        read_whole(path)
+    assert str(raised.value).startswith(f"{path} {said}")
+
+
+def test_a_brightfield_czi_with_a_time_is_read_with_the_optional_package() -> None:
+    pytest.importorskip("pylibCZIrw")
+    with open_slide(real("czi/RGB-8bit.czi")) as slide:
+        assert (slide.reader, slide.dimensions) == ("pylibCZIrw", (924, 624))
+        assert slide.mpp == pytest.approx(1.0833, abs=1e-4)  # as its XML says
 
 
 def test_a_tile_that_cant_be_decoded_is_damage() -> None:

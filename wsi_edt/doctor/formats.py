@@ -51,7 +51,8 @@ def formats() -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="wsi-edt-doctor-") as folder:
         for sample in SAMPLES:
             yield tried(sample, Path(folder))
-        yield optional_dicom(Path(folder))
+        for sample, package, extra in OPTIONAL:
+            yield optional(sample, package, extra, Path(folder))
     suffixes = " ".join(sorted(SLIDE_SUFFIXES - {".svs", ".tif", ".tiff", ".dcm"}))
     yield Finding(
         "other formats",
@@ -60,19 +61,20 @@ def formats() -> Iterator[Finding]:
     )
 
 
-def optional_dicom(folder: Path) -> Finding:
-    """Whether DICOM that openslide doesn't read is read with the optional package wsidicom, from a file in that folder."""
+def optional(sample: Sample, package: str, extra: str, folder: Path) -> Finding:
+    """Whether a format is read with the optional package that it needs, from a file in that folder."""
     try:
-        version = metadata.version("wsidicom")
+        version = metadata.version(package)
     except metadata.PackageNotFoundError:
         return Finding(
-            JPEG_LS.name,
+            sample.name,
             Level.OK,
-            "isn't read, as the optional package wsidicom isn't installed; pip install 'wsi-edt[dicom]' if you need it",
+            f"isn't read, as the optional package {package} isn't installed; "
+            f"pip install 'wsi-edt[{extra}]' if you need it",
         )
-    finding = tried(JPEG_LS, folder)
+    finding = tried(sample, folder)
     if finding.level is not Level.OK:  # nothing else depends on it
-        return replace(finding, level=Level.WARNING, sentence=f"{finding.sentence} wsidicom")
+        return replace(finding, level=Level.WARNING, sentence=f"{finding.sentence} {package}")
     return replace(finding, sentence=f"{finding.sentence} {version}")
 
 
@@ -179,6 +181,15 @@ def _dicom_jpeg_ls(path: Path, pixels: Pixels) -> None:
     write_jpeg_ls(path, pixels, mpp=_MPP)
 
 
+def _czi(path: Path, pixels: Pixels) -> None:
+    from pylibCZIrw import czi
+
+    path.unlink(missing_ok=True)
+    with czi.create_czi(str(path)) as file:
+        file.write(np.ascontiguousarray(pixels[..., ::-1]))
+        file.write_metadata(document_name="doctor", scale_x=_MPP * 1e-6, scale_y=_MPP * 1e-6)
+
+
 def _lzw(path: Path, pixels: Pixels) -> None:
     tifffile.imwrite(
         path,
@@ -201,7 +212,15 @@ def _image(path: Path, pixels: Pixels) -> None:
 
 _REMEDY = "pip install --force-reinstall openslide-bin openslide-python tiffslide tifffile imagecodecs"
 
-JPEG_LS = Sample("DICOM series, JPEG-LS", "jpeg-ls.dcm", _dicom_jpeg_ls, levels=2, states_mpp=True)
+# What is read with an optional package, and the extra that installs it. openslide reads other CZI.
+OPTIONAL = (
+    (
+        Sample("DICOM series, JPEG-LS", "jpeg-ls.dcm", _dicom_jpeg_ls, levels=2, states_mpp=True),
+        "wsidicom",
+        "dicom",
+    ),
+    (Sample("CZI with planes", "planes.czi", _czi, states_mpp=True), "pylibCZIrw", "czi"),
+)
 SAMPLES = (
     Sample("TIFF pyramid, JPEG", "pyramid.tif", _pyramid, levels=2, states_mpp=True),
     Sample("Aperio SVS, JPEG", "jpeg.svs", _aperio_jpeg, levels=2, states_mpp=True),

@@ -9,6 +9,7 @@ import openslide
 
 from wsi_edt.errors import SlideError
 from wsi_edt.slides.companions import refuse_incomplete
+from wsi_edt.slides.czi_reader import CziSlide
 from wsi_edt.slides.dicom import DICOM_SUFFIX, is_dicom
 from wsi_edt.slides.dicom_opening import open_dicom
 from wsi_edt.slides.image_reader import open_image
@@ -97,6 +98,8 @@ def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: in
                 what = f"isn't the {path.suffix} file that its name says, or is damaged or truncated"
                 raise SlideError(what, where=path, remedy="copy or export it again") from error
         except openslide.OpenSlideError as error:
+            if path.suffix.lower() == ".czi":
+                return _only_picture(_czi(path, fallback_mpp, error), series)
             if path.suffix.lower() in _OPENSLIDE_ONLY:
                 raise read_failure(path, error, "can't be opened") from error
             reason = error  # one of its formats, but damaged or packed in a way that it can't unpack
@@ -153,6 +156,16 @@ def _refuse_by_name(path: SlidePath) -> None:
     if isinstance(path, Path):
         open_binary(path).close()  # explains what isn't a file better than the libraries do
         refuse_incomplete(path)
+
+
+def _czi(path: Path, fallback_mpp: float | None, reason: Exception) -> CziSlide:
+    """A CZI file that openslide refused for that reason, with pylibCZIrw where it is installed."""
+    try:
+        return CziSlide(path, fallback_mpp)
+    except SlideError:
+        raise
+    except Exception as error:  # ImportError, and what pylibCZIrw raises of damaged files
+        raise read_failure(path, reason, "can't be opened") from error
 
 
 def _is_dicom(path: Path) -> bool:

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from wsi_edt.errors import SlideError
 
 _TO_TIFF = "export it as OME-TIFF or a pyramidal TIFF with JPEG tiles"
+_CZI = "pip install 'wsi-edt[czi]' if it is brightfield of one plane, else export it from ZEN as OME-TIFF"
 # How openslide, tifffile and wsidicom word that they don't read a property. ("Unsupported marker" is damage to a JPEG.)
 _PROPERTY = re.compile(
     r"unsupported (?:tiff compression|transfer syntax|photometric|color type|bmp)"
@@ -86,8 +87,9 @@ def unsupported(path: object, reason: str, what: str) -> SlideError | None:
         return SlideError(
             f"is a CZI file with the dimension {name}, which openslide doesn't read",
             where=path,
-            remedy="export it from ZEN as OME-TIFF, or as CZI of one brightfield scan without it",
+            remedy=_CZI,
         )
     if _PROPERTY.search(reason):
-        return SlideError(f"{what}: a property of it isn't supported ({reason})", where=path, remedy=_TO_TIFF)
+        remedy = _CZI if str(path).lower().endswith(".czi") else _TO_TIFF
+        return SlideError(f"{what}: a property of it isn't supported ({reason})", where=path, remedy=remedy)
     return None
