@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -200,3 +201,40 @@ def test_a_terminal_without_cursor_codes_gets_lines(
     assert run_command(["run", slide, "--out", str(tmp_path / "o")]) == 0
     assert isinstance(shown[0], LineDisplay) is lines
     assert ("\x1b" in terminal.getvalue()) is not lines
+
+
+def test_a_dry_run_lists_the_batch_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    model = tiny_bundle(tmp_path / "tiny")
+    write_slide(tmp_path / "a [b]ä.png", paint(2, width=240, height=100))
+    (tmp_path / "batch.csv").write_text("path;mpp;case;ward\na [b]ä.png;0,5;[red]K-17[/];3\nabsent.svs;;;\n")
+    command = ["run", str(tmp_path / "batch.csv"), "--out", str(out), "--model", str(model.directory)]
+    command += ["--tile-px", "96", "--device", "cpu", "--threads", "1", "--workers", "1"]
+
+    assert run_command([*command, "--dry-run"]) == 1
+    shown = capsys.readouterr()
+    assert not out.exists()
+    lines = shown.out.splitlines()
+    assert lines[0].split() == ["slide", "case", "MiB", "µm/px", "mm²", "tiles", "time"]
+    assert lines[1].startswith("a [b]ä.png  [red]K-17[/]"), "names are no markup"
+    assert " 0.5000 " in lines[1]
+    assert lines[2].startswith("absent.svs") and lines[2].endswith(
+        "would fail: doesn't exist; check the path"
+    )
+    assert re.fullmatch(
+        r"2 slides: 1 to run \(\d+ tiles?, 0\.0 mm² of tissue; time unknown until a first run here\), 1 would fail\."
+        r" Nothing was computed or written\.",
+        lines[3],
+    )
+    assert "columns that mean nothing here: ward" in shown.err
+
+    (tmp_path / "batch.csv").write_text("path;mpp;case\na [b]ä.png;0,5;=K-17\n")
+    assert run_command(command) == 0
+    assert "'=K-17" in (out / "summary.csv").read_text()
+    capsys.readouterr()
+    assert run_command([*command, "--dry-run"]) == 0
+    assert "1 slide: 0 to run, 1 finished. Nothing" in capsys.readouterr().out
+    assert run_command([*command, "--dry-run", "--overwrite", "--threshold", "0.9"]) == 0
+    assert "at the pace of the last run here" in capsys.readouterr().out

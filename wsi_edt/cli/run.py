@@ -115,10 +115,24 @@ def _series(
 @click.option(
     "--overwrite", is_flag=True, help="Replace results of other settings, or of a file that changed."
 )
-def run(inputs: tuple[str, ...], *, out: Path, no_tissue_mask: bool, **given: Any) -> int:  # noqa: ANN401 - click's
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="List the slides with tissue, tiles, estimated time and what would fail; compute and write nothing.",
+)
+def run(
+    inputs: tuple[str, ...],
+    *,
+    out: Path,
+    no_tissue_mask: bool,
+    dry_run: bool,
+    **given: Any,  # noqa: ANN401 - click's
+) -> int:
     """Find and count the nuclei of slides, positive and negative.
 
-    INPUT is a slide or a folder of slides, searched to any depth, or the URL of one (for example s3://bucket/slides).
+    INPUT is a slide or a folder of slides, searched to any depth, or the URL of one (for example s3://bucket/slides); a
+    pattern in quotes ('slides/**/*.svs'); or a table (.csv, .tsv) with a line per slide and columns path, mpp, name, case,
+    series, of which path alone is needed.
     Each slide gets a folder in --out with cells.geojson for QuPath, ki67.json and report.html; summary.csv and
     report.html in --out list them all. The same command continues a run that was stopped. A slide that fails gets its
     row with the reason, the others go on, and the exit code is 1.
@@ -126,11 +140,15 @@ def run(inputs: tuple[str, ...], *, out: Path, no_tissue_mask: bool, **given: An
     # Here and not above: --help needs none of it.
     from wsi_edt.detection.compute import ComputeOptions
     from wsi_edt.results.outputs import OutputOptions
-    from wsi_edt.run import RunOptions, run_slides
+    from wsi_edt.run import RunOptions, preview_slides, run_slides
 
     compute, output = _taken(ComputeOptions, given), _taken(OutputOptions, given)
     options = _taken(RunOptions, given, compute=compute, output=output, tissue_mask=not no_tissue_mask)
     assert not given, f"no option takes {given}"
+    if dry_run:
+        from wsi_edt.cli.preview import Notes, show_previews
+
+        return show_previews(preview_slides(inputs, out, options, progress=Notes()))
     return run_and_show(partial(run_slides, inputs, out, options), out)
 
 

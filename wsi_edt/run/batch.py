@@ -13,6 +13,7 @@ from wsi_edt.results import names
 from wsi_edt.results.lock import results_lock
 from wsi_edt.results.summary import BatchFiles
 from wsi_edt.run.discover import SlideRef
+from wsi_edt.run.plan import Planner, plan_slide
 from wsi_edt.run.progress import RunProgress, counted
 from wsi_edt.run.record import RunRecord
 from wsi_edt.run.resume import earlier_results, refuse_other_settings, row_if_finished
@@ -51,6 +52,7 @@ def run_batch(
     open_pool: PoolOpener,
     progress: RunProgress,
     stop: StopRequest | None = None,
+    plan_slide: Planner = plan_slide,
 ) -> RunResult:
     """Process the slides into the results folder, and continue there from where an earlier run stopped.
 
@@ -61,6 +63,7 @@ def run_batch(
     open_pool : opens the pool that computes shards; called at the first shard, with the path of its slide
     progress : is told about each step
     stop : ends the run early when it is asked for
+    plan_slide : plans each slide, by any of two threads; by default in this process
 
     Raises
     ------
@@ -70,7 +73,7 @@ def run_batch(
         If no worker can compute. What is stored stays, and the same call continues.
     """
     record = RunRecord.begin(settings)
-    with results_lock(out):
+    with results_lock(out, note=progress.note) as refuse_if_lost:
         refuse_other_settings(slides, out, settings)
         refuse_alike([slide.name for slide in slides], out)
         files = BatchFiles(
@@ -89,16 +92,24 @@ def run_batch(
                 f"{counted(others, 'slide')} with earlier results in {out.absolute()} {'is' if others == 1 else 'are'} "
                 f"not part of this run: {names.SUMMARY} and {names.BATCH_REPORT} there list this run's slides only"
             )
-        to_do = [slide for slide in slides if slide.name not in files.rows]
+        to_do = {slide.name: slide for slide in slides if slide.name not in files.rows}
+
+        def ended(row: SummaryRow) -> None:
+            files.add(row)
+            if row.slide_mpp is not None and (note := to_do[row.slide].mpp_note(row.slide_mpp)):
+                progress.note(f"{row.slide}: {note}")
+
         with ExitStack() as pools:
             schedule = Schedule(
-                to_do,
+                list(to_do.values()),
                 out,
                 settings=settings,
                 open_pool=lambda path: pools.enter_context(open_pool(path)),
                 progress=progress,
-                ended=files.add,
+                ended=ended,
                 stop=stop or StopRequest(),
+                plan_slide=plan_slide,
+                refuse_if_lost=refuse_if_lost,
             )
             schedule.work()
         rows = files.write()

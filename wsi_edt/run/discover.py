@@ -22,6 +22,8 @@ from wsi_edt.slides.pictures import Role, list_pictures
 from wsi_edt.slides.source import SlideSource
 from wsi_edt.slides.zarr_reader import ZARR_SUFFIX, is_zarr
 
+_SAME_MPP = 0.05  # of the file's µm/px
+
 Series = int | Literal["all"] | None
 
 
@@ -34,15 +36,20 @@ class SlideRef:
     source : the slide; its path is absolute
     name : of its results: the path below the folder that was given, POSIX, with extension, and perhaps #series
     case : as the laboratory calls it; "" if unknown
-    regions : a file of regions drawn on it
     listed_mpp : µm per level-0 px as a table states it for this slide; never overrules the file's own
     """
 
     source: SlideSource
     name: str
     case: str = ""
-    regions: Path | None = None
     listed_mpp: float | None = None
+
+    def mpp_note(self, slide_mpp: float) -> str:
+        """What to say if the µm/px that are used, the file's own, are others than the table's; "" if they are the same."""
+        listed = self.listed_mpp
+        if listed is None or abs(slide_mpp - listed) <= _SAME_MPP * slide_mpp:
+            return ""
+        return f"the file states {slide_mpp:.4g} µm/px, which is used; the table says {listed:.4g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ def find_slides(
     found: dict[SlidePath, list[SlideRef]] = {}  # by the file; a table may name one twice, under two names
     images_left_out = 0
     notes: list[str] = []
-    for given in inputs:
+    for given in sorted(inputs, key=_is_no_table):  # what a table says of a slide goes before its folder
         if given == "":
             raise UsageError(
                 "an empty text doesn't name a slide (an unset variable?)", remedy="for this folder give ."
@@ -87,7 +94,7 @@ def find_slides(
         base = as_on_disk(location(given))
         if isinstance(base, Path) and is_manifest(base):
             refs, unknown = _listed(base, fallback_mpp)
-            notes += [f"{base.name}: the columns {', '.join(unknown)} mean nothing here"] if unknown else []
+            notes += [f"{base.name}: columns that mean nothing here: {', '.join(unknown)}"] if unknown else []
             for ref in refs:
                 found.setdefault(_identity(ref.source.path), []).append(ref)
             continue
@@ -112,6 +119,11 @@ def _with_possible_name(ref: SlideRef) -> SlideRef:
     return ref if name == ref.name else replace(ref, name=name)
 
 
+def _is_no_table(given: str | SlidePath) -> bool:
+    path = location(given)
+    return not (isinstance(path, Path) and is_manifest(path))
+
+
 def _listed(table: Path, fallback_mpp: float | None) -> tuple[list[SlideRef], tuple[str, ...]]:
     """The slides of a table, and the columns that mean nothing."""
     rows, unknown = read_manifest(table)
@@ -120,7 +132,6 @@ def _listed(table: Path, fallback_mpp: float | None) -> tuple[list[SlideRef], tu
             SlideSource(as_on_disk(row.path), row.mpp or fallback_mpp, row.series),
             row.name,
             row.case,
-            row.regions,
             row.mpp,
         )
         for row in rows

@@ -21,7 +21,6 @@ MOST_FAULTS = 20  # that one message lists
 COLUMNS: Columns = {
     "path": ("path", "slide", "file", "filename", "image", "slide path"),
     "mpp": ("mpp", "µm px", "µm per px", "µm per pixel", "µm pixel"),
-    "regions": ("regions", "region", "region file", "regions file", "annotations"),
     "name": ("name",),
     "case": ("case", "case id", "patient"),
     "series": ("series",),
@@ -37,7 +36,6 @@ class ManifestRow:
     ----------
     path : of the slide; relative ones are meant from the table's folder
     mpp : µm per level-0 px if the file states none
-    regions : a file of regions drawn on the slide
     name : of its results; by default the path as it stands in the table, or its last part if that leads elsewhere
     case : as the laboratory calls it; "" if unknown
     series : the number of the picture in its file
@@ -45,7 +43,6 @@ class ManifestRow:
 
     path: SlidePath
     mpp: float | None
-    regions: Path | None
     name: str
     case: str
     series: int | None
@@ -59,7 +56,7 @@ def is_manifest(path: Path) -> bool:
 def read_manifest(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
     """The lines of a table, and the names of its columns that mean nothing here.
 
-    Columns, in any order: path (or slide, file), and if known mpp, regions, name, case, series. Whether a slide can be
+    Columns, in any order: path (or slide, file), and if known mpp, name, case, series. Whether a slide can be
     read is found out when it is run: a line of a missing slide is a slide that fails. What is wrong in the table itself
     is a wrong command.
 
@@ -119,14 +116,10 @@ def _row(table: Table, fields: list[str], folder: Path) -> ManifestRow:
         slide = location(given)
     except UsageError as error:
         raise ValueError(str(error)) from error
-    regions = _optional(table.cell(fields, "regions"), folder.joinpath)
-    if regions is not None and not regions.is_file():
-        raise ValueError(f"names the regions {regions}, which don't exist")
     series = _optional(table.cell(fields, "series"), _series)
     return ManifestRow(
         path=folder / slide if isinstance(slide, Path) else slide,
         mpp=_optional(table.number_text(fields, "mpp"), _mpp),
-        regions=regions,
         name=_name(table.cell(fields, "name"), slide, series),
         case=table.cell(fields, "case"),
         series=series,

@@ -80,6 +80,26 @@ def _header(path: Path, settings: RunSettings) -> StoreHeader | None:
         raise
 
 
+def continues(plan: SlidePlan, folder: Path, settings: RunSettings) -> bool:
+    """Whether the folder has a store that the plan continues; writes nothing.
+
+    Raises
+    ------
+    SlideError
+        If the store was begun with another file, and may not be replaced.
+    """
+    stored = _header(folder / names.STORE, settings)
+    if stored is not None and stored.fits(plan.header):
+        return True
+    if stored is None or settings.options.overwrite:
+        return False
+    raise SlideError(
+        f"isn't the file that its results in {folder} were begun with",
+        where=plan.ref.source,
+        remedy="pass --overwrite to replace them, or choose another --out",
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
     """A plan with the store that it continues, and the shards that are missing there."""
@@ -103,18 +123,11 @@ def prepare(
     """
     plan, overview = plan_slide(ref, settings.cells, allow_coarse=settings.options.allow_coarse)
     path = folder / names.STORE
-    stored = _header(path, settings)
-    if stored is not None and stored.fits(plan.header):
+    if continues(plan, folder, settings):
         store = SlideStore(path, plan.header)
-    elif stored is None or settings.options.overwrite:
+    else:
         remove_results(folder, settings.outputs)
         store = SlideStore.create(path, plan.header)
-    else:
-        raise SlideError(
-            f"isn't the file that its results in {folder} were begun with",
-            where=ref.source,
-            remedy="pass --overwrite to replace them, or choose another --out",
-        )
     save_tissue_picture(folder / names.TISSUE, overview, plan.tissue.mask)
     del overview
     trim_memory()

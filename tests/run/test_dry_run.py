@@ -1,0 +1,104 @@
+"""What a run says that it would do, against what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.stand_ins import MPP, Pool, compute, make_settings, paint, write_slide
+from wsi_edt.cluster.worker import ShardResult, ShardTask
+from wsi_edt.errors import SlideError, UsageError
+from wsi_edt.run.batch import run_batch
+from wsi_edt.run.discover import find_slides
+from wsi_edt.run.dry_run import Preview, previews
+from wsi_edt.run.plan import plan_slide
+from wsi_edt.run.progress import NoProgress
+from wsi_edt.run.settings import RunSettings
+
+
+class Tiles(NoProgress):
+    def __init__(self) -> None:
+        self.planned_tiles: dict[str, tuple[int, int]] = {}
+
+    def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
+        self.planned_tiles[slide] = (tiles, tiles_stored)
+
+
+@pytest.fixture
+def slides(tmp_path: Path) -> Path:
+    folder = tmp_path / "slides"
+    for seed, name in enumerate(("a.png", "b.png")):
+        write_slide(folder / name, paint(seed))
+    write_slide(folder / "glass.png", paint(0, tissue=False))
+    (folder / "bad.svs").write_bytes(b"II*\0" + b"\xff" * 100)
+    return folder
+
+
+def look(folder: Path, out: Path, settings: RunSettings | None = None) -> dict[str, Preview]:
+    found = find_slides([folder], out=out, fallback_mpp=MPP).slides
+    settings = settings or make_settings()
+    listed = previews(found, out, settings=settings, plan_slide=plan_slide, seconds_per_tile=0.5)
+    return {one.slide: one for one in listed}
+
+
+def run(folder: Path, out: Path, pool: Pool | None = None) -> dict[str, tuple[int, int]]:
+    progress = Tiles()
+    found = find_slides([folder], out=out, fallback_mpp=MPP).slides
+    run_batch(found, out, settings=make_settings(), open_pool=(pool or Pool()).opener, progress=progress)
+    return progress.planned_tiles
+
+
+def tree(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*")}
+
+
+def test_it_says_what_a_run_then_does(slides: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    before = tree(tmp_path)
+    said = look(slides, out)
+    assert tree(tmp_path) == before, "nothing is written, not even --out"
+
+    done = run(slides, out)
+    assert {name: (one.tiles, one.tiles_stored) for name, one in said.items() if not one.error} == done
+    assert list(said) == ["a.png", "b.png", "bad.svs", "glass.png"]
+    assert said["a.png"].tiles > 2
+    assert said["a.png"].seconds == said["a.png"].tiles * 0.5
+    assert said["a.png"].slide_mpp == MPP
+    assert said["a.png"].size_bytes == (slides / "a.png").stat().st_size
+    assert (said["glass.png"].tiles, said["glass.png"].tissue_mm2, said["glass.png"].error) == (0, 0.0, None)
+    assert (said["bad.svs"].error or "").startswith("is damaged or truncated")
+    assert str(tmp_path) not in (said["bad.svs"].error or "")
+
+    before = tree(tmp_path)
+    again = look(slides, out)
+    assert tree(tmp_path) == before
+    assert [one.finished for one in again.values()] == [True, True, False, True]
+    assert again["a.png"].tissue_mm2 == pytest.approx(said["a.png"].tissue_mm2, abs=1e-4)
+
+
+def test_what_is_stored_is_not_counted_again(slides: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def breaks(task: ShardTask) -> ShardResult:
+        if task.source.path.name == "a.png" and task.shard.index > 1:
+            raise SlideError("can't be read")
+        return compute(task)
+
+    run(slides, out, Pool(compute=breaks))
+    said = look(slides, out)["a.png"]
+    assert 0 < said.tiles_stored < said.tiles
+    assert said.seconds == (said.tiles - said.tiles_stored) * 0.5
+    assert run(slides, out)["a.png"] == (said.tiles, said.tiles_stored)
+
+
+def test_it_refuses_what_a_run_would_refuse(slides: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(slides, out)
+    with pytest.raises(UsageError, match="has results of other settings"):
+        look(slides, out, make_settings(threads=2))
+    assert not look(slides, out, make_settings(threads=2, overwrite=True))["a.png"].finished
+    write_slide(slides / "a.png", paint(9))
+    error = look(slides, out)["a.png"].error
+    assert error is not None
+    assert error.startswith("isn't the file that its results in ")
