@@ -42,12 +42,14 @@ def write_dicom(
     image_type: Sequence[str] = ORIGINAL,
     sop_class: UID = WHOLE_SLIDE,
     syntax: UID = ExplicitVRLittleEndian,
+    places: Sequence[int] | None = None,
     **changed: object,
 ) -> Dataset:
     """Write (H, W, 3) pixels as one file of a series, and return what was written.
 
     Parameters
     ----------
+    places : which tiles are written (TILED_SPARSE), in that order, counted row by row; by default all
     changed : attributes that are to differ, by DICOM's names
     """
     height, width = pixels.shape[:2]
@@ -74,6 +76,11 @@ def write_dicom(
     light.OpticalPathIdentifier = "1"
     data.OpticalPathSequence = [light]
     tiles = _tiles(pixels)
+    if places is not None:
+        across = -(-width // TILE_PX)
+        data.DimensionOrganizationType = "TILED_SPARSE"
+        data.PerFrameFunctionalGroupsSequence = [_place(*divmod(place, across)) for place in places]
+        tiles = [tiles[place] for place in places]
     data.NumberOfFrames = len(tiles)
     for name, value in changed.items():
         setattr(data, name, value)
@@ -88,6 +95,17 @@ def write_dicom(
     path.parent.mkdir(parents=True, exist_ok=True)
     data.save_as(path, enforce_file_format=True)
     return data
+
+
+def _place(row: int, column: int) -> Dataset:
+    """Where a tile lies."""
+    frame, position = Dataset(), Dataset()
+    position.RowPositionInTotalImagePixelMatrix = row * TILE_PX + 1
+    position.ColumnPositionInTotalImagePixelMatrix = column * TILE_PX + 1
+    for axis in "XYZ":
+        setattr(position, f"{axis}OffsetInSlideCoordinateSystem", 0)
+    frame.PlanePositionSlideSequence = [position]
+    return frame
 
 
 def _tiles(pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:

@@ -146,6 +146,18 @@ def test_a_finest_level_that_only_pydicom_can_read_is_named(tmp_path: Path) -> N
             open_slide(tmp_path / name)
 
 
+def test_tiles_that_a_sparse_slide_lacks_are_white(tmp_path: Path) -> None:
+    write_dicom(tmp_path / "a.dcm", PIXELS, series=generate_uid(), places=[7, 0, 19])  # of 5 x 4
+    expected = np.full_like(PIXELS, 255)
+    for rows, columns in (
+        (slice(64, 128), slice(128, 192)),
+        (slice(64), slice(64)),
+        (slice(192, 200), slice(256, 300)),
+    ):
+        expected[rows, columns] = PIXELS[rows, columns]
+    assert np.array_equal(whole(tmp_path / "a.dcm"), expected)
+
+
 def test_jpeg_ls_is_read_with_wsidicom(tmp_path: Path) -> None:
     pytest.importorskip("wsidicom", reason="the optional package that reads JPEG-LS isn't installed")
     series = generate_uid()

@@ -32,7 +32,7 @@ class Slide(Protocol):
 
     @property
     def reader(self) -> str:
-        """The library behind it: "openslide", "tifffile", "tiffslide" or "image"."""
+        """The library behind it: "openslide", "tifffile", "tiffslide", "wsidicom", "pylibCZIrw" or "image"."""
 
     @property
     def dimensions(self) -> tuple[int, int]:
