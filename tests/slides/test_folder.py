@@ -59,6 +59,8 @@ def test_the_files_of_mirax_and_hamamatsu_slides_are_no_slides(tmp_path: Path) -
     (tmp_path / "v/case.vms").write_text(vms())
     assert found_in(tmp_path) == ["v/case.vms", "v/other.jpg", "x/a.mrxs", "x/b.jpg"]
     assert found_in(tmp_path, images=False) == ["v/case.vms", "x/a.mrxs"]
+    notes = find_slides([tmp_path], out=tmp_path / "out").notes
+    assert notes == (f"{tmp_path / 'lost'} left out: it is the folder of lost.mrxs, which is missing",)
 
 
 def test_tiles_of_web_viewers_and_pixels_of_unread_formats_are_no_slides(tmp_path: Path) -> None:

@@ -81,6 +81,13 @@ def belonging_to_others(paths: Iterable[Path]) -> frozenset[Path]:
     )
 
 
+def lone_folders(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The folders of MRXS slides whose .mrxs, the file that is opened, isn't beside them."""
+    everything = set(paths)
+    folders = {path.parent for path in everything if path.name == _MIRAX_INDEX}
+    return tuple(sorted(one for one in folders if one.with_name(f"{one.name}{_MIRAX}") not in everything))
+
+
 def _named_in(path: Path) -> Iterator[tuple[str, Path]]:
     """The keys and the files that a Hamamatsu key file names, beside it."""
     try:

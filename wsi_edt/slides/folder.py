@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from wsi_edt.slides.companions import belonging_to_others
+from wsi_edt.slides.companions import belonging_to_others, lone_folders
 from wsi_edt.slides.dicom import DICOM_SUFFIX, is_dicom, may_be_dicom, series_of, slide_file
 from wsi_edt.slides.location import SlidePath
 from wsi_edt.slides.opening import IMAGE_SUFFIXES, SLIDE_SUFFIXES
@@ -39,7 +39,8 @@ def slides_among(files: Iterable[tuple[SlidePath, str]], *, given: SlidePath, im
     images : whether plain images (PNG, JPEG) are slides too
     """
     listed = list(files)
-    companions = belonging_to_others(path for path, _ in listed if isinstance(path, Path))
+    local = [path for path, _ in listed if isinstance(path, Path)]
+    companions = belonging_to_others(local)
     slides: list[tuple[SlidePath, str]] = []
     dicom: dict[Path, str] = {}
     unread: Counter[str] = Counter()
@@ -62,7 +63,10 @@ def slides_among(files: Iterable[tuple[SlidePath, str]], *, given: SlidePath, im
             images_left_out += 1
     series = series_of(dicom)
     slides.extend((path, dicom[path]) for path in series.slides)
-    notes = []
+    notes = [
+        f"{folder} left out: it is the folder of {folder.name}.mrxs, which is missing"
+        for folder in lone_folders(local)
+    ]
     if unread:
         notes.append(
             _counted(unread, "file of a format that isn't read", "files of formats that aren't read")
