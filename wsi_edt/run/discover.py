@@ -73,7 +73,7 @@ def find_slides(
     out : the results folder; neither it nor another results folder is searched
     fallback_mpp : µm per level-0 px of slides that state none. Plain images (PNG, JPEG) state none: without it, those in
         folders are skipped. A file that is named is always taken
-    series : the number of the picture to take of each file; "all" opens each file, and takes all of its scans
+    series : the number of the picture to take of each file, or "all" of its scans; opens each file
 
     Raises
     ------
@@ -140,21 +140,20 @@ def _listed(table: Path, fallback_mpp: float | None) -> tuple[list[SlideRef], tu
 
 
 def with_series(ref: SlideRef, series: Series) -> list[SlideRef]:
-    """The slide with the picture that was asked for, or each scan of its file as a slide of its own.
+    """The slide with the picture that was asked for, or each scan of its file as a slide of its own; opens the file.
 
-    A file that can't be read stays one slide, which fails with its reason.
+    A file's only scan keeps its name. A file that can't be read stays one slide, which fails with its reason.
     """
     if series is None or ref.source.series is not None:
         return [ref]
-    numbers: list[int] = [series] if series != "all" else []
-    if series == "all":
-        try:
-            pictures = list_pictures(ref.source.path)
-        except WsiEdtError:
-            return [ref]
-        numbers = [picture.number for picture in pictures if picture.role is Role.SCAN]
-        if len(numbers) < 2:
-            return [ref]
+    try:
+        pictures = list_pictures(ref.source.path)
+    except WsiEdtError:
+        return [ref]
+    scans = [picture.number for picture in pictures if picture.role is Role.SCAN]
+    numbers = scans if series == "all" else [series]
+    if numbers == scans and len(scans) == 1:  # which is taken anyway
+        return [ref]
     return [
         replace(ref, source=replace(ref.source, series=number), name=f"{ref.name}#{number}")
         for number in numbers

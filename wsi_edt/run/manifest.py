@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from wsi_edt.annotations.content import read_content, text_of
+from wsi_edt.annotations.content import text_of
 from wsi_edt.annotations.tables import Columns, Table, open_table
 from wsi_edt.errors import UsageError, WsiEdtError
 from wsi_edt.run.slide_names import fault_of
@@ -68,13 +68,17 @@ def read_manifest(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
     """
     try:
         table = open_table(
-            text_of(read_content(path), path),
+            text_of(path.read_bytes(), path),
             path,
             columns=COLUMNS,
             suffice=lambda meanings: "path" in meanings,
             needs="a column path",
         )
         rows, faults = _rows(table, path)
+    except OSError as error:
+        raise UsageError(
+            f"can't be read ({error.strerror})", where=path, remedy="check its permissions"
+        ) from error
     except (WsiEdtError, csv.Error) as error:
         raise UsageError(
             str(error) if isinstance(error, WsiEdtError) else f"{path} isn't CSV: {error}",
@@ -112,6 +116,8 @@ def _row(table: Table, fields: list[str], folder: Path) -> ManifestRow:
     given = table.cell(fields, "path")
     if not given:
         raise ValueError("has no path")
+    if "\0" in given:
+        raise ValueError("has a path with a zero byte in it")
     try:
         slide = location(given)
     except UsageError as error:
