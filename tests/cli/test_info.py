@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import tifffile
 from click.testing import CliRunner
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from wsi_edt.cli.info import info
 from wsi_edt.cli.main import run_command
@@ -27,6 +28,13 @@ def test_info_says_what_a_slide_is(ihc_slide_path: Path) -> None:
     assert rows["level 2"] == "384 x 384 px, downsample 4"
     assert rows["bounds"] == "1536 x 1536 px at (0, 0)"
     assert rows["staining"] == "haematoxylin and DAB"
+    assert rows["quality"] == "no flag"
+
+
+def test_info_says_what_is_wrong_with_a_slide(tmp_path: Path, ihc_pixels: npt.NDArray[np.uint8]) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(ihc_pixels).filter(ImageFilter.GaussianBlur(8)).save(path)
+    assert "100 % of the tissue is out of focus" in rows_of(str(path), "--mpp", "0.25")["quality"]
 
 
 def test_without_mpp_it_says_so_and_takes_the_option(tmp_path: Path) -> None:
