@@ -55,10 +55,11 @@ def test_the_files_of_mirax_and_hamamatsu_slides_are_no_slides(tmp_path: Path) -
         "x/b.jpg",
     )
     touch(tmp_path, "lost/Slidedat.ini", "lost/label.png")  # its .mrxs is missing
+    touch(tmp_path, "x/loud.MRXS", "x/loud/Slidedat.ini")
     touch(tmp_path, "v/a.jpg", "v/b.jpg", "v/map.jpg", "v/macro.jpg", "v/a.opt", "v/other.jpg")
     (tmp_path / "v/case.vms").write_text(vms())
-    assert found_in(tmp_path) == ["v/case.vms", "v/other.jpg", "x/a.mrxs", "x/b.jpg"]
-    assert found_in(tmp_path, images=False) == ["v/case.vms", "x/a.mrxs"]
+    assert found_in(tmp_path) == ["v/case.vms", "v/other.jpg", "x/a.mrxs", "x/b.jpg", "x/loud.MRXS"]
+    assert found_in(tmp_path, images=False) == ["v/case.vms", "x/a.mrxs", "x/loud.MRXS"]
     notes = find_slides([tmp_path], out=tmp_path / "out").notes
     assert notes == (f"{tmp_path / 'lost'} left out: it is the folder of lost.mrxs, which is missing",)
 

@@ -83,9 +83,10 @@ def belonging_to_others(paths: Iterable[Path]) -> frozenset[Path]:
 
 def lone_folders(paths: Iterable[Path]) -> tuple[Path, ...]:
     """The folders of MRXS slides whose .mrxs, the file that is opened, isn't beside them."""
-    everything = set(paths)
+    everything = list(paths)
     folders = {path.parent for path in everything if path.name == _MIRAX_INDEX}
-    return tuple(sorted(one for one in folders if one.with_name(f"{one.name}{_MIRAX}") not in everything))
+    folders -= {path.with_suffix("") for path in everything if path.suffix.lower() == _MIRAX}
+    return tuple(sorted(one for one in folders if not one.with_name(f"{one.name}{_MIRAX}").exists()))
 
 
 def _named_in(path: Path) -> Iterator[tuple[str, Path]]:
