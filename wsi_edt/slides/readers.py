@@ -9,4 +9,5 @@ import openslide
 
 def reader_versions() -> dict[str, str]:
     """The versions of the readers by their names; OpenSlide's is that of the library, not of its Python package."""
-    return {"openslide": openslide.__library_version__, "tiffslide": metadata.version("tiffslide")}
+    installed = {name: metadata.version(name) for name in ("tifffile", "tiffslide")}
+    return {"openslide": openslide.__library_version__, **installed}
