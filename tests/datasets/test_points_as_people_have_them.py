@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wsi_edt.annotations import AnnotatedSlide
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.datasets.points_io import read_points
 from wsi_edt.errors import AnnotationError, UsageError
@@ -158,7 +159,31 @@ def test_tables(tmp_path: Path, text: str) -> None:
         assert_three(only(read_points(tmp_path / name)))
 
 
-@pytest.mark.parametrize("unit", ["µm", "μm", "Âµm", "um", "[µm]", "(microns)"])
+def test_centroids_in_whole_px_are_no_indices(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Centroid X px|Centroid Y px\n100|100\n")
+    assert only(read_points(tmp_path / "a.csv")).x.tolist() == [100]
+    (tmp_path / "a.csv").write_text("x|y\n100|100\n")
+    assert only(read_points(tmp_path / "a.csv")).x.tolist() == [100.5]
+
+
+def test_with_a_slide_qupath_s_tables_start_where_it_crops(tmp_path: Path) -> None:
+    slide = AnnotatedSlide((9000, 9000), mpp=0.25, corner=(100, 50))
+    (tmp_path / "a.tsv").write_text("Centroid X µm\tCentroid Y µm\n25\t25\n", encoding="cp1252")
+    cells = only(read_points(tmp_path / "a.tsv", slide=slide))
+    assert (cells.x.tolist(), cells.y.tolist()) == ([200], [150])  # 25 / 0.25, and the corner
+    (tmp_path / "a.tsv").write_text("x\ty\n25.0\t25\n")
+    assert only(read_points(tmp_path / "a.tsv", slide=slide)).x.tolist() == [25]
+
+
+def test_tables_of_old_qupath_name_annotations(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = ["a.tif\tPathAnnotationObject\t\t9\t9", "a.tif\tPositive\tPositive\t25\t25"]
+    header = "Image\tName\tClass\tCentroid X µm\tCentroid Y µm"
+    (tmp_path / "m.txt").write_text("\n".join([header, *rows]), encoding="utf-16")
+    assert only(read_points(tmp_path / "m.txt", mpp=1.0)).x.tolist() == [25]
+    assert "1 annotation" in caplog.text
+
+
+@pytest.mark.parametrize("unit", ["µm", "μm", "Âµm", "Î¼m", "\ufffdm", "um", "[µm]", "(microns)"])
 def test_measurements_of_qupath_in_um(tmp_path: Path, unit: str) -> None:
     rows = ["a.tif\tDetection\tPositive\t25.0\t25.0", "a.tif\tDetection\tNegative\t75.0\t75.0"]
     header = f"Image\tObject type\tClassification\tCentroid X {unit}\tCentroid Y {unit}"

@@ -13,11 +13,11 @@ import shapely
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wsi_edt.annotations import read_features
+from wsi_edt.annotations import read_drawing
 from wsi_edt.errors import AnnotationError
 from wsi_edt.geometry import Window
 from wsi_edt.qupath.dialect import Origin, shown_corner
-from wsi_edt.qupath.regions import Region, contains, grid_mask, regions_of
+from wsi_edt.qupath.regions import Region, contains, find_regions, grid_mask, regions_of
 
 SQUARE = [[10, 20], [30, 20], [30, 40], [10, 40], [10, 20]]
 
@@ -36,7 +36,7 @@ def write(path: Path, *features: object) -> Path:
 
 
 def read_regions(path: Path, *, corner: tuple[float, float] = (0, 0)) -> list[Region]:
-    return regions_of(read_features(path), corner=corner)
+    return regions_of(read_drawing(path).features, corner=corner)
 
 
 def test_areas_of_annotations_are_regions_and_nothing_else_is(tmp_path: Path) -> None:
@@ -112,10 +112,19 @@ def test_an_ellipse_isnt_its_box(tmp_path: Path) -> None:
     assert region.polygon.bounds == pytest.approx((0, 0, 40, 20))
 
 
-def test_an_empty_ellipse_is_named(tmp_path: Path) -> None:
-    empty = {"type": "Polygon", "coordinates": [], "isEllipse": True}
-    with pytest.raises(AnnotationError, match=r"feature 1 has a Polygon without an area; draw it again"):
-        read_regions(write(tmp_path / "a.geojson", feature(empty)))
+@pytest.mark.parametrize(
+    "empty",
+    [
+        {"type": "Polygon", "coordinates": [], "isEllipse": True},
+        {"type": "Polygon", "coordinates": [[]]},
+        {"type": "MultiPolygon", "coordinates": []},
+        {"type": "Polygon"},
+    ],
+)
+def test_empty_shapes_are_passed_over_and_counted(tmp_path: Path, empty: dict[str, Any]) -> None:
+    path = write(tmp_path / "a.geojson", feature(empty), feature(polygon(SQUARE)))
+    found = find_regions(read_drawing(path).features)
+    assert len(found.regions) == 1 and found.passed_over == {"shape without a place": 1}
 
 
 def test_a_crossing_outline_is_mended(tmp_path: Path) -> None:
@@ -135,11 +144,8 @@ def test_a_spike_is_dropped(tmp_path: Path) -> None:
     ("wrong", "says"),
     [
         (feature(polygon([[0, 0], [5, 0], [9, 0], [0, 0]])), "has a Polygon without an area; draw it again"),
-        (feature({"type": "Polygon", "coordinates": []}), "has a Polygon without an area"),
-        (feature({"type": "MultiPolygon", "coordinates": []}), "has a MultiPolygon without an area"),
         (feature(polygon([[0, 0], [5, 5]])), "has a Polygon that can't be read"),
         (feature(polygon([[0, 0], ["a", 0], [5, 5], [0, 0]])), "has a Polygon that can't be read"),
-        (feature({"type": "Polygon"}), "has a Polygon that can't be read"),
         (feature({"type": "Polygon", "coordinates": 3}), "has a Polygon that can't be read"),
         (feature([1]), "has properties or a geometry that isn't an object"),  # type: ignore[arg-type]
         ("text", "is a str, not an object"),
@@ -156,8 +162,8 @@ def test_wrong_features_are_named(tmp_path: Path, wrong: object, says: str) -> N
     [
         ("", "isn't GeoJSON"),
         ("{", "isn't GeoJSON"),
-        ("3", "has no features"),
-        ('{"type": "Point"}', "has no features"),
+        ("3", "isn't GeoJSON"),
+        ('{"type": "Topology"}', "has no features"),
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, content: str, says: str) -> None:

@@ -9,12 +9,12 @@ from xml.etree import ElementTree
 from wsi_edt.annotations.xml import XY, box_of, number, polygon, polyline
 from wsi_edt.qupath.dialect import Feature
 
-_FREEHAND, _RECTANGLE, _ELLIPSE, _ARROW, _RULER = "0", "1", "2", "3", "4"
+_FREEHAND, _RECTANGLE, _ELLIPSE, _ARROW, _RULER, _COUNTER = "0", "1", "2", "3", "4", "5"
 IGNORED = "Ignore*"  # QuPath's class for where not to look, which is what a negative region is
 
 
 def aperio_features(root: ElementTree.Element, path: Path) -> list[Feature]:
-    """A feature for each region: its class is its layer's name, or "Ignore*" for a negative region of analysis.
+    """A feature for each region: its class is its layer's name (or description), "Ignore*" for a negative region.
 
     Raises
     ------
@@ -25,8 +25,14 @@ def aperio_features(root: ElementTree.Element, path: Path) -> list[Feature]:
     for layer in root.iter("Annotation"):
         for region in layer.iter("Region"):
             count = len(features) + 1
-            features.append(_feature(region, layer.get("Name"), count, f"{path}, region {count}"))
+            features.append(_feature(region, _name_of(layer), count, f"{path}, region {count}"))
     return features
+
+
+def _name_of(layer: ElementTree.Element) -> str | None:
+    """A layer's name or, where people leave it empty, its description."""
+    described = (one.get("Value") for one in layer.iterfind("Attributes/Attribute[@Name='Description']"))
+    return layer.get("Name") or next(filter(None, described), None)
 
 
 def _feature(region: ElementTree.Element, layer: str | None, count: int, where: str) -> Feature:
@@ -43,8 +49,8 @@ def _geometry(kind: str, points: list[XY]) -> dict[str, Any]:
         return {}
     if kind in (_ARROW, _RULER):
         return polyline(points)
-    if len(points) == 1:  # a marker of the counter tool
-        return {"type": "Point", "coordinates": points[0]}
+    if kind == _COUNTER or len(points) == 1:
+        return {"type": "MultiPoint", "coordinates": points}
     if kind in (_RECTANGLE, _ELLIPSE):
         return box_of(points, ellipse=kind == _ELLIPSE)
     return polygon(points) if len(points) > 2 else polyline(points)

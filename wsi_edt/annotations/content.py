@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import gzip
+import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from wsi_edt.errors import AnnotationError
@@ -17,6 +21,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _GZIP = b"\x1f\x8b"
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 LARGEST_BYTES = 4 << 30  # ten million cells of QuPath's are 2 GB
 
 
@@ -48,10 +53,12 @@ def read_content(path: Path) -> bytes:
 def text_of(content: bytes, path: Path) -> str:
     """The text of a file in UTF-8, UTF-16 or UTF-32; without a byte order mark it is UTF-8, or UTF-16 by its zeros.
 
+    What is none of these but has no control characters is text of Windows (cp1252): programs of before 2021 wrote "µm" so.
+
     Raises
     ------
     AnnotationError
-        If it is none of these; `path` names the file.
+        If it isn't text; `path` names the file.
     """
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), None)
     if encoding is None:
@@ -62,6 +69,20 @@ def text_of(content: bytes, path: Path) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
+        if encoding == "utf-8" and not _CONTROLS.search(content):
+            return content.decode("cp1252", errors="replace")
         raise AnnotationError(
             f"isn't text in UTF-8 or UTF-16: {error}", where=path, remedy="save it as UTF-8"
         ) from error
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without Python's search for reference cycles: parsed files have none, and it takes 11 s of a million cells' 18."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

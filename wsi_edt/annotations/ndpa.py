@@ -13,6 +13,7 @@ from wsi_edt.errors import AnnotationError
 from wsi_edt.qupath.dialect import Feature
 
 NM = 1000.0  # in a µm
+NANOMETRES = "nanometers"  # as the format spells its unit
 
 
 def ndpa_features(root: ElementTree.Element, path: Path, slide: AnnotatedSlide | None) -> list[Feature]:
@@ -31,7 +32,7 @@ def ndpa_features(root: ElementTree.Element, path: Path, slide: AnnotatedSlide |
         raise AnnotationError(
             "measures from its slide's centre, so that it can't be read without the slide",
             where=path,
-            remedy="export GeoJSON from QuPath",
+            remedy="pass --slide, or export GeoJSON from QuPath",
         )
     x_nm, y_nm = slide.centre_offset_nm or (None, None)
     if x_nm is None or y_nm is None or slide.mpp is None:
@@ -53,6 +54,13 @@ def ndpa_features(root: ElementTree.Element, path: Path, slide: AnnotatedSlide |
         properties: dict[str, Any] = {"objectType": "annotation", "name": title or None}
         if title:
             properties["classification"] = {"name": title}
+        unit = (state.findtext("coordformat") or NANOMETRES).strip().lower()
+        if unit != NANOMETRES:
+            raise AnnotationError(
+                f"is measured in {unit}, not in {NANOMETRES}",
+                where=where,
+                remedy="export GeoJSON from QuPath",
+            )
         drawn = state.find("annotation")
         geometry = {} if drawn is None else _geometry(drawn, where)
         features.append(Feature(count, where, _moved(geometry, to_l0), {}, properties))
@@ -68,6 +76,8 @@ def _geometry(drawn: ElementTree.Element, where: str) -> dict[str, Any]:
     if kind == "circle":
         x, y, radius = (number(drawn, name, where) for name in ("x", "y", "radius"))
         return box_of([(x - radius, y - radius), (x + radius, y + radius)], ellipse=True)
+    if drawn.find("x1") is not None:  # a ruler or an arrow
+        return polyline([(number(drawn, f"x{end}", where), number(drawn, f"y{end}", where)) for end in "12"])
     if not points:
         return {}
     closed = (drawn.findtext("closed") or "0").strip() == "1"

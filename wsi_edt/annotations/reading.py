@@ -2,50 +2,92 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from pathlib import Path
 
-from wsi_edt.annotations.content import read_content, text_of
-from wsi_edt.annotations.formats import xml_features
+from wsi_edt.annotations.content import read_content, text_of, uncollected
+from wsi_edt.annotations.formats import Kind, json_reader, kind_of, xml_features
 from wsi_edt.annotations.slide import AnnotatedSlide
-from wsi_edt.qupath.dialect import Feature, geojson_features
-from wsi_edt.qupath.regions import Region, regions_of
+from wsi_edt.errors import AnnotationError
+from wsi_edt.qupath.dialect import Feature, geojson_features, parsed_json
+from wsi_edt.qupath.passed_over import in_words
+from wsi_edt.qupath.regions import Region, find_regions
+
+_log = logging.getLogger(__name__)
 
 
-def read_features(path: Path, slide: AnnotatedSlide | None = None) -> list[Feature]:
-    """What is drawn in a file: GeoJSON as QuPath writes it (``.gz`` too), or XML of ImageScope, ASAP or NDP.view.
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What is drawn in a file.
 
-    GeoJSON's coordinates are the px that QuPath shows; all others' are level-0 px.
+    Attributes
+    ----------
+    features : in the file's order
+    corner : the level-0 point at which their coordinates start; (0, 0) if the slide isn't known
+    """
+
+    features: list[Feature]
+    corner: tuple[float, float]
+
+
+def read_drawing(path: Path, slide: AnnotatedSlide | None = None) -> Drawing:
+    """What is drawn in a file: GeoJSON as QuPath writes it, or what ImageScope, ASAP, NDP.view, Cytomine or Sectra write.
+
+    GeoJSON's coordinates are the px that QuPath shows; all others' are level-0 px. Any file may be packed (``.gz``).
 
     Parameters
     ----------
     path : the file; its content tells the format, not its name
-    slide : that it was drawn on; NDP.view's files can't be read without
+    slide : that it was drawn on; the last three programs' files can't be read without
 
     Raises
     ------
     AnnotationError
         If it can't be read; it names the file.
     """
-    return _features(path, slide)[0]
+    return drawing_of(read_content(path), path, slide)
+
+
+def drawing_of(content: bytes, path: Path, slide: AnnotatedSlide | None = None) -> Drawing:
+    """The same of a file's content, unpacked; see `read_drawing`."""
+    level_0 = (0.0, 0.0)
+    kind = kind_of(content, path)
+    if kind is Kind.XML:
+        return Drawing(xml_features(text_of(content, path), path, slide), level_0)
+    if kind is Kind.TEXT:
+        raise AnnotationError(
+            "isn't GeoJSON or XML of annotations", where=path, remedy="export GeoJSON from QuPath"
+        )
+    with uncollected():
+        document = parsed_json(content, path)
+        read = json_reader(document)
+        if read is not None:
+            return Drawing(read(document, path, slide), level_0)
+        return Drawing(geojson_features(document, path), slide.corner if slide else level_0)
 
 
 def read_regions(path: Path, slide: AnnotatedSlide) -> list[Region]:
-    """The areas that are drawn in a file, in level-0 px and the file's order; see `read_features` for what is read.
+    """The areas that are drawn in a file, in level-0 px and the file's order; see `read_drawing` for what is read.
+
+    What the file holds beside them is logged as a warning. Regions of class Ignore* are among them, see `Region.ignored`.
+
+    Parameters
+    ----------
+    path : the file
+    slide : that it was drawn on: `AnnotatedSlide.of` an open slide
 
     Raises
     ------
     AnnotationError
-        If it can't be read; it names the file, and the feature.
+        If it can't be read, or holds no area; it names the file, and the feature.
     """
-    features, is_geojson = _features(path, slide)
-    return regions_of(features, corner=slide.corner if is_geojson else (0.0, 0.0))
-
-
-def _features(path: Path, slide: AnnotatedSlide | None) -> tuple[list[Feature], bool]:
-    """The features, and whether the file is GeoJSON."""
-    content = read_content(path)
-    if b"<" in content[:16]:
-        text = text_of(content, path).lstrip("\ufeff \t\r\n")
-        if text.startswith("<"):
-            return xml_features(text, path, slide), False
-    return geojson_features(content, path), True
+    drawing = read_drawing(path, slide)
+    found = find_regions(drawing.features, corner=drawing.corner)
+    words = in_words(found.passed_over)
+    if not found.regions:
+        held = f"holds {words}, but no regions" if words else "holds no regions"
+        raise AnnotationError(held, where=path, remedy="draw areas, and export them again")
+    if words:
+        _log.warning("%s: passed over what is no region: %s", path, words)
+    return found.regions

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from wsi_edt.errors import AnnotationError
 
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
+# µm with the Greek letter, and what becomes of both where the encoding was mistaken
+_MICRO = re.compile("(?:μ|âµ|î¼|¬µ|\ufffd)m")
+_MOST_SHOWN = 100  # characters of a line in a message
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*$", re.IGNORECASE)  # Excel's first line
 
 Columns = Mapping[str, tuple[str, ...]]
@@ -81,11 +84,13 @@ def open_table(
             rows = ((skipped + reader.line_num, fields) for fields in reader if any(map(str.strip, fields)))
             others = tuple(name for at, name in enumerate(names) if name and at not in known.values())
             return Table(rows, known, others, decimal_comma=delimiter != ",")
-    raise AnnotationError(f"has no header with {needs}: its first line is {first.strip()!r}", where=path)
+    raise AnnotationError(
+        f"has no header with {needs}: its first line is {first.strip()[:_MOST_SHOWN]!r}", where=path
+    )
 
 
 def normal_name(name: str) -> str:
     """A column's name in lower case, without brackets, and with one of the many ways to write µm."""
-    plain = name.lstrip("\ufeff").strip().lower().replace("μ", "µ").replace("âµ", "µ")
+    plain = _MICRO.sub("µm", name.lstrip("\ufeff").strip().lower())
     plain = re.sub(r"[\[\](),_:/\s]+", " ", plain).strip()
     return re.sub(r"\b(um|microns?|micrometers?|micrometres?)(?=\b)", "µm", plain)

@@ -13,6 +13,7 @@ from wsi_edt.cli.paths import OutFile, OutFolder
 from wsi_edt.errors import UsageError
 
 if TYPE_CHECKING:
+    from wsi_edt.annotations import AnnotatedSlide
     from wsi_edt.datasets import LabelledImage, SetSpec
     from wsi_edt.evaluation.evaluation import Evaluation
 
@@ -57,6 +58,12 @@ LARGEST_MPP = 1000.0
     help="What a class of the files stands for: positive, negative, nucleus or ignore. Can be given several times.",
 )
 @click.option(
+    "--slide",
+    "slide_path",
+    type=click.Path(exists=True, path_type=Path),
+    help="The slide of PREDICTED and TRUTH: annotations of NDP.view, Cytomine and Sectra need it; its µm per px is --mpp.",
+)
+@click.option(
     "--bootstrap",
     "resamples",
     type=click.IntRange(min=0),
@@ -95,6 +102,7 @@ def evaluate(
     radii_px: tuple[float, ...],
     mpp: float | None,
     class_names: tuple[str, ...],
+    slide_path: Path | None,
     resamples: int,
     json_path: Path | None,
     figure_path: Path | None,
@@ -106,7 +114,8 @@ def evaluate(
 
     PREDICTED and TRUTH are points files, or folders of them in which files of equal names belong together: GeoJSON as
     QuPath writes it, its exported measurements (with --mpp), CSV with a header (x, y; class, score and image if known),
-    XML of ImageScope or ASAP, or text of one line per image. What isn't a cell is passed over, and said.
+    XML of ImageScope or ASAP, annotations of NDP.view, Cytomine or Sectra (with --slide), or text of one line per image.
+    What isn't a cell is passed over, and said; a file that holds no cell is an error (exit code 1).
     Predictions are matched to cells one to one, as many as possible; precision, recall and F1 come from the sums over
     all images. With --model and --dataset the radii are px of the model.
     """
@@ -117,8 +126,10 @@ def evaluate(
 
     if figure_path is not None:
         check_figure_path(figure_path)
-    if class_names and (predicted is None or truth is None):
-        raise UsageError("--class is for PREDICTED and TRUTH", remedy="a data set says what its classes are")
+    if (class_names or slide_path) and (predicted is None or truth is None):
+        raise UsageError(
+            "--class and --slide are for PREDICTED and TRUTH", remedy="a data set says what its classes are"
+        )
     if model is not None and dataset is not None and predicted is None:
         form, folder = dataset
         split = split or held_out_split(form)
@@ -135,6 +146,7 @@ def evaluate(
             radius_mpp=RADIUS_MPP,
             resamples=resamples,
             classes=ClassNames.from_options(class_names),
+            slide=None if slide_path is None else _annotated(slide_path, mpp, truth),
         )
     else:
         raise UsageError("give either PREDICTED and TRUTH (and perhaps --mpp), or --model and --dataset")
@@ -149,6 +161,16 @@ def evaluate(
         from wsi_edt.evaluation.failures import write_failures
 
         write_failures(failures_folder, evaluation, count=worst)
+
+
+def _annotated(slide_path: Path, mpp: float | None, truth: Path) -> AnnotatedSlide:
+    from wsi_edt.annotations import AnnotatedSlide
+    from wsi_edt.slides import open_slide
+
+    if truth.is_dir():
+        raise UsageError("--slide is one slide", remedy="give two files, not folders")
+    with open_slide(slide_path, mpp) as slide:
+        return AnnotatedSlide.of(slide)
 
 
 def _evaluate_model(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from wsi_edt.annotations.content import text_of
@@ -15,21 +16,60 @@ from wsi_edt.datasets.records import PointRecords, parse_number, points_stem
 from wsi_edt.errors import AnnotationError
 from wsi_edt.qupath.classes import ClassNames, UnknownClasses
 
-# By what a column means, its names in lower case without what stands around a unit. QuPath's are "Centroid X µm".
+# By what a column means, its names in lower case without what stands around a unit.
 _COLUMNS: Columns = {
-    "x": ("x", "x px", "centroid x px", "centroid x"),
-    "y": ("y", "y px", "centroid y px", "centroid y"),
-    "x_um": ("x µm", "centroid x µm"),
-    "y_um": ("y µm", "centroid y µm"),
+    "x": ("x", "x px"),
+    "y": ("y", "y px"),
+    "centroid_x": ("centroid x px", "centroid x"),
+    "centroid_y": ("centroid y px", "centroid y"),
+    "x_um": ("x µm",),
+    "y_um": ("y µm",),
+    "centroid_x_um": ("centroid x µm",),
+    "centroid_y_um": ("centroid y µm",),
     "class": ("class", "classification", "label"),
     "score": ("score",),
     "image": ("image", "image name"),
     "type": ("object type",),
+    "name": ("name",),
 }
 _CELL_TYPES = ("", "detection", "cell", "point", "pathdetectionobject", "pathcellobject", "points")
+_UNNAMED_ANNOTATION = "pathannotationobject"  # what QuPath calls it in tables without a column of types
 
 
-def parse_csv(content: bytes, path: Path, *, mpp: float | None, classes: ClassNames) -> PointsFound:
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """The two columns of positions.
+
+    Attributes
+    ----------
+    x, y : what they mean, keys of `_COLUMNS`
+    in_um : whether their unit is µm
+    of_qupath : whether they are centroids, which QuPath measures from the corner of what it shows
+    """
+
+    x: str
+    y: str
+    in_um: bool
+    of_qupath: bool
+
+
+# The best first: px need no µm/px.
+_AXES = (
+    _Axes("x", "y", in_um=False, of_qupath=False),
+    _Axes("centroid_x", "centroid_y", in_um=False, of_qupath=True),
+    _Axes("x_um", "y_um", in_um=True, of_qupath=False),
+    _Axes("centroid_x_um", "centroid_y_um", in_um=True, of_qupath=True),
+)
+
+
+def parse_csv(
+    content: bytes,
+    path: Path,
+    *,
+    mpp: float | None,
+    classes: ClassNames,
+    corner: tuple[float, float] = (0.0, 0.0),
+) -> PointsFound:
     """The cells of a table by image.
 
     The header names the columns in any order: x and y, in px or, as QuPath exports them, "Centroid X µm"; and, if known,
@@ -44,6 +84,7 @@ def parse_csv(content: bytes, path: Path, *, mpp: float | None, classes: ClassNa
     path : names the file in errors and the image
     mpp : µm per px of the images, for positions in µm
     classes : what other names of classes stand for
+    corner : the level-0 point from which QuPath measures centroids
 
     Raises
     ------
@@ -55,26 +96,36 @@ def parse_csv(content: bytes, path: Path, *, mpp: float | None, classes: ClassNa
         table = open_table(
             text_of(content, path), path, columns=_COLUMNS, suffice=_has_positions, needs="x and y"
         )
-        in_um = "x" not in table.columns
-        if in_um and mpp is None:
+        axes = _axes_of(table.columns)
+        assert axes is not None
+        if axes.in_um and mpp is None:
             raise AnnotationError(
                 "has positions in µm", where=path, remedy="pass --mpp, the µm per px of the image they are of"
             )
-        return _read(table, path, scale=mpp if in_um else None, classes=classes)
+        records = PointRecords(
+            um_per_px=mpp if axes.in_um else None,
+            corner=corner if axes.of_qupath else (0.0, 0.0),
+            may_be_indices=not axes.of_qupath and not axes.in_um,
+        )
+        return _read(table, path, records=records, axes=axes, classes=classes)
     except csv.Error as error:
         raise AnnotationError(f"isn't CSV: {error}", where=path) from error
 
 
+def _axes_of(meanings: Collection[str]) -> _Axes | None:
+    return next((axes for axes in _AXES if axes.x in meanings and axes.y in meanings), None)
+
+
 def _has_positions(meanings: Collection[str]) -> bool:
-    return {"x", "y"} <= set(meanings) or {"x_um", "y_um"} <= set(meanings)
+    return _axes_of(meanings) is not None
 
 
-def _read(table: Table, path: Path, *, scale: float | None, classes: ClassNames) -> PointsFound:
-    records = PointRecords(um_per_px=scale)
+def _read(
+    table: Table, path: Path, *, records: PointRecords, axes: _Axes, classes: ClassNames
+) -> PointsFound:
     passed_over: Counter[str] = Counter()
     unknown = UnknownClasses()
     stem = points_stem(path)
-    x_name, y_name = ("x", "y") if scale is None else ("x_um", "y_um")
     has_images = "image" in table.columns
     if not has_images:
         records.add_image(stem)
@@ -83,6 +134,9 @@ def _read(table: Table, path: Path, *, scale: float | None, classes: ClassNames)
         kind = table.cell(fields, "type").lower()
         if kind not in _CELL_TYPES:
             passed_over[f"object of type {kind}"] += 1
+            continue
+        if table.cell(fields, "name").lower() == _UNNAMED_ANNOTATION:
+            passed_over["annotation"] += 1
             continue
         label = table.cell(fields, "class")
         try:
@@ -93,7 +147,7 @@ def _read(table: Table, path: Path, *, scale: float | None, classes: ClassNames)
         if class_id is None:
             passed_over["cell of a class to ignore"] += 1
             continue
-        x, y = (_number_text(table, fields, name, where) for name in (x_name, y_name))
+        x, y = (_number_text(table, fields, name, where) for name in (axes.x, axes.y))
         score = table.number_text(fields, "score")
         records.add_point(
             table.cell(fields, "image") if has_images else stem,
@@ -110,5 +164,5 @@ def _read(table: Table, path: Path, *, scale: float | None, classes: ClassNames)
 def _number_text(table: Table, fields: list[str], name: str, where: str) -> str:
     text = table.number_text(fields, name)
     if not text:
-        raise AnnotationError(f"has no {name.removesuffix('_um')}", where=where)
+        raise AnnotationError(f"has no {name.removeprefix('centroid_').removesuffix('_um')}", where=where)
     return text

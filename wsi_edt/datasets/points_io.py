@@ -4,40 +4,48 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from wsi_edt.annotations import read_features
-from wsi_edt.annotations.content import read_content
+from wsi_edt.annotations import AnnotatedSlide, drawing_of
+from wsi_edt.annotations.content import read_content, uncollected
+from wsi_edt.annotations.formats import Kind, kind_of
 from wsi_edt.cells import Cells
 from wsi_edt.datasets.csv_points import parse_csv
 from wsi_edt.datasets.points_found import PointsFound
-from wsi_edt.datasets.records import POINTS_SUFFIXES, points_stem, points_suffix
+from wsi_edt.datasets.records import POINTS_SUFFIXES, TEXT_SUFFIXES, points_stem, points_suffix
 from wsi_edt.datasets.text_points import parse_text
 from wsi_edt.errors import AnnotationError
 from wsi_edt.qupath.cells_in import find_cells
 from wsi_edt.qupath.classes import ClassNames
 from wsi_edt.qupath.passed_over import in_words
 
-_TABLES: Mapping[str, Callable[..., PointsFound]] = {".csv": parse_csv, ".tsv": parse_csv, ".txt": parse_text}
 _NO_NAMES = ClassNames()
 
 _log = logging.getLogger(__name__)
 
 
-def read_points(path: Path, *, mpp: float | None = None, classes: ClassNames = _NO_NAMES) -> dict[str, Cells]:
+def read_points(
+    path: Path,
+    *,
+    mpp: float | None = None,
+    classes: ClassNames = _NO_NAMES,
+    slide: AnnotatedSlide | None = None,
+) -> dict[str, Cells]:
     """The cells of each image that a points file names; what the file holds beside them is logged as a warning.
 
-    - GeoJSON (``.geojson``, ``.geojson.gz``, ``.json``): detections and points, see `find_cells`.
-    - XML of ImageScope and ASAP (``.xml``): points.
-    - Tables (``.csv``, ``.tsv``, ``.txt`` with a header): x and y, see `parse_csv`.
-    - Text (``.txt``): one line per image, predictions or truth, see `parse_text`.
+    - GeoJSON, and the annotations of other programs that `read_drawing` reads: detections and points, see `find_cells`.
+    - Tables with a header: x and y, see `parse_csv`.
+    - Text of one line per image (``.txt``): predictions or truth, see `parse_text`.
+
+    The content tells which of them a file is.
 
     Parameters
     ----------
     path : the file, with one of `POINTS_SUFFIXES`
-    mpp : µm per px of the images, for tables whose positions are in µm
+    mpp : µm per px of the images, for tables whose positions are in µm; by default the slide's
     classes : what names of classes stand for beside Positive, Negative and Nucleus
+    slide : that the cells were marked on, if it is known: coordinates are then level-0 px, also where QuPath shows a part
+        of the slide only
 
     Returns
     -------
@@ -49,7 +57,8 @@ def read_points(path: Path, *, mpp: float | None = None, classes: ClassNames = _
     AnnotationError
         If the file can't be read, naming the first record at fault; or if it holds something, but no cell.
     """
-    found = _found(path, mpp, classes)
+    with uncollected():
+        found = _found(path, mpp, classes, slide)
     if found.passed_over:
         words = in_words(found.passed_over)
         if not found.count:
@@ -58,22 +67,23 @@ def read_points(path: Path, *, mpp: float | None = None, classes: ClassNames = _
                 where=path,
                 remedy="give a file of detections or points",
             )
-        _log.warning("%s: %s aren't cells and were passed over", path, words)
+        _log.warning("%s: passed over what doesn't count as a cell: %s", path, words)
     return dict(found.images)
 
 
-def _found(path: Path, mpp: float | None, classes: ClassNames) -> PointsFound:
+def _found(path: Path, mpp: float | None, classes: ClassNames, slide: AnnotatedSlide | None) -> PointsFound:
     suffix = points_suffix(path)
     if suffix is None:
         raise AnnotationError("isn't a points file", where=path, remedy=f"give {', '.join(POINTS_SUFFIXES)}")
-    if suffix not in _TABLES:
-        cells = find_cells(read_features(path), classes=classes)
-        return PointsFound({points_stem(path): cells.cells}, cells.passed_over)
     content = read_content(path)
-    parse = _TABLES[suffix]
-    if suffix == ".txt" and _has_header(content):  # QuPath names its tables .txt, too
-        parse = parse_csv
-    return parse(content, path, mpp=mpp, classes=classes)
+    if kind_of(content, path) is not Kind.TEXT or suffix not in TEXT_SUFFIXES:
+        drawing = drawing_of(content, path, slide)
+        cells = find_cells(drawing.features, corner=drawing.corner, classes=classes)
+        return PointsFound({points_stem(path): cells.cells}, cells.passed_over)
+    if suffix == ".txt" and not _has_header(content):  # QuPath names its tables .txt, too
+        return parse_text(content, path)
+    known_mpp, corner = (mpp, (0.0, 0.0)) if slide is None else (mpp or slide.mpp, slide.corner)
+    return parse_csv(content, path, mpp=known_mpp, classes=classes, corner=corner)
 
 
 def _has_header(content: bytes) -> bool:

@@ -10,13 +10,12 @@ import numpy as np
 import shapely
 import shapely.affinity
 
-from wsi_edt.annotations import AnnotatedSlide, read_features
+from wsi_edt.annotations import AnnotatedSlide, read_drawing
 from wsi_edt.cells import Cells
 from wsi_edt.datasets.labelled import Record
 from wsi_edt.errors import AnnotationError
 from wsi_edt.geometry import Window
 from wsi_edt.qupath.cells_in import cells_of
-from wsi_edt.qupath.dialect import shown_corner
 from wsi_edt.qupath.regions import Polygons, Region, contains, polygons_of, regions_of
 from wsi_edt.slides import IMAGE_SUFFIXES, SLIDE_SUFFIXES, Slide, open_slide
 
@@ -53,8 +52,9 @@ def slide_records(slide: Slide, annotations: Path, *, case: str) -> Iterator[Rec
         If the annotations can't be read, have no area or one that is too large, lie outside the slide, or mark nuclei
         without saying where the marking is complete.
     """
-    features, corner = read_features(annotations, AnnotatedSlide.of(slide)), shown_corner(slide.bounds)
-    regions, cells = regions_of(features, corner=corner), cells_of(features, corner=corner)
+    drawing = read_drawing(annotations, AnnotatedSlide.of(slide))
+    regions = regions_of(drawing.features, corner=drawing.corner)
+    cells = cells_of(drawing.features, corner=drawing.corner)
     areas = _labelled_areas(regions, slide, annotations)
     if not areas:
         marked = f"marks {len(cells)} nuclei but" if len(cells) else "marks no nuclei and"

@@ -10,7 +10,8 @@ import numpy as np
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import AnnotationError
 
-POINTS_SUFFIXES = (".geojson.gz", ".geojson", ".json", ".csv", ".tsv", ".txt", ".xml", ".ndpa")
+TEXT_SUFFIXES = (".csv.gz", ".tsv.gz", ".csv", ".tsv", ".txt")
+POINTS_SUFFIXES = (".geojson.gz", ".json.gz", ".geojson", ".json", ".xml", ".ndpa", *TEXT_SUFFIXES)
 
 
 def points_suffix(path: Path) -> str | None:
@@ -26,11 +27,23 @@ def points_stem(path: Path) -> str:
 class PointRecords:
     """The points of a text file by image, in the file's order.
 
-    `um_per_px` divides coordinates that are written in µm; None: they are px.
+    Parameters
+    ----------
+    um_per_px : divides coordinates that are written in µm; None: they are px
+    corner : what is added to coordinates, px
+    may_be_indices : whether whole numbers are pixel indices, see `by_image`
     """
 
-    def __init__(self, um_per_px: float | None = None) -> None:
-        self._um_per_px = um_per_px
+    def __init__(
+        self,
+        um_per_px: float | None = None,
+        *,
+        corner: tuple[float, float] = (0.0, 0.0),
+        may_be_indices: bool = True,
+    ) -> None:
+        self._scale = um_per_px or 1.0
+        self._corner = corner
+        self._may_be_indices = may_be_indices
         self._rows: dict[str, list[tuple[float, float, float, int]]] = {}
         self._all_whole = True
 
@@ -63,13 +76,13 @@ class PointRecords:
         A file in which every coordinate is written as a whole number holds pixel indices, whose centres are half a
         pixel further on. A single decimal point makes all of them continuous coordinates, even if some are whole.
         """
-        shift = 0.5 if self._all_whole and self._um_per_px is None else 0.0
-        scale = self._um_per_px or 1.0
+        shift = 0.5 if self._all_whole and self._may_be_indices else 0.0
         found = {}
         for image, rows in self._rows.items():
             table = np.array(rows, dtype=np.float64).reshape(-1, 4)
             score, class_id = table[:, 2].astype(np.float32), table[:, 3].astype(np.uint8)
-            found[image] = Cells(table[:, 0] / scale + shift, table[:, 1] / scale + shift, score, class_id)
+            x, y = (table[:, axis] / self._scale + (self._corner[axis] + shift) for axis in (0, 1))
+            found[image] = Cells(x, y, score, class_id)
         return found
 
 

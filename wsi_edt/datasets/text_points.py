@@ -8,13 +8,12 @@ from wsi_edt.annotations.content import text_of
 from wsi_edt.datasets.points_found import PointsFound
 from wsi_edt.datasets.records import PointRecords
 from wsi_edt.errors import AnnotationError
-from wsi_edt.qupath.classes import ClassNames
 
 # How many numbers a point has: `x y` in predictions; `x y sigma_small sigma_large level` in truth.
 _PREDICTED_WIDTH, _TRUTH_WIDTH = 2, 5
 
 
-def parse_text(content: bytes, path: Path, *, mpp: float | None, classes: ClassNames) -> PointsFound:
+def parse_text(content: bytes, path: Path) -> PointsFound:
     """The cells of a text file by image index; a line's length tells predictions from truth.
 
     Predictions: ``image_index n x1 y1 … xn yn``. Truth: ``image_index n`` then n times ``x y sigma_small sigma_large
@@ -25,9 +24,7 @@ def parse_text(content: bytes, path: Path, *, mpp: float | None, classes: ClassN
     ----------
     content : UTF-8 or UTF-16, one line per image; empty lines don't matter
     path : names the file in errors
-    mpp, classes : as for other points files; these are px, and have no classes
     """
-    del mpp, classes
     lines = text_of(content, path).splitlines()
     records = PointRecords()
     for number, line in enumerate(lines, start=1):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wsi_edt.annotations import AnnotatedSlide
 from wsi_edt.cells import Cells
 from wsi_edt.datasets import LabelledImage
 from wsi_edt.errors import UsageError
@@ -56,6 +57,7 @@ def evaluate_files(
     radius_mpp: float | None = None,
     resamples: int = RESAMPLES,
     classes: ClassNames = _NO_NAMES,
+    slide: AnnotatedSlide | None = None,
 ) -> Evaluation:
     """Compare points files.
 
@@ -63,10 +65,12 @@ def evaluate_files(
     ----------
     predicted, truth : files or folders, see `read_pairs`
     radii_px : see `assess`
-    points_mpp : µm per px of both files' coordinates; None: the radii are in the files' own px
+    points_mpp : µm per px of both files' coordinates; None: the slide's or, without one, the radii are in the files' own
+        px
     radius_mpp : with `points_mpp`, µm per px of the radii
     resamples : see `assess`
     classes : what names of classes stand for beside Positive, Negative and Nucleus
+    slide : that both files' cells were marked on, see `read_points`
 
     Raises
     ------
@@ -75,7 +79,9 @@ def evaluate_files(
     UsageError
         If they hold no image.
     """
-    pairs: Sequence[ImagePair] = read_pairs(predicted, truth, mpp=points_mpp, classes=classes)
+    if points_mpp is None and slide is not None:
+        points_mpp = slide.mpp
+    pairs: Sequence[ImagePair] = read_pairs(predicted, truth, mpp=points_mpp, classes=classes, slide=slide)
     if not pairs:
         raise UsageError(
             "holds a point, so that there is nothing to compare", where=f"neither {predicted} nor {truth}"

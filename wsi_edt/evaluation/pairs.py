@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from wsi_edt.annotations import AnnotatedSlide
 from wsi_edt.cells import Cells
 from wsi_edt.datasets.points_io import read_points
 from wsi_edt.datasets.records import POINTS_SUFFIXES, points_stem, points_suffix
@@ -40,7 +41,12 @@ _NO_NAMES = ClassNames()
 
 
 def read_pairs(
-    predicted: Path, truth: Path, *, mpp: float | None = None, classes: ClassNames = _NO_NAMES
+    predicted: Path,
+    truth: Path,
+    *,
+    mpp: float | None = None,
+    classes: ClassNames = _NO_NAMES,
+    slide: AnnotatedSlide | None = None,
 ) -> tuple[ImagePair, ...]:
     """The predicted and the true cells of each image.
 
@@ -49,7 +55,7 @@ def read_pairs(
     predicted, truth : two points files, or two folders in which files of equal stems belong together. Files of one
         image each belong together whatever their names. An image that only one of two files of several names has no
         cells in the other. Predictions without a truth are left out; a truth file without predictions is an error.
-    mpp, classes : see `read_points`
+    mpp, classes, slide : see `read_points`
 
     Raises
     ------
@@ -62,7 +68,7 @@ def read_pairs(
             where=f"{predicted} and {truth}",
             remedy="give two files or two folders",
         )
-    pairs = _pairs(predicted, truth, partial(read_points, mpp=mpp, classes=classes))
+    pairs = _pairs(predicted, truth, partial(read_points, mpp=mpp, classes=classes, slide=slide))
     for where, cells in (
         (predicted, sum(len(pair.predicted) for pair in pairs)),
         (truth, sum(len(pair.truth) for pair in pairs)),

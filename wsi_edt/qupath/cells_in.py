@@ -16,15 +16,17 @@ from wsi_edt.qupath.dialect import (
     ANNOTATION,
     CELL,
     DETECTION,
+    LINES,
+    NO_PLACE,
     UNREADABLE_SHAPE,
     Feature,
     shape_of,
     unreadable_shape,
 )
 
-_LINES = ("LineString", "MultiLineString")
 _NO_NAMES = ClassNames()
 
+_LARGEST = np.finfo(np.float32).max  # of a score
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellsFound:
@@ -82,6 +84,8 @@ def find_cells(
             continue
         score = _score(feature.properties)
         places = _positions(feature.nucleus or feature.geometry, feature.where)
+        if not places:
+            passed_over[NO_PLACE] += 1
         rows.extend((x, y, score, int(kind)) for x, y in places)
     unknown.refuse()
     return CellsFound(_cells(rows, corner), passed_over)
@@ -105,22 +109,22 @@ def _not_a_cell(feature: Feature) -> str | None:
     if not is_cell and kind != ANNOTATION:
         return f"object of type {kind}"
     if feature.is_empty:
-        return "shape without a place"
+        return NO_PLACE
     form = (feature.nucleus or feature.geometry).get("type")
     if is_cell or form in ("Point", "MultiPoint"):
         return None
-    return "line" if form in _LINES else "annotation with an area"
+    return "line" if form in LINES else "annotation with an area"
 
 
 def _positions(geometry: Mapping[str, Any], where: str) -> list[tuple[float, float]]:
-    """The points that stand for a geometry."""
+    """The points that stand for a geometry; none for an empty one."""
     try:
         if geometry.get("type") == "Point":
             places = [geometry["coordinates"]]
         elif geometry.get("type") == "MultiPoint":
             places = geometry["coordinates"]
         else:
-            places = [shape_of(geometry, where).centroid.coords[0]]
+            places = list(shape_of(geometry, where).centroid.coords)
         found = [(float(place[0]), float(place[1])) for place in places]
         if not all(map(math.isfinite, (number for place in found for number in place))):
             raise ValueError("a coordinate that isn't finite")
@@ -144,4 +148,5 @@ def _score(properties: Mapping[str, Any]) -> float:
 
 
 def _is_score(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    # JSON's whole numbers may be too large for a float; NaN is between no two.
+    return isinstance(value, int | float) and -_LARGEST < value < _LARGEST

@@ -12,10 +12,10 @@ Read from the source of QuPath 0.8 (package qupath.lib.io), and for older files 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 import orjson
 import shapely
@@ -58,8 +58,19 @@ _COORDINATES: Final = dict.fromkeys(
     ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"), "coordinates"
 ) | {"GeometryCollection": "geometries"}
 
+LINES: Final = ("LineString", "MultiLineString")
+NO_PLACE: Final = "shape without a place"
+
 # What an unreadable geometry makes shapely, or whoever takes its coordinates, raise.
-UNREADABLE_SHAPE: Final = (TypeError, ValueError, KeyError, IndexError, AttributeError, ShapelyError)
+UNREADABLE_SHAPE: Final = (
+    TypeError,
+    ValueError,
+    OverflowError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ShapelyError,
+)
 _ELLIPSE_QUARTER_SEGMENTS = 32
 
 
@@ -117,8 +128,49 @@ class Feature:
         return str(classification) if classification else None
 
 
-def geojson_features(content: bytes, path: Path) -> list[Feature]:
-    """The features of GeoJSON: a FeatureCollection, a list, one feature, or a bare geometry.
+def geojson_features(document: object, path: Path) -> list[Feature]:
+    """The features of GeoJSON: a FeatureCollection, one feature, a bare geometry, or lists of these, nested or not.
+
+    Parameters
+    ----------
+    document : as `parsed_json` returns it
+    path : names the file in errors
+
+    Raises
+    ------
+    AnnotationError
+        If it has no features, or one of them isn't a feature.
+    """
+    return [_feature(entry, number, path) for number, entry in enumerate(_entries(document, path), start=1)]
+
+
+def _entries(document: object, path: Path) -> Iterator[object]:
+    """What may be features, in the file's order."""
+    if not isinstance(document, list) and not _is_geojson(document):
+        raise AnnotationError(
+            "has no features", where=path, remedy="export a FeatureCollection, as QuPath writes it"
+        )
+    waiting = [iter([document])]
+    while waiting:
+        for entry in waiting[-1]:
+            inner = entry.get("features") if _is_geojson(entry, "FeatureCollection") else entry
+            if isinstance(inner, list):
+                waiting.append(iter(inner))
+                break
+            if isinstance(inner, dict) and inner.get("type") in _COORDINATES:
+                inner = {"type": "Feature", "geometry": inner}
+            yield inner
+        else:
+            waiting.pop()
+
+
+def _is_geojson(document: Any, *kinds: str) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - whatever JSON holds
+    known = kinds or ("FeatureCollection", "Feature", *_COORDINATES)
+    return isinstance(document, dict) and document.get("type") in known
+
+
+def parsed_json(content: bytes, path: Path) -> object:
+    """What JSON says, strict or not.
 
     QuPath writes measurements that aren't numbers as bare NaN and Infinity, which JSON doesn't know; other programs write
     UTF-16, or begin with a byte order mark. All of it is read.
@@ -131,27 +183,8 @@ def geojson_features(content: bytes, path: Path) -> list[Feature]:
     Raises
     ------
     AnnotationError
-        If it isn't JSON, has no features, or one of them isn't a feature.
+        If it isn't JSON.
     """
-    return [_feature(entry, number, path) for number, entry in enumerate(_entries(content, path), start=1)]
-
-
-def _entries(content: bytes, path: Path) -> list[object]:
-    document = _parsed(content, path)
-    if isinstance(document, dict) and document.get("type") == "FeatureCollection":
-        document = document.get("features")
-    elif isinstance(document, dict) and document.get("type") == "Feature":
-        document = [document]
-    elif isinstance(document, dict) and ("coordinates" in document or "geometries" in document):
-        document = [{"type": "Feature", "geometry": document}]
-    if not isinstance(document, list):
-        raise AnnotationError(
-            "has no features", where=path, remedy="export a FeatureCollection, as QuPath writes it"
-        )
-    return document
-
-
-def _parsed(content: bytes, path: Path) -> object:
     try:
         return orjson.loads(content)  # four times as fast as json, and strict
     except orjson.JSONDecodeError:

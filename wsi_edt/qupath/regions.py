@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,7 +14,7 @@ import shapely.affinity
 from shapely import MultiPolygon, Polygon
 
 from wsi_edt.errors import AnnotationError
-from wsi_edt.qupath.dialect import ANNOTATION, Feature, shape_of
+from wsi_edt.qupath.dialect import ANNOTATION, CELL, DETECTION, LINES, NO_PLACE, Feature, shape_of
 
 Polygons: TypeAlias = Polygon | MultiPolygon
 BoolArray = npt.NDArray[np.bool_]
@@ -43,10 +44,24 @@ class Region:
         return self.class_name is not None and self.class_name.lower().startswith("ignore")
 
 
-def regions_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0, 0.0)) -> list[Region]:
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionsFound:
+    """The regions of a file, and what else it holds.
+
+    Attributes
+    ----------
+    regions : in the file's order
+    passed_over : how many of what aren't regions, by what they are, for `passed_over.in_words`
+    """
+
+    regions: list[Region]
+    passed_over: Counter[str]
+
+
+def find_regions(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0, 0.0)) -> RegionsFound:
     """The annotations with an area among the features of a file, in level-0 px and the file's order.
 
-    Detections, cells, points and lines aren't regions. A self-intersecting outline is made valid.
+    Detections, cells, points, lines and empty shapes aren't regions. A self-intersecting outline is made valid.
 
     Parameters
     ----------
@@ -58,14 +73,26 @@ def regions_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.
     AnnotationError
         If an annotation has no area or can't be read; it names the feature.
     """
-    found = []
+    found: list[Region] = []
+    passed_over: Counter[str] = Counter()
     for feature in features:
-        if feature.object_type != ANNOTATION or feature.geometry.get("type") not in _AREAS:
+        shape = None
+        other = _not_a_region(feature)
+        if other is None:
+            shape = shape_of(feature.geometry, feature.where)
+            other = NO_PLACE if shape.is_empty else None
+        if shape is None or other is not None:
+            passed_over[str(other)] += 1
             continue
-        polygon = shapely.affinity.translate(_area(feature), *corner)
+        polygon = shapely.affinity.translate(_area(shape, feature), *corner)
         name = feature.properties.get("name") or feature.class_name or str(feature.number)
         found.append(Region(str(name), polygon, feature.class_name))
-    return found
+    return RegionsFound(found, passed_over)
+
+
+def regions_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0, 0.0)) -> list[Region]:
+    """The annotations with an area among the features of a file; see `find_regions`."""
+    return find_regions(features, corner=corner).regions
 
 
 def contains(polygon: Polygons, x: FloatArray, y: FloatArray) -> BoolArray:
@@ -117,9 +144,22 @@ def _edges(polygon: Polygons) -> tuple[FloatArray, FloatArray]:
     return np.concatenate([ring[:-1] for ring in rings]), np.concatenate([ring[1:] for ring in rings])
 
 
-def _area(feature: Feature) -> Polygons:
-    """A feature's geometry as valid polygons."""
-    shape = shape_of(feature.geometry, feature.where)
+def _not_a_region(feature: Feature) -> str | None:
+    """What a feature is if it is no region."""
+    form = str(feature.geometry.get("type"))
+    if feature.object_type in (DETECTION, CELL):
+        return feature.object_type
+    if feature.object_type != ANNOTATION:
+        return f"object of type {feature.object_type}"
+    if feature.is_empty:
+        return NO_PLACE
+    if form in _AREAS:
+        return None
+    return "line" if form in LINES else "annotation of points"
+
+
+def _area(shape: shapely.Geometry, feature: Feature) -> Polygons:
+    """A feature's shape as valid polygons."""
     if not shapely.is_valid(shape):
         shape = shapely.make_valid(shape)
     polygons = polygons_of(shape)
