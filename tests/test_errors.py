@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import CancelledError
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -62,3 +63,8 @@ def test_what_other_libraries_raise_has_a_meaning(
 def test_what_is_unknown_is_called_unexpected() -> None:
     assert known(ZeroDivisionError("over\nzero")) is None
     assert str(translated(ZeroDivisionError("over\nzero"))) == "unexpected ZeroDivisionError: over zero"
+
+
+def test_a_name_of_bytes_that_are_no_text_can_be_printed() -> None:
+    error = SlideError("can't be read", where=Path("/slides/\udcff.svs"))
+    assert str(error).encode() == b"/slides/\\udcff.svs can't be read"

@@ -59,7 +59,9 @@ class WsiEdtError(Exception):
         place = self.where if where is None else where
         clause = f"{place} {self.what}" if place else self.what
         remedy = f"; {self.remedy}" if with_remedy and self.remedy else ""
-        return "".join(f"{context}: " for context in self.context) + clause + remedy
+        sentence = "".join(f"{context}: " for context in self.context) + clause + remedy
+        # A file's name may hold bytes that are no text, and can then be neither printed nor written.
+        return sentence.encode(errors="backslashreplace").decode()
 
     def within(self, context: str) -> Self:
         """The same error, met while doing something wider: "worker node7: …"."""

@@ -360,7 +360,7 @@ class Schedule:
     def _fail(self, ref: SlideRef, error: Exception, *, tries: int = 1) -> None:
         """Give a slide its row, and its traceback to its log; the others go on."""
         trace = "".join(traceback.format_exception(error))
-        write_atomically(self._out / ref.name / names.ERROR_LOG, trace.encode())
+        write_atomically(self._out / ref.name / names.ERROR_LOG, trace.encode(errors="backslashreplace"))
         sentence = _sentence(ref, error) + (f" (tried {tries} times)" if tries > 1 else "")
         self._end(SummaryRow.failed(ref.name, sentence, model=self._settings.counted_by.model))
 

@@ -23,7 +23,10 @@ _OF_THE_BATCH = {
 
 def readable(name: str) -> str:
     r"""The name as text that can be written: bytes that aren't UTF-8 stand as \\xff."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # on Windows, half of a letter of two
+        return name.encode("utf-8", "backslashreplace").decode()
 
 
 def fitted(name: str) -> str:
