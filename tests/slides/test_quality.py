@@ -14,6 +14,7 @@ from wsi_edt.geometry import Window
 from wsi_edt.slides import ImageSlide, Staining, TissueMask, classify_staining, open_slide, slide_tissue
 from wsi_edt.slides.protocol import RgbArray
 from wsi_edt.slides.quality import MEASURES, SlideQuality, measure_quality
+from wsi_edt.slides.quality.fields import sample_fields
 from wsi_edt.slides.quality.focus import edge_width_um
 from wsi_edt.slides.tissue import find_tissue_and_pen
 
@@ -159,6 +160,15 @@ def test_a_large_slide_costs_48_small_reads(ihc_pixels: RgbArray) -> None:
     assert len(read) == 48
     assert max(window.bottom for window in read) > 3900
     assert max(window.width * window.height for window in read) < 100**2
+
+
+def test_fields_end_where_the_slide_does(ihc_pixels: RgbArray) -> None:
+    """The white beyond it would be the sharpest of edges."""
+    slide = ImageSlide(Path("a.png"), np.full((230, 230, 3), 150, dtype=np.uint8), MPP)
+    tissue = TissueMask(np.ones((12, 12), np.bool_), 32 * MODEL_MPP, (368, 368))
+    (field,), _ = sample_fields(slide, tissue)  # from 40 to 115 of 120 µm
+    assert field.shape == (150, 150, 3)
+    assert (field == 150).all()
 
 
 def test_a_slide_of_a_few_px_is_no_error() -> None:
