@@ -6,6 +6,7 @@ A damaged slide may bring down the library that decodes it, and no thread can be
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator
@@ -126,6 +127,9 @@ def _how_it_died(code: int | None) -> str:
 def _serve(theirs: Connection) -> None:
     """Make calls until the other end is closed, as it is when its process dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the client's
+    # Libraries that decode write there what they think of a damaged file, which users get as one sentence.
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     while True:
         try:
             function, args, kwargs = theirs.recv()
