@@ -67,6 +67,9 @@ def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
         ",0.25,,\n"
         "d.svs,,../x,\n"
         "e.svs,,,0\n"
+        "one,two.svs,,,\n"
+        "two,three.svs,,,4\n"
+        "f.svs,,,,,\n"
         f"g.svs,,{'n' * 256},\n",
     )
     with pytest.raises(UsageError) as raised:
@@ -79,9 +82,12 @@ def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
         "line 6 has no path",
         "line 7 has the name '../x'",
         "line 8 has '0' as its series",
-        f"line 9 has the name '{'n' * 256}', which is longer than 255 bytes",
+        "line 9 has 'two.svs' as its µm/px",
+        "line 10 has 5 fields, and the header 4",
+        f"line 12 has the name '{'n' * 256}', which is longer than 255 bytes",
     ):
         assert words in message
+    assert "line 11 " not in message, "separators at the end hold nothing"
     assert "line 2 " not in message and "\n" not in message
 
 
@@ -123,3 +129,9 @@ def test_a_missing_slide_is_a_line_that_fails_alone(tmp_path: Path) -> None:
     """A wrong table is a wrong command, but a slide that isn't there (yet) must not keep the others from being run."""
     path = table(tmp_path, "path\nabsent.svs\ns3.tif\n")
     assert list(slides_of(path)) == ["absent.svs", "s3.tif"]
+
+
+def test_a_spreadsheet_is_told_from_a_slide(tmp_path: Path) -> None:
+    (tmp_path / "batch.XLSX").write_bytes(b"PK")
+    with pytest.raises(UsageError, match=r"batch\.XLSX is a spreadsheet; save it as CSV"):
+        slides_of(tmp_path / "batch.XLSX")

@@ -29,12 +29,14 @@ class Table:
     rows : the lines below the header that aren't blank, each with its number in the file, from 1
     columns : by what they mean, their numbers
     others : names of columns that mean nothing here
+    width : how many columns the header has
     decimal_comma : whether numbers may have one
     """
 
     rows: Iterator[tuple[int, list[str]]]
     columns: Mapping[str, int]
     others: tuple[str, ...]
+    width: int
     decimal_comma: bool
 
     def cell(self, fields: list[str], name: str) -> str:
@@ -83,7 +85,7 @@ def open_table(
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
             rows = ((skipped + reader.line_num, fields) for fields in reader if any(map(str.strip, fields)))
             others = tuple(name for at, name in enumerate(names) if name and at not in known.values())
-            return Table(rows, known, others, decimal_comma=delimiter != ",")
+            return Table(rows, known, others, len(names), decimal_comma=delimiter != ",")
     raise AnnotationError(
         f"has no header with {needs}: its first line is {first.strip()[:_MOST_SHOWN]!r}", where=path
     )

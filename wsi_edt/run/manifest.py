@@ -16,6 +16,7 @@ from wsi_edt.slides.location import SlidePath, location
 from wsi_edt.slides.metadata import refuse_implausible_mpp
 
 SUFFIXES = (".csv", ".tsv")
+_SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 MOST_FAULTS = 20  # that one message lists
 
 COLUMNS: Columns = {
@@ -49,7 +50,17 @@ class ManifestRow:
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether an input is a table of slides rather than a slide."""
+    """Whether an input is a table of slides rather than a slide.
+
+    Raises
+    ------
+    UsageError
+        If it is a spreadsheet, which isn't read.
+    """
+    if path.suffix.lower() in _SPREADSHEETS and path.is_file():
+        raise UsageError(
+            "is a spreadsheet", where=path, remedy="save it as CSV, which is read as a table of slides"
+        )
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
@@ -113,6 +124,10 @@ def _rows(table: Table, path: Path) -> tuple[list[ManifestRow], list[str]]:
 
 
 def _row(table: Table, fields: list[str], folder: Path) -> ManifestRow:
+    if any(map(str.strip, fields[table.width :])):
+        raise ValueError(
+            f"has {len(fields)} fields, and the header {table.width} (a comma in one of them? quote it)"
+        )
     given = table.cell(fields, "path")
     if not given:
         raise ValueError("has no path")
