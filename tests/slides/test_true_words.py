@@ -96,7 +96,14 @@ def test_a_tile_that_cant_be_decoded_is_damage() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["czi/tiles.czi", "openslide/unopenable.tiff", "openslide/small.svs", "dicom/sm_image.dcm"]
+    "name",
+    [
+        "czi/tiles.czi",
+        "czi/RGB-8bit.czi",
+        "openslide/unopenable.tiff",
+        "openslide/small.svs",
+        "dicom/sm_image.dcm",
+    ],
 )
 def test_cut_copies_are_damaged_and_emptied_ones_empty(name: str, tmp_path: Path) -> None:
     content = real(name).read_bytes()
@@ -104,12 +111,15 @@ def test_cut_copies_are_damaged_and_emptied_ones_empty(name: str, tmp_path: Path
     path.write_bytes(b"")
     with pytest.raises(SlideError, match="is empty"):
         read_whole(path)
+    if path.suffix == ".czi":
+        pytest.importorskip("pylibCZIrw")
     for length in (10, 60, 200, len(content) // 3):
         path.write_bytes(content[:length])
         with pytest.raises(SlideError) as raised:
             read_whole(path)
         words = str(raised.value)
         assert "damaged" in words or "truncated" in words or "is neither a slide" in words, words
+        assert "pip install" not in words
 
 
 @pytest.mark.parametrize(

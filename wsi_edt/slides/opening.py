@@ -164,8 +164,10 @@ def _czi(path: Path, fallback_mpp: float | None, reason: Exception) -> CziSlide:
         return CziSlide(path, fallback_mpp)
     except SlideError:
         raise
-    except Exception as error:  # ImportError, and what pylibCZIrw raises of damaged files
+    except ImportError as error:
         raise read_failure(path, reason, "can't be opened") from error
+    except Exception as error:  # pylibCZIrw raises what it likes for damaged files
+        raise read_failure(path, error, "can't be opened") from error
 
 
 def _is_dicom(path: Path) -> bool:
