@@ -81,6 +81,10 @@ def test_a_dicom_series_is_one_slide_and_a_name_of_its_files_means_it(tmp_path: 
     found = find_slides([tmp_path], out=tmp_path / "out")
     assert [slide.name for slide in found.slides] == ["a/level0.dcm"]
     assert found.notes == ("1 DICOM file that is no slide left out: Segmentation",)
+    table = tmp_path / "table.csv"
+    table.write_text("path,name\na/level1,from the table\n")
+    found = find_slides([table, tmp_path / "a"], out=tmp_path / "out")
+    assert [slide.name for slide in found.slides] == ["from the table"]
     for given in (["a/level1"], ["a/1.2.840.3", "a/label.dcm"], ["a/level0.dcm", "a/level1"]):
         named = find_slides([tmp_path / name for name in given], out=tmp_path / "out")
         assert [slide.name for slide in named.slides] == ["level0.dcm"]

@@ -14,6 +14,7 @@ from wsi_edt.results import names
 from wsi_edt.run.manifest import is_manifest, read_manifest
 from wsi_edt.run.patterns import Pattern
 from wsi_edt.run.slide_names import fitted, readable, refuse_impossible
+from wsi_edt.slides.dicom import identity
 from wsi_edt.slides.folder import slides_among
 from wsi_edt.slides.location import SlidePath, file_name, files_below, is_folder, location
 from wsi_edt.slides.metadata import refuse_implausible_mpp
@@ -206,9 +207,8 @@ def _named(path: SlidePath) -> str:
 
 
 def _identity(path: SlidePath) -> SlidePath:
-    """The same for all ways to name one file."""
-    # Not `resolve`, which raises for links that lead in a circle.
-    return Path(os.path.realpath(path)) if isinstance(path, Path) else path
+    """The same for all ways to name one slide."""
+    return identity(path) if isinstance(path, Path) else path
 
 
 def _below(folder: SlidePath, *, out: Path) -> Iterator[tuple[SlidePath, str]]:

@@ -6,9 +6,11 @@ are read here, up to the description of single frames, which can be longer than 
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -208,6 +210,16 @@ def slide_file(path: Path) -> Path:
     ):
         return path
     return levels[0][0]
+
+
+def identity(path: Path) -> Path:
+    """The same for all ways to name a file, and for all files of one slide in DICOM in one folder."""
+    if may_be_dicom(path.name) and is_dicom(path):
+        with suppress(SlideError):
+            header = dicom_header(path)
+            if header.is_whole_slide:
+                return path.parent.resolve() / header.series
+    return Path(os.path.realpath(path))  # `resolve` raises for links that lead in a circle
 
 
 def series_files(path: Path) -> tuple[tuple[Path, DicomHeader], ...]:
