@@ -54,7 +54,6 @@ def test_series_and_what_is_no_slide_are_told_apart(tmp_path: Path) -> None:
     found = series_of(sorted(path for path in tmp_path.rglob("*") if path.is_file()))
     assert {path.name for path in found.slides} == {NAMES[0], "other.dcm", "no.dcm"}
     assert sorted(found.others) == ["Segmentation Storage", "label or overview without its slide"]
-    assert found.standing_for[tmp_path / "a/label.dcm"] == tmp_path / "a" / NAMES[0]
 
 
 def test_levels_in_another_folder_are_no_slide_of_their_own_but_copies_of_a_series_are(

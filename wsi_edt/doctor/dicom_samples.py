@@ -16,6 +16,8 @@ from pydicom.uid import UID, JPEGBaseline8Bit, JPEGLSLossless, generate_uid
 
 Pixels = npt.NDArray[np.uint8]
 _WHOLE_SLIDE = UID("1.2.840.10008.5.1.4.1.1.77.1.6")
+_ORIGINAL = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+_RESAMPLED = ["DERIVED", "PRIMARY", "VOLUME", "RESAMPLED"]
 _LEVELS = 2
 _TILE_PX = 256
 
@@ -74,7 +76,7 @@ def _level(pixels: Pixels, mpp: float, *, is_original: bool) -> Dataset:
     height, width = pixels.shape[:2]
     data, measures, shared, light = Dataset(), Dataset(), Dataset(), Dataset()
     data.SOPClassUID, data.SOPInstanceUID, data.Modality = _WHOLE_SLIDE, generate_uid(), "SM"
-    data.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"] if is_original else _RESAMPLED
+    data.ImageType = _ORIGINAL if is_original else _RESAMPLED
     data.SamplesPerPixel, data.PlanarConfiguration, data.PixelRepresentation = 3, 0, 0
     data.BitsAllocated, data.BitsStored, data.HighBit = 8, 8, 7
     data.Rows = data.Columns = _TILE_PX
@@ -89,6 +91,3 @@ def _level(pixels: Pixels, mpp: float, *, is_original: bool) -> Dataset:
     light.OpticalPathIdentifier = "1"
     data.OpticalPathSequence = [light]
     return data
-
-
-_RESAMPLED = ["DERIVED", "PRIMARY", "VOLUME", "RESAMPLED"]

@@ -100,12 +100,10 @@ class DicomSeries:
     Attributes
     ----------
     slides : the file that stands for each slide: the finest level of its series
-    standing_for : for each file of those series the file that stands for it
     others : the kinds of the files that belong to no slide, as many as there are files
     """
 
     slides: tuple[Path, ...]
-    standing_for: dict[Path, Path]
     others: tuple[str, ...]
 
 
@@ -153,13 +151,12 @@ def series_of(files: Iterable[Path]) -> DicomSeries:
     belongs to the slide beside it.
     """
     folders: dict[str, dict[Path, list[tuple[Path, DicomHeader]]]] = defaultdict(lambda: defaultdict(list))
-    slides, standing_for, others = [], {}, []
+    slides, others = [], []
     for path in files:
         try:
             header = dicom_header(path)
         except SlideError:
             slides.append(path)
-            standing_for[path] = path
             continue
         if header.is_whole_slide:
             folders[header.series or str(path)][path.parent].append((path, header))
@@ -177,11 +174,7 @@ def series_of(files: Iterable[Path]) -> DicomSeries:
         others.extend(
             "copy of another file" for members in by_folder.values() for _ in range(_copies(members))
         )
-        for folder, members in by_folder.items():
-            standing = whole.get(folder) or next(iter(whole.values()), None)
-            if standing is not None:
-                standing_for.update((path, standing) for path, _ in members)
-    return DicomSeries(tuple(slides), standing_for, tuple(others))
+    return DicomSeries(tuple(slides), tuple(others))
 
 
 def level_files(path: Path) -> tuple[Path, ...]:
