@@ -12,10 +12,10 @@ import shapely
 
 from tests.conftest import MPP, RULER_SIZE, ruler_pixels, write_pyramid
 from tests.training.sets import write_rgb
-from wsi_edt.cells import Cells
+from wsi_edt.cells import CellClass, Cells
 from wsi_edt.datasets import Labelled, LabelledImage, SetSpec, read_set
 from wsi_edt.datasets.qupath import CONTEXT_PX, LARGEST_REGION_PX, slide_records
-from wsi_edt.errors import AnnotationError
+from wsi_edt.errors import AnnotationError, UsageError
 from wsi_edt.qupath.cells_out import write_geojson
 from wsi_edt.slides import ImageSlide
 
@@ -122,6 +122,37 @@ def test_classes_as_qupath_names_them(lab: Path) -> None:
     (image,) = read(lab)
     assert image.points.tolist() == [[10, 10], [20, 20], [30, 30], [40, 40]]
     assert image.class_id.tolist() == [1, 0, 0, 2]
+
+
+def test_classes_that_the_user_names(lab: Path) -> None:
+    marked = points("Neoplastic", (20, 20)), points("Debris", (30, 30)), points("Stroma", (40, 40))
+    write(lab / "a.geojson", region(10, 10, 60, 60), *marked)
+    names = {"neoplastic": "positive", "Debris": "ignore", "Stroma": "negative"}
+    (image,) = read(lab, class_names=names)
+    assert image.points.tolist() == [[20, 20], [40, 40]]
+    assert image.class_id.tolist() == [CellClass.POSITIVE, CellClass.NEGATIVE]
+    with pytest.raises(
+        AnnotationError, match=r"has the class 'Neoplastic'.*in a training's set by class_names"
+    ):
+        read(lab)
+    with pytest.raises(
+        UsageError, match=r"class_names of the set 'lab' has Debris=dirt, which isn't NAME=CLASS"
+    ):
+        read(lab, class_names={"Debris": "dirt"})
+    with pytest.raises(UsageError, match="can't be, since the classes of bcdata are fixed"):
+        read_set(SetSpec(name="lab", format="bcdata", class_names=names), lab.parent)
+
+
+def test_annotations_of_other_programs(lab: Path) -> None:
+    corners = "".join(f'<Vertex X="{x}" Y="{y}"/>' for x, y in ((10, 10), (60, 10), (60, 60), (10, 60)))
+    drawn = f'<Annotation Name=""><Regions><Region Type="0"><Vertices>{corners}</Vertices></Region></Regions></Annotation>'
+    marks = '<Annotation Name="Positive"><Regions><Region Type="5"><Vertices><Vertex X="20" Y="30"/></Vertices></Region>'
+    (lab / "a.xml").write_text(f"<Annotations>{drawn}{marks}</Regions></Annotation></Annotations>")
+    (image,) = read(lab)
+    assert image.points.tolist() == [[20, 30]] and image.class_id.tolist() == [CellClass.POSITIVE]
+    write(lab / "a.geojson", region(10, 10, 60, 60))
+    with pytest.raises(AnnotationError, match=r"a\.xml annotates a\.tif, as a\.geojson does; keep one"):
+        read(lab)
 
 
 def test_nuclei_without_any_class_teach_no_class(lab: Path) -> None:

@@ -13,6 +13,7 @@ from wsi_edt.datasets.masks import read_ccrcc, read_conic, read_psu
 from wsi_edt.datasets.points_set import read_glioma, read_points_set
 from wsi_edt.datasets.qupath import read_qupath
 from wsi_edt.datasets.uw import read_uw
+from wsi_edt.qupath.classes import ClassNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Format:
     classes, nuclei : see `LabelledImage`
     licence : of the images and points
     citation : whose work it is; empty if that isn't known, or it is the user's own
+    read_named : the same as `read` for a user's own names of classes; None for formats whose classes are fixed
     """
 
     read: Callable[[Path, str], Iterator[Record]]
@@ -37,6 +39,7 @@ class Format:
     nuclei: Labelled
     licence: str
     citation: str
+    read_named: Callable[[Path, str, ClassNames], Iterator[Record]] | None = None
 
 
 _ONE = ("train",)
@@ -102,6 +105,7 @@ _OWN = {
         nuclei=Labelled.EVERYWHERE,
         licence="the owner's",
         citation="",
+        read_named=read,
     )
     for name, read in (("points", read_points_set), ("qupath", read_qupath))
 }

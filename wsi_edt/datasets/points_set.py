@@ -15,10 +15,13 @@ from wsi_edt.datasets.folders import case_of, image_files, unreadable_image
 from wsi_edt.datasets.labelled import ClassArray, PointArray, Record, as_points
 from wsi_edt.datasets.points_io import read_points
 from wsi_edt.errors import AnnotationError
+from wsi_edt.qupath.classes import ClassNames
 from wsi_edt.qupath.regions import Polygons, contains
 
+_NO_NAMES = ClassNames()
 
-def read_points_set(folder: Path, split: str) -> Iterator[Record]:
+
+def read_points_set(folder: Path, split: str, classes: ClassNames = _NO_NAMES) -> Iterator[Record]:
     """``images/NAME.*`` and ``points/NAME.csv``; the fields of one TCGA patient are one case.
 
     If there is a ``roi/NAME.png``, labels hold where it is white, and points outside don't count.
@@ -26,7 +29,7 @@ def read_points_set(folder: Path, split: str) -> Iterator[Record]:
     del split  # there is one
     for path in image_files(folder / "images"):
         annotation = folder / "points" / f"{path.stem}.csv"
-        points, class_id = points_of_csv(annotation)
+        points, class_id = points_of_csv(annotation, classes)
         region = _region(folder / "roi" / f"{path.stem}.png", path)
         if region is None:
             held = ((annotation, len(points)),)
@@ -81,12 +84,12 @@ def _region(mask_file: Path, image_file: Path) -> Polygons | None:
     return area
 
 
-def points_of_csv(path: Path) -> tuple[PointArray, ClassArray]:
+def points_of_csv(path: Path, classes: ClassNames = _NO_NAMES) -> tuple[PointArray, ClassArray]:
     """The points of one image: a header with x and y and perhaps class, as `wsi-edt evaluate` reads it too.
 
     A file in which every coordinate is a whole number holds pixel indices. A header alone means that there are none.
     """
-    found = read_points(path)
+    found = read_points(path, classes=classes)
     if len(found) > 1:
         raise AnnotationError(
             f"holds points of {len(found)} images", where=path, remedy="give each image its own file"

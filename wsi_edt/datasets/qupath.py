@@ -15,19 +15,24 @@ from wsi_edt.cells import Cells
 from wsi_edt.datasets.labelled import Record
 from wsi_edt.errors import AnnotationError
 from wsi_edt.geometry import Window
-from wsi_edt.qupath.cells_in import cells_of
+from wsi_edt.qupath.cells_in import find_cells
+from wsi_edt.qupath.classes import ClassNames
 from wsi_edt.qupath.regions import Polygons, Region, contains, polygons_of, regions_of
 from wsi_edt.slides import IMAGE_SUFFIXES, SLIDE_SUFFIXES, Slide, open_slide
 
-ANNOTATION_SUFFIXES = (".geojson", ".geojson.gz")
+ANNOTATION_SUFFIXES = (".geojson", ".geojson.gz", ".xml", ".ndpa")
 CONTEXT_PX = 256  # level-0 px around a region: the network sees real tissue there, not white
 LARGEST_REGION_PX = 100_000_000  # 300 MB, held in memory while training
+
+_NO_NAMES = ClassNames()
 
 _log = logging.getLogger(__name__)
 
 
-def read_qupath(folder: Path, split: str) -> Iterator[Record]:
-    """``NAME.geojson`` (or .geojson.gz) as QuPath exports it, and the slide ``NAME.*``, anywhere below the folder.
+def read_qupath(folder: Path, split: str, classes: ClassNames = _NO_NAMES) -> Iterator[Record]:
+    """``NAME.geojson`` as QuPath exports it (or .geojson.gz), and the slide ``NAME.*``, anywhere below the folder.
+
+    Other programs' ``NAME.xml`` and ``NAME.ndpa`` are read too, see `read_drawing`.
 
     An annotation with an area, of any class or none, says that every nucleus inside it is marked; those of class Ignore*
     are cut out of it. The nuclei are Points annotations, or detections and cells (by their centroid), of class Positive,
@@ -35,15 +40,25 @@ def read_qupath(folder: Path, split: str) -> Iterator[Record]:
     nuclei is background. Each is an image: its box and some context around it, at level 0.
     """
     del split  # there is one
+    taken: dict[Path, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.name.lower().endswith(ANNOTATION_SUFFIXES) and not path.name.startswith("."):
             slide_path = _slide_of(path, folder)
+            if slide_path in taken:
+                raise AnnotationError(
+                    f"annotates {slide_path.name}, as {taken[slide_path].name} does",
+                    where=path,
+                    remedy="keep one of them",
+                )
+            taken[slide_path] = path
             with open_slide(slide_path) as slide:
                 case = slide_path.relative_to(folder).as_posix()
-                yield from slide_records(slide, path, case=case)
+                yield from slide_records(slide, path, case=case, classes=classes)
 
 
-def slide_records(slide: Slide, annotations: Path, *, case: str) -> Iterator[Record]:
+def slide_records(
+    slide: Slide, annotations: Path, *, case: str, classes: ClassNames = _NO_NAMES
+) -> Iterator[Record]:
     """One record for each annotated area of a slide.
 
     Raises
@@ -54,7 +69,7 @@ def slide_records(slide: Slide, annotations: Path, *, case: str) -> Iterator[Rec
     """
     drawing = read_drawing(annotations, AnnotatedSlide.of(slide))
     regions = regions_of(drawing.features, corner=drawing.corner)
-    cells = cells_of(drawing.features, corner=drawing.corner)
+    cells = find_cells(drawing.features, corner=drawing.corner, classes=classes).cells
     areas = _labelled_areas(regions, slide, annotations)
     if not areas:
         marked = f"marks {len(cells)} nuclei but" if len(cells) else "marks no nuclei and"

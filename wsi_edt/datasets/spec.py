@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from wsi_edt.datasets.folders import unreadable_image
 from wsi_edt.datasets.formats import FORMATS
 from wsi_edt.datasets.labelled import ImageArray, Labelled, LabelledImage, Record
 from wsi_edt.errors import AnnotationError, UsageError
+from wsi_edt.qupath.classes import ClassNames
 from wsi_edt.qupath.regions import Polygons
 
 ALL_SPLITS = "all"
@@ -36,6 +37,8 @@ class SetSpec(BaseModel):
     mpp : µm/px of its images; overrides what the format assumes, not what an image states itself
     cases : only these cases; None: all
     without : all cases but these
+    class_names : of formats without classes of their own, what names of classes stand for: positive, negative, nucleus,
+        ignore
     classes, nuclei : see `LabelledImage`; override the format's. If no point of the set has a class, `classes` is
         "nowhere" unless it is given
     """
@@ -49,6 +52,7 @@ class SetSpec(BaseModel):
     mpp: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     cases: tuple[str, ...] | None = Field(default=None, min_length=1)
     without: tuple[str, ...] = ()
+    class_names: dict[str, str] = Field(default_factory=dict)
     classes: Labelled | None = None
     nuclei: Labelled | None = None
 
@@ -107,7 +111,8 @@ def read_set(spec: SetSpec, data: Path) -> list[LabelledImage]:
             remedy=f"the splits of {spec.format} are {', '.join(facts.splits)}, and {ALL_SPLITS!r} is all of them",
         )
     splits = facts.splits if spec.split == ALL_SPLITS else (spec.split,)
-    records = [record for split in splits for record in facts.read(folder, split)]
+    read = _reader(spec)
+    records = [record for split in splits for record in read(folder, split)]
     if not records:
         which = "" if spec.split == ALL_SPLITS else f"{spec.split} "
         raise AnnotationError(
@@ -117,6 +122,20 @@ def read_set(spec: SetSpec, data: Path) -> list[LabelledImage]:
     records = _of_cases(spec, records)
     classes = spec.classes or (Labelled.NOWHERE if _has_no_class(records) else facts.classes)
     return [_labelled_image(spec, record, classes) for record in records]
+
+
+def _reader(spec: SetSpec) -> Callable[[Path, str], Iterator[Record]]:
+    """Who reads a set; UsageError if its format's classes can't be named otherwise, or a name is wrong."""
+    facts = FORMATS[spec.format]
+    if not spec.class_names:
+        return facts.read
+    where = f"class_names of the set {spec.name!r}"
+    if facts.read_named is None:
+        raise UsageError(
+            f"can't be, since the classes of {spec.format} are fixed", where=where, remedy="remove it"
+        )
+    read, names = facts.read_named, ClassNames.of(spec.class_names, where=where)
+    return lambda folder, split: read(folder, split, names)
 
 
 def _of_cases(spec: SetSpec, records: list[Record]) -> list[Record]:

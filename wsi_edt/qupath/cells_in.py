@@ -26,7 +26,8 @@ from wsi_edt.qupath.dialect import (
 
 _NO_NAMES = ClassNames()
 
-_LARGEST = np.finfo(np.float32).max  # of a score
+_LARGEST = float(np.finfo(np.float32).max)  # of a score
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellsFound:

@@ -35,13 +35,26 @@ class ClassNames:
         UsageError
             If a text isn't NAME=CLASS, or the class isn't known.
         """
+        parts = [option.rpartition("=") for option in options]
+        return cls.of({name: meaning for name, _, meaning in parts}, where="--class")
+
+    @classmethod
+    def of(cls, meanings: Mapping[str, str], *, where: str) -> Self:
+        """From names of classes and what they stand for; `where` names the option or the entry in errors.
+
+        Raises
+        ------
+        UsageError
+            If a name is empty, or what it stands for isn't known.
+        """
         given: dict[str, CellClass | None] = {}
-        for option in options:
-            name, equals, meaning = option.rpartition("=")
+        for name, meaning in meanings.items():
             kind = meaning.strip().lower()
-            if not equals or not name.strip() or kind not in (*KNOWN, IGNORED):
+            if not name.strip() or kind not in (*KNOWN, IGNORED):
+                given_text = "=".join(filter(None, (name, meaning)))
                 raise UsageError(
-                    f"--class {option} isn't NAME=CLASS",
+                    f"has {given_text}, which isn't NAME=CLASS",
+                    where=where,
                     remedy=f"give for example Neoplastic=nucleus; classes are {', '.join([*KNOWN, IGNORED])}",
                 )
             given[name.strip().lower()] = KNOWN.get(kind)
@@ -89,6 +102,6 @@ class UnknownClasses:
         raise AnnotationError(
             f"has the class {name!r}, not one of {', '.join(kind.label for kind in CellClass)} (in all {listed}{more})",
             where=where,
-            remedy=f"rename it, or say what it stands for, in evaluate by --class '{name}=nucleus' "
-            "(positive, negative, nucleus or ignore)",
+            remedy=f"rename it, or say what it stands for (positive, negative, nucleus or ignore): in evaluate by "
+            f"--class '{name}=nucleus', in a training's set by class_names",
         )
