@@ -204,8 +204,9 @@ def test_a_terminal_without_cursor_codes_gets_lines(
 
 
 def test_a_dry_run_lists_the_batch_and_writes_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # where no run has measured a pace yet
     out = tmp_path / "out"
     model = tiny_bundle(tmp_path / "tiny")
     write_slide(tmp_path / "a [b]ä.png", paint(2, width=240, height=100))
