@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -271,3 +272,19 @@ def test_files_need_no_torch(files: tuple[str, str]) -> None:
     )
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=root)
+
+
+def test_the_slide_gives_the_scale_and_the_edge(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((100, 200, 3), 255, np.uint8))
+    (tmp_path / "truth.json").write_text(
+        '{"annotation": {"location": "POINT (50 60)"}}'
+    )  # 60 px above the lower edge
+    (tmp_path / "found.tsv").write_text("X µm\tY µm\n12.5\t10.0\n", encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("found.tsv", "truth.json")]
+    given = ["--slide", str(tmp_path / "a.png"), "--mpp", "0.25"]
+    result = CliRunner().invoke(evaluate, [*files, *given, "--radius", "0.01"], catch_exceptions=False)
+    assert ["all", "1", "1", "1", "1.000", "1.000", "1.000", "0.0", "0.0"] in [
+        line.split() for line in result.output.splitlines()
+    ]
+    with pytest.raises(UsageError, match="--slide is one slide; give two files"):
+        CliRunner().invoke(evaluate, [str(tmp_path)] * 2 + given, catch_exceptions=False)
