@@ -6,12 +6,15 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.stand_ins import MPP, Pool, make_settings, paint, write_slide
 from tests.stand_ins import compute as compute_stub
+from wsi_edt.cluster.pool import PendingShard
 from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.errors import SlideError
 from wsi_edt.run import plan, planning, schedule
@@ -112,6 +115,68 @@ def test_a_shard_that_never_ends_costs_its_own_slide_alone(
     assert (
         "can't be read within 0 s in its shard 0" in errors["hang.png"] or "within 1 s" in errors["hang.png"]
     )
+
+
+@dataclass(frozen=True)
+class Hanging:
+    """A shard that hangs until its worker is ended."""
+
+    ended: Callable[[], None]
+    abandoned: list[object]
+
+    def result(self) -> ShardResult:
+        raise SlideError("the worker was ended")
+
+    def cancel(self) -> None:
+        return
+
+    def abandon(self) -> None:
+        self.abandoned.append(self)
+        self.ended()
+
+
+@dataclass
+class HangingPool(Pool):
+    """Hangs in every shard of hang.png."""
+
+    abandoned: list[object] = field(default_factory=list)
+
+    def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
+        if task.source.path.name == "hang.png":
+            return Hanging(done, self.abandoned)
+        return super().submit(task, done)
+
+
+def test_all_shards_of_a_slide_may_hang_each_in_a_worker_of_its_own(
+    slides: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (slides / "crash.png").unlink()
+    monkeypatch.setattr(schedule, "_SILENCE", 0.05)
+    monkeypatch.setattr(schedule, "_SHARD_LIMIT_S", 0.3)
+    monkeypatch.setattr(schedule, "_SHARD_LIMIT_S_PER_TILE", 0.0)
+    pool = HangingPool()
+    rows = run(slides, tmp_path / "out", pool).rows
+    assert [row.slide for row in rows if row.error] == ["hang.png"]
+    assert len(pool.abandoned) > 1, "or the case shows nothing"
+    assert len(set(map(id, pool.abandoned))) == len(pool.abandoned), "each is ended once"
+
+
+def test_a_shard_may_wait_for_a_worker_for_however_long(
+    slides: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("crash.png", "hang.png", "z.png"):
+        (slides / name).unlink()
+    monkeypatch.setattr(schedule, "_SILENCE", 0.05)
+    monkeypatch.setattr(schedule, "_SHARD_LIMIT_S", 0.3)
+    monkeypatch.setattr(schedule, "_SHARD_LIMIT_S_PER_TILE", 0.0)
+
+    def compute(task: ShardTask) -> ShardResult:
+        if task.shard.index == 0:
+            time.sleep(1.0)  # three times as long as a shard may take
+        return compute_stub(task)
+
+    (row,) = run(slides, tmp_path / "out", Pool(threads=1, slots=0, compute=compute)).rows
+    assert row.error is None
 
 
 def test_an_impossible_size_is_refused_before_it_is_read(

@@ -120,12 +120,19 @@ class DaskShard:
         self._future.cancel()  # type: ignore[no-untyped-call]
 
     def abandon(self) -> None:
-        """Forget the shard and start its worker again: a thread that hangs can't be stopped otherwise."""
+        """Forget the shard and start its worker again: a thread that hangs can't be stopped otherwise.
+
+        A worker without a nanny can't be started again, and is sent away.
+        """
         processing: Mapping[str, Sequence[Key]] = self._client.processing()  # type: ignore[no-untyped-call]
         places = [place for place, keys in processing.items() if self._future.key in keys]
         self.cancel()
-        if places:
+        if not places:
+            return
+        try:
             self._client.restart_workers(places, timeout=_RESTART_SECONDS, raise_for_error=False)
+        except ValueError:
+            self._client.retire_workers(places, close_workers=True)
 
 
 class _ReportsFirstDeath(SchedulerPlugin):

@@ -6,6 +6,7 @@ for files to be written (one thread). They report through one queue, as calls th
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections import Counter, deque
@@ -126,6 +127,7 @@ class Schedule:
         self._finaliser = ThreadPoolExecutor(1, thread_name_prefix="finalise")
         self._planning = self._finalising = self._in_flight = 0
         self._open: deque[_OpenSlide] = deque()  # with shards to submit or to wait for, in turn
+        self._given_up: list[_OpenSlide] = []  # with shards that a worker may still have
         self._last_tries: deque[tuple[_OpenSlide, Shard]] = deque()  # the first of them may be in flight
         self._deserted = False  # as was reported
         self._ended = ended
@@ -296,6 +298,7 @@ class Schedule:
         slide.waiting.clear()
         self._last_tries = deque(ready for ready in self._last_tries if ready[0] is not slide)
         self._open.remove(slide)
+        self._given_up.append(slide)
         self._fail(slide.ref, error, tries=tries)
 
     def _end_overdue(self) -> None:
@@ -304,24 +307,27 @@ class Schedule:
         What else such a worker has is computed again, and loses no try.
         """
         now = time.monotonic()
-        flying = [flight for slide in self._open for flight in slide.in_flight.values()]
-        for slide in list(self._open):
-            overdue = [one for one in slide.in_flight.items() if one[1].deadline < now]
-            if not overdue:
-                continue
-            index, flight = overdue[0]
-            for other in flying:
-                other.forgiven = True
-                other.deadline = max(other.deadline, now + other.limit_s)
+        self._given_up = [slide for slide in self._given_up if slide.in_flight]
+        flying = [
+            (slide, index, flight)
+            for slide in (*self._open, *self._given_up)
+            for index, flight in slide.in_flight.items()
+        ]
+        if self._has_no_worker:  # they wait for one, however long
+            for _, _, flight in flying:
+                flight.deadline = now + flight.limit_s
+        overdue = [one for one in flying if one[2].deadline < now]
+        if not overdue:
+            return
+        for _, _, flight in flying:
+            if flight.deadline >= now:
+                flight.forgiven = True
+                flight.deadline = max(flight.deadline, now + flight.limit_s)
+        for slide, index, flight in overdue:
+            flight.deadline = math.inf  # it is ended once
             flight.pending.abandon()
-            self._give_up(
-                slide,
-                SlideError(
-                    f"can't be read within {flight.limit_s:.0f} s in its shard {index}",
-                    where=slide.ref.source,
-                    remedy="the file is damaged, or its disk or the network stands still: copy or export it again",
-                ),
-            )
+            if not slide.failed:
+                self._give_up(slide, _overdue(slide.ref, index, flight.limit_s))
 
     def _on_silence(self) -> None:
         """Report, once until a shard is stored again, that all workers are gone; a cluster may have new ones queued."""
@@ -374,6 +380,14 @@ def _sentence(ref: SlideRef, error: Exception, *, with_remedy: bool = True) -> s
     ours: WsiEdtError = translated(error)
     where = ref.name if ours.where == str(ref.source) else None
     return ours.sentence(where=where, with_remedy=with_remedy)
+
+
+def _overdue(ref: SlideRef, index: int, limit_s: float) -> SlideError:
+    return SlideError(
+        f"can't be read within {limit_s:.0f} s in its shard {index}",
+        where=ref.source,
+        remedy="the file is damaged, or its disk or the network stands still: copy or export it again",
+    )
 
 
 def _cancel(slide: _OpenSlide) -> None:
