@@ -135,7 +135,8 @@ def run(
     series, of which path alone is needed.
     Each slide gets a folder in --out with cells.geojson for QuPath, ki67.json and report.html; summary.csv and
     report.html in --out list them all. The same command continues a run that was stopped. A slide that fails gets its
-    row with the reason, the others go on, and the exit code is 1.
+    row with the reason, the others go on, and the exit code is 1. So does one that takes longer to open than 5 minutes and
+    10 more per GB, or longer for a shard than 10 minutes and one more per tile.
     """
     # Here and not above: --help needs none of it.
     from wsi_edt.detection.compute import ComputeOptions
