@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stand_ins import MPP, Pool, compute, make_settings, paint, result_files, write_slide
+from tests.stand_ins import MPP, Pending, Pool, compute, make_settings, paint, result_files, write_slide
+from wsi_edt.cluster.pool import PendingShard
 from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.run import schedule
 from wsi_edt.run.batch import RunResult, run_batch
@@ -27,13 +28,13 @@ class Deserted(Pool):
     slots: int = 0
     held: list[Held] = field(default_factory=list)
 
-    def submit(self, task: ShardTask, done: Callable[[], None]) -> Future[ShardResult]:
+    def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
         if self.slots:
             return super().submit(task, done)
         future: Future[ShardResult] = Future()
         future.add_done_callback(lambda _: done())
         self.held.append((task, future))
-        return future
+        return Pending(future)
 
     def worker_comes(self) -> None:
         self.slots = 1

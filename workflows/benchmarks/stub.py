@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wsi_edt.cluster.detector_spec import DetectorSpec
+from wsi_edt.cluster.pool import PendingShard
 from wsi_edt.cluster.worker import ShardResult, ShardTask, ShardWorker
 from wsi_edt.detection.shards import detect_shard
 from wsi_edt.maps import DecodeSettings, Peaks, decode
@@ -91,6 +93,22 @@ _costless = ShardWorker(lambda spec: Costless().detect)
 _costless_read_by_one = ShardWorker(lambda spec: Costless().detect, readers=1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A shard that the process computes; see `PendingShard`."""
+
+    future: Future[ShardResult]
+
+    def result(self) -> ShardResult:
+        return self.future.result()
+
+    def cancel(self) -> object:
+        return self.future.cancel()
+
+    def abandon(self) -> object:
+        return self.future.cancel()
+
+
 class StubWorkers:
     """A `ShardPool` of one process with a stub for its network."""
 
@@ -99,11 +117,11 @@ class StubWorkers:
     def __init__(self, executor: ProcessPoolExecutor) -> None:
         self._executor = executor
 
-    def submit(self, task: ShardTask, done: Callable[[], None]) -> Future[ShardResult]:
+    def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
         """Compute a shard; `done` is called when it has ended."""
         future = self._executor.submit(compute, task)
         future.add_done_callback(lambda _: done())
-        return future
+        return _Pending(future)
 
     def ask(self, question: Callable[[], T]) -> T:
         """What a module's function answers in the worker."""

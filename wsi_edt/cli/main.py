@@ -6,6 +6,7 @@ Dask, and answers at once.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -13,7 +14,7 @@ from importlib import import_module
 import click
 
 import wsi_edt
-from wsi_edt.errors import WsiEdtError
+from wsi_edt.errors import UsageError, WsiEdtError
 
 # name: (module, what it does). The line is here, so that the list of subcommands imports none of them.
 COMMANDS = {
@@ -72,7 +73,15 @@ def main() -> None:
     0: all went well. 1: an error, or a run in which a slide failed. 2: a wrong argument. 130: interrupted. 141: standard
     output was closed, but for a run, which goes on.
     """
+    _write_any_letter()
     sys.exit(run_command(sys.argv[1:]))
+
+
+def _write_any_letter() -> None:
+    """Let what standard output and error can't write be written as an escape: µ in a console of ASCII ends no run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run_command(arguments: list[str]) -> int:
@@ -81,6 +90,15 @@ def run_command(arguments: list[str]) -> int:
         lambda: cli.main(arguments, prog_name="wsi-edt", standalone_mode=False),
         continues=arguments[:1] in _STORING,
     )
+
+
+def _refuse_ascii_names() -> None:
+    """UsageError if Python was told to write names of files in ASCII, as it never does by itself."""
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower().replace("-", "") != "utf8":
+        raise UsageError(
+            f"Python writes names of files in {encoding} here", remedy="unset PYTHONUTF8, or set it to 1"
+        )
 
 
 def exit_code_of(command: Callable[[], object], *, continues: bool) -> int:
@@ -92,6 +110,7 @@ def exit_code_of(command: Callable[[], object], *, continues: bool) -> int:
     continues : whether the same command continues after an interruption
     """
     try:
+        _refuse_ascii_names()
         code = command()
     except WsiEdtError as error:
         click.echo(f"Error: {error}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -26,6 +27,10 @@ from wsi_edt.errors import UsageError
 _CORES_PER_GPU_PROCESS = 4
 _MOST_PER_GPU = 4
 _GPU_BYTES_PER_PROCESS = 10 << 30
+
+# Open files and sockets: of a client, and more for each worker. With one worker 60 were enough, 40 weren't.
+_FILES = 48
+_FILES_PER_WORKER = 12
 
 _SHARDS_EACH = 2
 _MOST_SHARDS_EACH = 4  # beside a GPU
@@ -63,6 +68,7 @@ def local_workers(
     """
     if count < 1:
         raise UsageError(f"--workers {count} is too small", remedy="give at least 1")
+    _allow_open_files(_FILES + count * _FILES_PER_WORKER)
     quieten()
     with _quiet_tracker(), dask.config.set(_LOCAL_SETTINGS):
         with _interrupts_held_back():
@@ -82,6 +88,23 @@ def local_workers(
         with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
             client.register_plugin(_IgnoresInterrupts())
             yield Workers(client, tasks or WorkerTasks())
+
+
+def _allow_open_files(count: int) -> None:
+    """Raise this process' own limit of open files as far as it may be; UsageError if that is too low."""
+    if sys.platform == "win32":
+        return
+    import resource  # which isn't there
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        if most < count:
+            raise UsageError(
+                f"only {hard} files may be open at a time, where {count} are needed",
+                remedy="raise the limit (ulimit -n 1024), or use fewer --workers",
+            )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def local_worker_count(machine: Machine) -> int:
