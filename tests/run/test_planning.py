@@ -23,6 +23,7 @@ from wsi_edt.run.discover import SlideRef, find_slides
 from wsi_edt.run.plan import SlidePlan, plan_slide
 from wsi_edt.run.progress import NoProgress
 from wsi_edt.run.settings import CellSettings
+from wsi_edt.run.stop import StopRequest
 from wsi_edt.slides.protocol import RgbArray
 from wsi_edt.slides.source import SlideSource
 
@@ -188,3 +189,18 @@ def test_an_impossible_size_is_refused_before_it_is_read(
     monkeypatch.setattr(plan, "LARGEST_SLIDE_MM2", 107.0)
     with pytest.raises(SlideError, match=r"would be 18 × 6 mm large \(900 × 300 px at 20 µm/px\)"):
         plan_slide(ref, cells, allow_coarse=True)
+
+
+def test_nobody_waits_for_a_slide_that_cannot_be_opened_to_stop(
+    slides: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "crash.png", "z.png"):
+        (slides / name).unlink()
+    monkeypatch.setattr(planning, "plan_slide", plan_or_die)
+    stop = StopRequest()
+    threading.Timer(3.0, stop.ask).start()
+    begun = time.monotonic()
+    with planning.isolated_planner(stop) as planner:
+        result = run(slides, tmp_path / "out", Pool(), plan_slide=planner, stop=stop)
+    assert (result.rows, result.unfinished) == ((), 1)
+    assert time.monotonic() - begun < 60  # it would take 300

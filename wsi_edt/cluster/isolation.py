@@ -16,6 +16,8 @@ from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import ParamSpec, TypeVar, cast
 
+from wsi_edt.cluster.spawning import main_unseen
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -108,8 +110,7 @@ class _Caller:
         return answer
 
     def end(self) -> None:
-        """End the process, whatever it is doing."""
-        self._ours.close()
+        """End the process, whatever it is doing; who waits for its answer learns that it died."""
         self._process.join(0)
         if self._process.is_alive():
             self._process.kill()
@@ -152,7 +153,8 @@ def _serve(theirs: Connection) -> None:
 def isolated_calls() -> Iterator[IsolatedCalls]:
     """Calls in processes that end with the context."""
     calls = IsolatedCalls()
-    try:
-        yield calls
-    finally:
-        calls.close()
+    with main_unseen():
+        try:
+            yield calls
+        finally:
+            calls.close()

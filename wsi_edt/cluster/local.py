@@ -15,6 +15,7 @@ from distributed import Client, Nanny, Scheduler, SpecCluster, Worker, WorkerPlu
 
 from wsi_edt.cluster.devices import pinned_environments
 from wsi_edt.cluster.machine import Machine
+from wsi_edt.cluster.spawning import main_unseen
 from wsi_edt.cluster.worker import WorkerTasks
 from wsi_edt.cluster.workers import SETTINGS, Workers, quieten
 from wsi_edt.detection.compute import Device
@@ -70,7 +71,7 @@ def local_workers(
         raise UsageError(f"--workers {count} is too small", remedy="give at least 1")
     _allow_open_files(_FILES + count * _FILES_PER_WORKER)
     quieten()
-    with _quiet_tracker(), dask.config.set(_LOCAL_SETTINGS):
+    with main_unseen(), _quiet_tracker(), dask.config.set(_LOCAL_SETTINGS):
         with _interrupts_held_back():
             cluster = SpecCluster(  # type: ignore[no-untyped-call]
                 workers=_places(count, pinned_environments(gpus, os.environ), threads),

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 from wsi_edt.cluster.isolation import CallCrashedError, CallTooLongError, IsolatedCalls, isolated_calls
 from wsi_edt.errors import SlideError
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.plan import Planner, SlidePlan, plan_slide
 from wsi_edt.run.settings import CellSettings
+from wsi_edt.run.stop import StopRequest
 from wsi_edt.slides.location import SlidePath
 from wsi_edt.slides.protocol import RgbArray
 
@@ -22,9 +24,16 @@ _LIMIT_S_PER_GB = 600.0
 
 
 @contextmanager
-def isolated_planner() -> Iterator[Planner]:
-    """`plan_slide` in processes of its own: a slide that brings one down, or that takes too long, fails alone."""
+def isolated_planner(stop: StopRequest | None = None) -> Iterator[Planner]:
+    """`plan_slide` in processes of its own: a slide that brings one down, or that takes too long, fails alone.
+
+    Parameters
+    ----------
+    stop : ends them when it is asked for, so that nobody waits for a slide that can't be opened
+    """
     with isolated_calls() as calls:
+        if stop is not None:
+            stop.wakes(Thread(target=calls.close, name="end-planning").start)
         yield partial(_planned, calls)
 
 

@@ -233,14 +233,14 @@ class Schedule:
 
     def _on_planned(self, ref: SlideRef, planned: Future[Prepared]) -> None:
         self._planning -= 1
+        if self._stop.asked:
+            return
         try:
             prepared = planned.result()
         except _FATAL:
             raise
         except Exception as error:
             self._fail(ref, error)
-            return
-        if self._stop.asked:
             return
         tiles = sum(len(shard.tiles) for shard in prepared.plan.shards)
         missing = sum(len(shard.tiles) for shard in prepared.missing)

@@ -34,7 +34,7 @@ def run_slides(
 ) -> RunResult:
     """Find and count the nuclei of slides, and continue from where an earlier run into that folder stopped.
 
-    Workers are processes: a script that calls this needs Python's usual `if __name__ == "__main__":`.
+    Workers are processes, but don't import the script that calls this: it needs no `if __name__ == "__main__":`.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def run_slides(
             open_pool=open_pool,
             progress=meter,
             stop=stop,
-            plan_slide=stack.enter_context(isolated_planner()),
+            plan_slide=stack.enter_context(isolated_planner(stop)),
         )
         if cluster is None:
             meter.keep(pace_key(settings.cells, machines))

@@ -10,7 +10,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self._asked = False
-        self._wake: Callable[[], None] | None = None
+        self._wakes: list[Callable[[], None]] = []
 
     @property
     def asked(self) -> bool:
@@ -21,9 +21,9 @@ class StopRequest:
         """Ask, from any thread or a signal handler; once is enough."""
         if not self._asked:
             self._asked = True
-            if self._wake is not None:
-                self._wake()
+            for wake in self._wakes:
+                wake()
 
     def wakes(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called when somebody asks; it must be safe in a signal handler."""
-        self._wake = wake
+        """Have `wake` called, after those before it, when somebody asks; it must be safe in a signal handler."""
+        self._wakes.append(wake)
