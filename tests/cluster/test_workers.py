@@ -21,8 +21,9 @@ from tests.bundles.tiny import tiny_bundle
 from tests.cluster.dask_processes import scheduler_process
 from tests.stand_ins import MPP, paint, result_files, write_slide
 from wsi_edt.bundles import Bundle
+from wsi_edt.cluster import local
 from wsi_edt.cluster.detector_spec import DetectorSpec
-from wsi_edt.cluster.local import local_worker_count, shards_each
+from wsi_edt.cluster.local import local_worker_count, local_workers, shards_each
 from wsi_edt.cluster.machine import Machine
 from wsi_edt.cluster.pool import DaskShard
 from wsi_edt.cluster.remote import connected_workers
@@ -263,3 +264,27 @@ def test_a_worker_is_born_deaf_to_ctrl_c() -> None:
     blocked = [int(line.split()[1], 16) for line in said.splitlines() if line.startswith("SigBlk:")]
     assert blocked
     assert all(mask & 1 << signal.SIGINT - 1 for mask in blocked)
+
+
+def test_workers_that_cannot_start_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**options: object) -> None:
+        raise RuntimeError("Cluster failed to start:\nTimed out")
+
+    monkeypatch.setattr("wsi_edt.cluster.local.SpecCluster", refuse)
+    with pytest.raises(
+        UsageError, match=r"can't start on this machine \(Cluster failed to start: Timed out\)"
+    ):
+        with local_workers(1):
+            pass
+
+
+def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda which, limits: given.append(limits))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (30, 500))
+    local._allow_open_files(60)
+    assert given == [(60, 500)]
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (30, 40))
+    with pytest.raises(UsageError, match="only 40 files may be open at a time, where 60 are needed"):
+        local._allow_open_files(60)

@@ -72,9 +72,24 @@ def local_workers(
     _allow_open_files(_FILES + count * _FILES_PER_WORKER)
     quieten()
     with main_unseen(), _quiet_tracker(), dask.config.set(_LOCAL_SETTINGS):
+        cluster = _started(_places(count, pinned_environments(gpus, os.environ), threads))
+        with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
+            client.register_plugin(_IgnoresInterrupts())
+            yield Workers(client, tasks or WorkerTasks())
+
+
+def _started(places: dict[int, dict[str, object]]) -> SpecCluster:
+    """The workers in those places, and their scheduler.
+
+    Raises
+    ------
+    UsageError
+        If they can't start here.
+    """
+    try:
         with _interrupts_held_back():
-            cluster = SpecCluster(  # type: ignore[no-untyped-call]
-                workers=_places(count, pinned_environments(gpus, os.environ), threads),
+            return SpecCluster(  # type: ignore[no-untyped-call]
+                workers=places,
                 scheduler={
                     "cls": Scheduler,
                     "options": {
@@ -86,9 +101,11 @@ def local_workers(
                 },
                 silence_logs=logging.CRITICAL,
             )
-        with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
-            client.register_plugin(_IgnoresInterrupts())
-            yield Workers(client, tasks or WorkerTasks())
+    except (RuntimeError, OSError) as error:  # Dask's, for whatever is in the way
+        raise UsageError(
+            f"worker processes can't start on this machine ({' '.join(str(error).split())})",
+            remedy="they talk over 127.0.0.1, which must work: bring the loopback network up",
+        ) from error
 
 
 def _allow_open_files(count: int) -> None:
