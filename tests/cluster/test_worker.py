@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,9 +45,9 @@ def test_a_slide_is_opened_once_for_all_shards(
     opened: list[Path] = []
     real = opening.open_slide
 
-    def counting(path: Path, fallback_mpp: float | None) -> Slide:
+    def counting(path: Path, fallback_mpp: float | None, **which: Any) -> Slide:
         opened.append(path)
-        return real(path, fallback_mpp)
+        return real(path, fallback_mpp, **which)
 
     monkeypatch.setattr("wsi_edt.slides.source.open_slide", counting)
     worker = ShardWorker(lambda spec: nothing)
