@@ -271,11 +271,13 @@ def test_workers_that_cannot_start_are_one_sentence(monkeypatch: pytest.MonkeyPa
         raise RuntimeError("Cluster failed to start:\nTimed out")
 
     monkeypatch.setattr("wsi_edt.cluster.local.SpecCluster", refuse)
-    with pytest.raises(
-        UsageError, match=r"can't start on this machine \(Cluster failed to start: Timed out\)"
+    with (
+        pytest.raises(
+            UsageError, match=r"can't start on this machine \(Cluster failed to start: Timed out\)"
+        ),
+        local_workers(1),
     ):
-        with local_workers(1):
-            pass
+        pass
 
 
 def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
