@@ -17,6 +17,7 @@ SCAN: Pixels = RNG.integers(0, 256, (330, 410, 3), dtype=np.uint8)
 OTHER: Pixels = RNG.integers(0, 256, (300, 280, 3), dtype=np.uint8)
 TILED: dict[str, Any] = {"photometric": "rgb", "tile": (64, 64)}
 PER_CM: dict[str, Any] = {"resolution": (40000, 40000), "resolutionunit": "CENTIMETER"}  # 0.25 µm/px
+APERIO = "Aperio Image Library v10.0\r\n410x330 (64x64) JPEG/RGB Q=70|AppMag = 40|MPP = 0.25"
 
 
 def ome(mpp: float = 0.25, axes: str = "YXS", **more: object) -> dict[str, object]:

@@ -13,7 +13,7 @@ from PIL import Image
 from upath import UPath
 
 from tests.conftest import write_pyramid
-from tests.slides.made_tiff import OTHER, PER_CM, SCAN, TILED, Pixels, assert_holds, ome
+from tests.slides.made_tiff import APERIO, OTHER, PER_CM, SCAN, TILED, Pixels, assert_holds, ome
 from wsi_edt.errors import SlideError
 from wsi_edt.slides import open_slide
 from wsi_edt.slides.openslide_reader import OpenSlideSlide

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tests.slides.made_tiff import SCAN, TILED, assert_holds, ome, whole
+from tests.slides.made_tiff import APERIO, SCAN, TILED, assert_holds, ome, whole
 from wsi_edt.errors import MissingMppError, SlideError
 from wsi_edt.slides import open_slide
 from wsi_edt.slides.openslide_reader import OpenSlideSlide
@@ -176,9 +176,6 @@ def without_tiles(path: Path, which: tuple[int, ...]) -> None:
             for k in which:
                 raw[entry.valueoffset + k * size : entry.valueoffset + (k + 1) * size] = bytes(size)
     path.write_bytes(raw)
-
-
-APERIO = "Aperio Image Library v10.0\r\n410x330 (64x64) JPEG/RGB Q=70|AppMag = 40|MPP = 0.25"
 
 
 @pytest.mark.parametrize("name", ["a.ome.tif", "a.tif", "a.svs"])
