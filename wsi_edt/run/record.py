@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,15 +20,21 @@ from wsi_edt.run.settings import RunSettings
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run that has begun at that time."""
+    """A run that has begun at that time.
+
+    Attributes
+    ----------
+    begun : the same by a clock that nobody sets, s
+    """
 
     settings: RunSettings
     started: datetime
+    begun: float
 
     @classmethod
     def begin(cls, settings: RunSettings) -> Self:
         """A run that begins now."""
-        return cls(settings, datetime.now(UTC))
+        return cls(settings, datetime.now(UTC), time.monotonic())
 
     def write(self, path: Path, *, slides: int, failed: int, unfinished: int) -> None:
         """Write the record of the run, which ends now.
@@ -58,7 +65,7 @@ class RunRecord:
             },
             "started": self.started.isoformat(timespec="seconds"),
             "finished": finished.isoformat(timespec="seconds"),
-            "seconds": round((finished - self.started).total_seconds(), 1),
+            "seconds": round(time.monotonic() - self.begun, 1),
         }
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         write_atomically(path, orjson.dumps(fields, option=options))
