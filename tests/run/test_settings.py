@@ -24,6 +24,7 @@ OTHER: dict[str, Any] = {
     "decode": replace(make_settings().cells.decode, threshold=0.7),
     "compute": Compute("cuda", "openvino", "bf16", 7),
     "tissue_mask": False,
+    "icc": True,
 }
 
 NAMED = {
@@ -33,6 +34,7 @@ NAMED = {
     "compute": "--device cpu there, cuda now; --runtime torch there, openvino now; "
     "--precision fp32 there, bf16 now; --threads 1 there, 7 now",
     "tissue_mask": "--no-tissue-mask now, not there",
+    "icc": "--icc now, not there",
 }
 
 

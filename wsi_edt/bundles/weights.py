@@ -56,7 +56,11 @@ def load_network(bundle: Bundle) -> Network:
     network = build_network(bundle.network)
     try:
         network.load_state_dict(load_file(bundle.weights))
-    except (RuntimeError, OSError, SafetensorError) as error:  # torch lists each layer, which a user can do nothing about
+    except (
+        RuntimeError,
+        OSError,
+        SafetensorError,
+    ) as error:  # torch lists each layer, which a user can do nothing about
         raise ModelError(
             f"doesn't hold the weights of {bundle.network}, which {DESCRIPTION} describes",
             where=bundle.weights,

@@ -27,6 +27,7 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
     """
     from wsi_edt.errors import UsageError
     from wsi_edt.slides import Role, SlideSource, Staining, classify_staining, list_pictures, slide_tissue
+    from wsi_edt.slides.icc import icc_profile, profile_name
     from wsi_edt.slides.location import is_folder, location
     from wsi_edt.slides.metadata import COARSEST_MPP
     from wsi_edt.slides.protocol import implausible_mpp, remark
@@ -62,6 +63,8 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
             rows.append(("size", f"{width * slide.mpp / 1000:.2f} x {height * slide.mpp / 1000:.2f} mm"))
         power = slide.objective_power
         rows.append(("objective power", "not stated" if power is None else f"{power:g}, nominal"))
+        if (profile := icc_profile(slide)) is not None:
+            rows.append(("ICC profile", f"{profile_name(profile)}; applied with --icc alone"))
         bounds = slide.bounds
         rows.append(("bounds", f"{bounds.width} x {bounds.height} px at ({bounds.x}, {bounds.y})"))
         rows.extend(

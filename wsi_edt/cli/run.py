@@ -64,6 +64,11 @@ def _series(
 @click.option(
     "--allow-coarse", is_flag=True, help="Score slides of more than 1 µm/px, too coarse for nuclei."
 )
+@click.option(
+    "--icc",
+    is_flag=True,
+    help="Apply the slides' ICC profiles. Off by default: the shipped model was trained on colours as they are stored.",
+)
 @click.option("--no-tissue-mask", is_flag=True, help="Look at the whole slide, glass included.")
 @click.option(
     "--threshold", type=float, help="The score that a cell must exceed, instead of the model's own."

@@ -22,6 +22,7 @@ class RunOptions:
     ----------
     model : a shipped model's name, or a model's folder
     fallback_mpp : µm per level-0 px of slides that state none
+    icc : whether the slides' ICC profiles are applied
     series : the number of the picture in files of several, as `wsi-edt info` lists them; "all" takes each scan
     allow_coarse : whether slides of more than 1 µm/px are scored, too coarse for nuclei as they are
     tissue_mask : False looks at the whole slide
@@ -39,6 +40,7 @@ class RunOptions:
     model: str = DEFAULT_MODEL
     fallback_mpp: float | None = None
     series: int | Literal["all"] | None = None
+    icc: bool = False
     allow_coarse: bool = False
     tissue_mask: bool = True
     tile_px: int = _TILE_PX

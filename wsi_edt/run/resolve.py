@@ -63,6 +63,7 @@ def resolve(
         decode=decode,
         compute=_common([machine.compute for machine in machines], threads=threads),
         tissue_mask=options.tissue_mask,
+        icc=options.icc,
     )
     detector = DetectorSpec(bundle.name, bundle.sha256, bundle.directory, decode, cells.compute)
     return RunSettings(options, cells, detector, CountedBy(cells.model, f"The model counts {bundle.counts}."))

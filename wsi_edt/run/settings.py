@@ -28,6 +28,7 @@ _OPTIONS = {
     "tile_px": "--tile-px",
     "threshold": "--threshold",
     "tissue_mask": "--no-tissue-mask",
+    "icc": "--icc",
 }
 
 
@@ -42,6 +43,7 @@ class CellSettings:
     tile_px, halo_px : model px
     compute : its threads are part of this because sums in another order round differently
     tissue_mask : False looks at the whole slide
+    icc : whether the slides' ICC profiles are applied
     """
 
     model: str
@@ -53,6 +55,7 @@ class CellSettings:
     decode: DecodeSettings
     compute: Compute
     tissue_mask: bool
+    icc: bool = False
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -71,6 +74,8 @@ class CellSettings:
     def to_json(self) -> dict[str, object]:
         """The settings as JSON values, equal to what a JSON file gives back."""
         fields: dict[str, object] = json.loads(json.dumps(asdict(self)))
+        if not self.icc:  # results from before there was a choice continue
+            del fields["icc"]
         compute = fields.pop("compute")
         assert isinstance(compute, dict)
         return fields | compute
@@ -102,6 +107,8 @@ class CellSettings:
         for name, option in _OPTIONS.items():
             if name == "tissue_mask" and name in differing:
                 words.append(f"{option} now, not there" if there.get(name) else f"{option} there, not now")
+            elif name == "icc" and name in differing:
+                words.append(f"{option} there, not now" if there.get(name) else f"{option} now, not there")
             elif name in differing:
                 why = " (chosen, as it wasn't given)" if name in chosen else ""
                 words.append(f"{option} {there.get(name)} there, {here[name]} now{why}")

@@ -149,6 +149,8 @@ def _found(
         progress.note(
             f"{counted(found.images_left_out, 'PNG or JPEG image')} left out; pass --mpp to take PNG and JPEG as slides"
         )
+    if options.icc:
+        return tuple(replace(ref, source=replace(ref.source, icc=True)) for ref in found.slides)
     return found.slides
 
 

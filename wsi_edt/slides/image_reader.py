@@ -1,33 +1,54 @@
-"""Plain images (PNG, JPEG, single TIFF pages) as slides of one level, held in memory."""
+"""Plain images (PNG, JPEG, JPEG 2000, WebP, BMP) as slides of one level, held in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType, TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import numpy as np
-import tifffile
-from PIL import JpegImagePlugin, PngImagePlugin
-from PIL.Image import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
 from wsi_edt.slides.location import SlidePath, open_binary, read_failure
-from wsi_edt.slides.pixels import as_rgb, inside, on_white, other_pixels
-from wsi_edt.slides.protocol import RgbArray
+from wsi_edt.slides.pixels import inside, on_white, other_pixels
+from wsi_edt.slides.protocol import REMARK, RgbArray
+from wsi_edt.slides.tiff_reader import ORIENTATIONS
 
 # A plain image is held whole: 16384 x 16384 px are 0.8 GB. Beyond that it belongs in a pyramid.
 LARGEST_IMAGE_PX = 2**28
+_HEAD_BYTES = 12
+_ORIENTATION_TAG = 274
+_PLUGINS: tuple[tuple[Callable[[bytes], bool], type[ImageFile]], ...] = (
+    (lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"), PngImageFile),
+    (lambda head: head.startswith(b"\xff\xd8\xff"), JpegImageFile),
+    (lambda head: head.startswith((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")), Jpeg2KImageFile),
+    (lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP", WebPImageFile),
+    (lambda head: head.startswith(b"BM"), BmpImageFile),
+)
 
 
 class ImageSlide:
     """A slide of one level made of an array: (H, W, 3) uint8 RGB. Safe to read from several threads.
 
-    `slide_mpp` is what the caller says, since plain images state none that could be relied on.
+    `slide_mpp` is what the caller says, since plain images state none that could be relied on; `icc_profile` is the
+    file's, if it has one.
     """
 
-    def __init__(self, path: SlidePath, pixels: RgbArray, slide_mpp: float | None) -> None:
+    def __init__(
+        self,
+        path: SlidePath,
+        pixels: RgbArray,
+        slide_mpp: float | None,
+        properties: Mapping[str, str] = MappingProxyType({}),
+        icc_profile: bytes | None = None,
+    ) -> None:
         assert pixels.dtype == np.uint8, pixels.dtype
         assert pixels.ndim == 3, pixels.shape
         assert pixels.shape[2] == 3, pixels.shape
@@ -43,7 +64,8 @@ class ImageSlide:
         self.bounds = Window(0, 0, width, height)
         self.vendor: str | None = None
         self.objective_power: float | None = None
-        self.properties: Mapping[str, str] = MappingProxyType({})
+        self.properties = properties
+        self.icc_profile = icc_profile
 
     def read_level(self, level: int, window: Window) -> RgbArray:
         """Pixels (height, width, 3) of a window inside the image; `level` is 0."""
@@ -64,7 +86,10 @@ class ImageSlide:
 
 
 def open_image(path: SlidePath, fallback_mpp: float | None) -> ImageSlide:
-    """A PNG, JPEG or TIFF file as a slide of one level, decoded whole.
+    """A PNG, JPEG, JPEG 2000, WebP or BMP file as a slide of one level, decoded whole.
+
+    It is read as it is stored: an orientation that EXIF states is not applied, as QuPath doesn't, but said. Densities that
+    such files state are printers', never a µm/px.
 
     Raises
     ------
@@ -72,50 +97,45 @@ def open_image(path: SlidePath, fallback_mpp: float | None) -> ImageSlide:
         If the file is none of these, is damaged, or has more than 2^28 px.
     """
     try:
-        return ImageSlide(path, _decoded(path), fallback_mpp)
+        with open_binary(path) as file:
+            head = file.read(_HEAD_BYTES)
+            file.seek(0)
+            # The plugins by name, not Image.open: that warns about large images and would try all formats.
+            plugin = next((plugin for begins, plugin in _PLUGINS if begins(head)), None)
+            if plugin is None:
+                raise SlideError(
+                    "is neither a slide that openslide or tiffslide opens nor a PNG, JPEG or TIFF image",
+                    where=path,
+                    remedy="export the slide as a pyramidal TIFF",
+                )
+            image = plugin(file, str(path))
+            return ImageSlide(path, _rgb(image, path), fallback_mpp, _properties(image), _profile(image))
     except SlideError:
         raise
     except Exception as error:  # decoders raise what they like for damaged files
         raise read_failure(path, error, "can't be decoded") from error
 
 
-def _decoded(path: SlidePath) -> RgbArray:
-    with open_binary(path) as file:
-        head = file.read(8)
-        file.seek(0)
-        # The two plugins by name, not Image.open: that warns about large images and would try all formats.
-        if head.startswith(b"\x89PNG\r\n\x1a\n"):
-            return _rgb(PngImagePlugin.PngImageFile(file, str(path)), path)
-        if head.startswith(b"\xff\xd8\xff"):
-            return _rgb(JpegImagePlugin.JpegImageFile(file, str(path)), path)
-        if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return _tiff_page(file, path)
-    raise SlideError(
-        "is neither a slide that openslide or tiffslide opens nor a PNG, JPEG or TIFF image",
-        where=path,
-        remedy="export the slide as a pyramidal TIFF",
-    )
+def _properties(image: ImageFile) -> dict[str, str]:
+    turned = ORIENTATIONS.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    if turned is None:
+        return {}
+    return {REMARK: f"its EXIF data say that it is {turned}; it is read as it is stored"}
 
 
-def _rgb(image: Image, path: SlidePath) -> RgbArray:
+def _profile(image: ImageFile) -> bytes | None:
+    profile = image.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) and profile else None
+
+
+def _rgb(image: ImageFile, path: SlidePath) -> RgbArray:
     _refuse_huge(image.size, path)
     if image.mode in ("RGB", "CMYK", "YCbCr"):
         return np.array(image.convert("RGB"), dtype=np.uint8)
     if image.mode in ("RGBA", "P", "PA"):
         return on_white(np.array(image.convert("RGBA"), dtype=np.uint8))
-    kind = "greyscale" if image.mode in ("1", "L", "LA") else image.mode
+    kind = "greyscale" if image.mode in ("1", "L", "LA", "I", "I;16", "I;16B", "F") else image.mode
     raise other_pixels(f"{kind} pixels", path)
-
-
-def _tiff_page(file: BinaryIO, path: SlidePath) -> RgbArray:
-    with tifffile.TiffFile(file, name=path.name) as tiff:
-        if not tiff.pages:
-            raise SlideError(
-                "is damaged or truncated: it holds no image", where=path, remedy="copy or export it again"
-            )
-        page = tiff.pages[0]
-        _refuse_huge((page.shape[1], page.shape[0]), path)
-        return as_rgb(page.asarray(), path)
 
 
 def _refuse_huge(size: tuple[int, int], path: SlidePath) -> None:

@@ -12,6 +12,7 @@ from wsi_edt.slides.companions import refuse_incomplete
 from wsi_edt.slides.czi_reader import CziSlide
 from wsi_edt.slides.dicom import DICOM_SUFFIX, is_dicom
 from wsi_edt.slides.dicom_opening import open_dicom
+from wsi_edt.slides.icc import with_profile
 from wsi_edt.slides.image_reader import open_image
 from wsi_edt.slides.location import SlidePath, file_name, open_binary, read_failure
 from wsi_edt.slides.metadata import refuse_implausible_mpp
@@ -44,13 +45,15 @@ SLIDE_SUFFIXES = frozenset(
         ZARR_SUFFIX,
     }
 )
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".webp", ".bmp"})
 # What only openslide reads, which takes no URLs. (The .mrxs itself is a JPEG: a small picture of the slide.)
 _OPENSLIDE_ONLY = frozenset({".mrxs", ".vms", ".vmu", ".svslide", ".czi"})
 _LOCAL_SUFFIXES = _OPENSLIDE_ONLY | {DICOM_SUFFIX, ".bif"}
 
 
-def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: int | None = None) -> Slide:
+def open_slide(
+    path: SlidePath, fallback_mpp: float | None = None, *, series: int | None = None, icc: bool = False
+) -> Slide:
     """The slide at `path`, opened with openslide, else tifffile or tiffslide, else as a plain PNG or JPEG image.
 
     What openslide would open as plain TIFFs but show otherwise than they are goes to tifffile: OME-TIFF, files of several
@@ -61,6 +64,7 @@ def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: in
     path : the file or its URL
     fallback_mpp : µm per level-0 px of a file that states none; never overrules one that does
     series : the number of the picture in a file of several, from 1 as `wsi-edt info` lists them; by default its one scan
+    icc : whether the file's ICC profile is applied to its px
 
     Raises
     ------
@@ -72,6 +76,11 @@ def open_slide(path: SlidePath, fallback_mpp: float | None = None, *, series: in
     """
     if fallback_mpp is not None:
         refuse_implausible_mpp(fallback_mpp)
+    slide = _opened(path, fallback_mpp, series)
+    return with_profile(slide) if icc else slide
+
+
+def _opened(path: SlidePath, fallback_mpp: float | None, series: int | None) -> Slide:
     reason = None
     if isinstance(path, Path) and is_zarr(path):
         return ZarrSlide(path, fallback_mpp, series)

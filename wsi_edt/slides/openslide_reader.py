@@ -66,6 +66,12 @@ class OpenSlideSlide:
             self._handle.close()
             raise
 
+    @property
+    def icc_profile(self) -> bytes | None:
+        """The file's ICC profile, if it has one."""
+        profile = self._handle.color_profile
+        return None if profile is None else profile.tobytes()
+
     def read_level(self, level: int, window: Window) -> RgbArray:
         """Pixels (height, width, 3) of a window inside a level, as stored; see `Slide.read_level`."""
         assert inside(window, self.level_dimensions[level]), (level, window)

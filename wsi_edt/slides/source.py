@@ -27,15 +27,17 @@ class SlideSource:
     path : of the file, or its URL
     fallback_mpp : µm per level-0 px if the file states none; never overrules one that does
     series : the number of the picture in a file of several, from 1 as `wsi-edt info` lists them; by default its one scan
+    icc : whether its ICC profile is applied
     """
 
     path: SlidePath
     fallback_mpp: float | None = None
     series: int | None = None
+    icc: bool = False
 
     def open(self) -> Slide:
         """The slide, opened for the thread that calls; see `open_slide` for what it raises."""
-        return open_slide(self.path, self.fallback_mpp, series=self.series)
+        return open_slide(self.path, self.fallback_mpp, series=self.series, icc=self.icc)
 
     def fingerprint(self) -> str:
         """The size of the slide's file and the sha256 of its first MiB: enough to notice another file of the same name.

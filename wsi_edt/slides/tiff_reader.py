@@ -27,7 +27,7 @@ _KEPT_BYTES = 1 << 24
 _LARGEST_SEGMENT_PX = 2**28
 # The codecs that give red, green and blue whatever the file says of its colours.
 _DECODED_TO_RGB = (6, 7, 34892, 33007)
-_ORIENTATIONS = {
+ORIENTATIONS = {
     2: "mirrored left to right",
     3: "turned by 180°",
     4: "mirrored top to bottom",
@@ -92,6 +92,7 @@ class TiffFileSlide:
             self.vendor: str | None = None
             self.objective_power: float | None = None
             self.properties: Mapping[str, str] = MappingProxyType(_properties(picture))
+            self.icc_profile: bytes | None = picture.levels[0].keyframe.iccprofile
             self.read_level(0, Window(0, 0, 1, 1))  # a codec that is missing is known now
         except BaseException:
             self._file.close()
@@ -265,7 +266,7 @@ def _properties(picture: TiffPicture) -> dict[str, str]:
         "tiff.Make": page.tags.valueof("Make"),
         "tiff.Model": page.tags.valueof("Model"),
     }
-    orientation = _ORIENTATIONS.get(page.tags.valueof("Orientation", default=1))
+    orientation = ORIENTATIONS.get(page.tags.valueof("Orientation", default=1))
     remarks = [
         f"{picture.plane} is read" if picture.plane else "",
         f"read as stored, though its tag says that it is to be shown {orientation}" if orientation else "",
