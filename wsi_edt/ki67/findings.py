@@ -8,6 +8,7 @@ import numpy as np
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.geometry import Scale, Window
+from wsi_edt.qupath.regions import Region
 from wsi_edt.slides.quality import SlideQuality
 from wsi_edt.slides.source import SlideSource
 from wsi_edt.slides.staining import Staining
@@ -42,6 +43,7 @@ class SlideFindings:
     mpp_stated : whether the file states its µm/px; if not, the user gave it
     bounds : what QuPath shows of the slide, level-0 px
     remark : what the user should know of how the slide was read (which of several planes, an orientation), if anything
+    regions : drawn on the slide by the user, level-0 px
     """
 
     slide: str
@@ -55,6 +57,7 @@ class SlideFindings:
     bounds: Window
     counted_by: CountedBy
     remark: str | None = None
+    regions: tuple[Region, ...] = ()
 
 
 def classes_of_stain(cells: Cells, staining: Staining) -> Cells:

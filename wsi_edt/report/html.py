@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wsi_edt.cells import CellClass
 from wsi_edt.ki67 import NUMBERS, Conventions, Ki67Result
+from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.reasons import Reason
 from wsi_edt.ki67.result import RESEARCH_USE
 from wsi_edt.ki67.text import count, decimal, percent
@@ -34,6 +35,8 @@ def slide_page(result: Ki67Result, *, conventions: Conventions, overview: str, c
         result=result,
         area=area,
         numbers=[(number.name, number.label, number.in_words(area.values[number.name])) for number in listed],
+        regions=[one for one in result.areas if one.kind is AreaKind.REGION],
+        columns=[number for number in NUMBERS if number.label and number.name != "unclassified"],
         remedy=_REMEDIES.get(area.reason) if area.reason else None,
         least_cells=conventions.least_cells,
         counts=result.counted_by.sentence,

@@ -38,12 +38,14 @@ class SlideRef:
     name : of its results: the path below the folder that was given, POSIX, with extension, and perhaps #series
     case : as the laboratory calls it; "" if unknown
     listed_mpp : µm per level-0 px as a table states it for this slide; never overrules the file's own
+    regions : a file of areas drawn on it
     """
 
     source: SlideSource
     name: str
     case: str = ""
     listed_mpp: float | None = None
+    regions: Path | None = None
 
     def mpp_note(self, slide_mpp: float) -> str:
         """What to say if the µm/px that are used, the file's own, are others than the table's; "" if they are the same."""
@@ -134,6 +136,7 @@ def _listed(table: Path, fallback_mpp: float | None) -> tuple[list[SlideRef], tu
             row.name,
             row.case,
             row.mpp,
+            row.regions,
         )
         for row in rows
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from wsi_edt.cells import Cells
@@ -14,6 +15,7 @@ from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.outputs import is_whole, read_ki67, remove_results
 from wsi_edt.results.store import Finished, SlideStore
+from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.memory import trim_memory
 from wsi_edt.run.plan import SlidePlan
 from wsi_edt.run.settings import RunSettings
@@ -37,7 +39,7 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, settings: RunSett
     for output in settings.outputs:
         output.write(folder, findings, result)
     remove_results(folder, settings.outputs, leave_new=True)  # an earlier run may have written otherwise
-    store.mark_finished(Finished(settings.options.output.to_json(), seconds))
+    store.mark_finished(Finished(written_as(plan.ref, settings), seconds))
     del findings
     trim_memory()
     return SummaryRow.from_result(result, seconds=seconds)
@@ -64,6 +66,7 @@ def slide_findings(plan: SlidePlan, store: SlideStore, settings: RunSettings) ->
         bounds=plan.bounds,
         counted_by=settings.counted_by,
         remark=plan.remark,
+        regions=plan.regions,
     )
 
 
@@ -96,10 +99,21 @@ def stitched_cells(plan: SlidePlan, store: SlideStore, *, radius_px: int) -> Cel
     )
 
 
-def finished_row(folder: Path, settings: RunSettings) -> SummaryRow | None:
+def written_as(ref: SlideRef, settings: RunSettings) -> dict[str, object]:
+    """What a slide's files depend on beside its store; if it is another, they are written again, without a network."""
+    fields = settings.options.output.to_json()
+    if ref.regions is not None:
+        try:
+            fields["regions"] = hashlib.sha256(ref.regions.read_bytes()).hexdigest()
+        except OSError:
+            fields["regions"] = None  # planning says why
+    return fields
+
+
+def finished_row(ref: SlideRef, folder: Path, settings: RunSettings) -> SummaryRow | None:
     """The row of a slide whose files are all there, as the settings want them; else None."""
     mark = SlideStore.read_finished(folder / names.STORE)
-    if mark is None or mark.written_as != settings.options.output.to_json():
+    if mark is None or mark.written_as != written_as(ref, settings):
         return None
     if not is_whole(folder, settings.outputs):
         return None

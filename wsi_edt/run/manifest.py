@@ -25,6 +25,7 @@ COLUMNS: Columns = {
     "name": ("name",),
     "case": ("case", "case id", "patient"),
     "series": ("series",),
+    "regions": ("regions", "region", "region file", "regions file", "annotations"),
 }
 _T = TypeVar("_T")
 
@@ -40,6 +41,7 @@ class ManifestRow:
     name : of its results; by default the path as it stands in the table, or its last part if that leads elsewhere
     case : as the laboratory calls it; "" if unknown
     series : the number of the picture in its file
+    regions : a file of areas drawn on the slide
     """
 
     path: SlidePath
@@ -47,6 +49,7 @@ class ManifestRow:
     name: str
     case: str
     series: int | None
+    regions: Path | None = None
 
 
 def is_manifest(path: Path) -> bool:
@@ -67,7 +70,7 @@ def is_manifest(path: Path) -> bool:
 def read_manifest(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
     """The lines of a table, and the names of its columns that mean nothing here.
 
-    Columns, in any order: path (or slide, file), and if known mpp, name, case, series. Whether a slide can be
+    Columns, in any order: path (or slide, file), and if known mpp, name, case, series, regions. Whether a slide can be
     read is found out when it is run: a line of a missing slide is a slide that fails. What is wrong in the table itself
     is a wrong command.
 
@@ -93,7 +96,7 @@ def read_manifest(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
     except (WsiEdtError, csv.Error) as error:
         raise UsageError(
             str(error) if isinstance(error, WsiEdtError) else f"{path} isn't CSV: {error}",
-            remedy="a table of slides has a header such as path;mpp;name;case",
+            remedy="a table of slides has a header such as path;mpp;name;case;regions",
         ) from error
     if faults:
         more = [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
@@ -138,12 +141,16 @@ def _row(table: Table, fields: list[str], folder: Path) -> ManifestRow:
     except UsageError as error:
         raise ValueError(str(error)) from error
     series = _optional(table.cell(fields, "series"), _series)
+    regions = _optional(table.cell(fields, "regions"), folder.joinpath)
+    if regions is not None and not regions.is_file():
+        raise ValueError(f"names the regions {regions}, which don't exist")
     return ManifestRow(
         path=folder / slide if isinstance(slide, Path) else slide,
         mpp=_optional(table.number_text(fields, "mpp"), _mpp),
         name=_name(table.cell(fields, "name"), slide, series),
         case=table.cell(fields, "case"),
         series=series,
+        regions=regions,
     )
 
 

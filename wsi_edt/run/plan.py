@@ -6,15 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+import shapely
 
-from wsi_edt.errors import SlideError
+from wsi_edt.annotations import AnnotatedSlide, read_regions
+from wsi_edt.errors import AnnotationError, SlideError
 from wsi_edt.geometry import Scale, Window
+from wsi_edt.qupath.regions import Region
 from wsi_edt.results.store import StoreHeader
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.settings import CellSettings
 from wsi_edt.slides.grid import Shard, TileGrid, shards
 from wsi_edt.slides.metadata import COARSEST_MPP
-from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, remark, required_mpp
+from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, Slide, remark, required_mpp
 from wsi_edt.slides.quality import SlideQuality, measure_quality
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
@@ -24,7 +27,7 @@ LARGEST_SLIDE_MM2 = 20_000.0  # 100 × 200 mm; glass of 76 × 52 mm is the large
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlidePlan:
-    """One slide's plan, a pure function of its file and the settings that change cells.
+    """One slide's plan, a pure function of its files and the settings that change cells.
 
     Attributes
     ----------
@@ -32,6 +35,7 @@ class SlidePlan:
     bounds : what QuPath shows of the slide, level-0 px
     shards : of the tiles that touch tissue; none without tissue
     remark : what the user should know of how the slide is read, see `protocol.remark`
+    regions : drawn on the slide, in the file's order; they change no cell
     """
 
     ref: SlideRef
@@ -44,6 +48,7 @@ class SlidePlan:
     grid: TileGrid
     shards: tuple[Shard, ...]
     remark: str | None = None
+    regions: tuple[Region, ...] = ()
 
 
 class Planner(Protocol):
@@ -68,6 +73,8 @@ def plan_slide(
     ------
     SlideError
         If the slide can't be read, states no µm/px or too many, or is fluorescence.
+    AnnotationError
+        If the file of its regions can't be read, or a region lies beside the slide.
     """
     fingerprint = ref.source.fingerprint()
     with ref.source.open() as slide:
@@ -94,6 +101,7 @@ def plan_slide(
                 remedy="the model is for brightfield, so leave it out",
             )
         quality = measure_quality(slide, tissue, overview, staining)
+        regions = _regions(ref, slide)
         bounds, stated, remarked = slide.bounds, slide.mpp_stated, remark(slide)
     if not cells.tissue_mask:
         tissue = replace(tissue, mask=np.ones_like(tissue.mask))
@@ -102,8 +110,25 @@ def plan_slide(
         cells.cells_hash(), cells.to_json(), fingerprint, scale.slide_mpp, stated, tissue.extent
     )
     return SlidePlan(
-        ref, header, scale, bounds, staining, tissue, quality, grid, shards(grid, tissue), remarked
+        ref, header, scale, bounds, staining, tissue, quality, grid, shards(grid, tissue), remarked, regions
     ), overview
+
+
+def _regions(ref: SlideRef, slide: Slide) -> tuple[Region, ...]:
+    """What was drawn on the slide; AnnotationError if it can't be read, or lies beside the slide."""
+    if ref.regions is None:
+        return ()
+    regions = tuple(read_regions(ref.regions, AnnotatedSlide.of(slide)))
+    shown = shapely.box(0, 0, *slide.dimensions)
+    for region in regions:
+        if not region.polygon.intersects(shown):
+            width, height = slide.dimensions
+            raise AnnotationError(
+                f"has a region {region.name!r} outside the slide ({width} x {height} px)",
+                where=ref.regions,
+                remedy="was it drawn on another slide?",
+            )
+    return regions
 
 
 def _refuse_impossible_size(dimensions: tuple[int, int], scale: Scale, ref: SlideRef) -> None:

@@ -67,7 +67,7 @@ def row_if_finished(slide: SlideRef, out: Path, settings: RunSettings) -> Summar
         unchanged = stored.fingerprint == slide.source.fingerprint()
     except SlideError:
         unchanged = False
-    return finished_row(folder, settings) if unchanged else None
+    return finished_row(slide, folder, settings) if unchanged else None
 
 
 def _header(path: Path, settings: RunSettings) -> StoreHeader | None:

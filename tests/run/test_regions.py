@@ -1,0 +1,155 @@
+"""Regions of a table: numbers of their own, written again from the store when they change, never a reason to compute."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.stand_ins import MPP, Painted, Pool, make_settings, paint, write_slide
+from wsi_edt.errors import UsageError
+from wsi_edt.run.batch import RunResult, run_batch
+from wsi_edt.run.discover import find_slides
+from wsi_edt.run.progress import NoProgress
+
+
+class Lab:
+    """A folder with a slide, a table and its regions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.painted: Painted = paint(4)
+        write_slide(folder / "a.png", self.painted)
+        self.folder, self.out = folder, folder / "out"
+        (folder / "batch.csv").write_text("path;regions\na.png;drawn.geojson\n")
+
+    def draw(self, *boxes: tuple[str, tuple[int, int, int, int]]) -> None:
+        features = [
+            {
+                "type": "Feature",
+                "geometry": {
+                    "type": "Polygon",
+                    "coordinates": [
+                        [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
+                    ],
+                },
+                "properties": {
+                    "objectType": "annotation",
+                    "name": name,
+                    **({"classification": {"name": name}} if name.startswith("Ignore") else {}),
+                },
+            }
+            for name, (left, top, right, bottom) in boxes
+        ]
+        (self.folder / "drawn.geojson").write_text(json.dumps(features))
+
+    def run(self, *inputs: Path) -> tuple[RunResult, Pool]:
+        pool = Pool()
+        slides = find_slides(inputs or [self.folder / "batch.csv"], out=self.out, fallback_mpp=MPP).slides
+        result = run_batch(
+            slides, self.out, settings=make_settings(), open_pool=pool.opener, progress=NoProgress()
+        )
+        return result, pool
+
+    @property
+    def areas(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((self.out / "a.png/ki67.json").read_text())["areas"]
+        return found
+
+    def inside(self, left: int, top: int, right: int, bottom: int) -> tuple[int, int]:
+        """How many positive and negative nuclei were painted there."""
+        counts = [
+            int(np.count_nonzero((x >= left) & (x <= right) & (y >= top) & (y <= bottom)))
+            for x, y in (self.painted.positive.T, self.painted.negative.T)
+        ]
+        return counts[0], counts[1]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+LEFT, RIGHT = (0, 0, 200, 300), (200, 0, 440, 300)
+
+
+def test_each_region_has_numbers_of_its_own(lab: Lab) -> None:
+    lab.draw(("left", LEFT), ("right", RIGHT), ("Ignore*", (0, 150, 900, 300)))
+    result, _ = lab.run()
+    assert result.failed == 0
+    whole, left, right = lab.areas
+    assert (whole["kind"], left["kind"], left["name"], right["name"]) == (
+        "whole tissue",
+        "region",
+        "left",
+        "right",
+    )
+    # The upper halves alone: the lower ones are ignored. A nucleus's peak may lie a px from where it was painted.
+    for region, box in ((left, (0, 0, 200, 150)), (right, (200, 0, 440, 150))):
+        positive, negative = lab.inside(*box)
+        assert positive > 5 and negative > 15
+        assert abs(region["positive"] - positive) <= 1 and abs(region["negative"] - negative) <= 2
+    # 200 × 150 px of MPP µm, all of it tissue, but for what mask units at its edges leave out.
+    assert left["area_mm2"] == pytest.approx(200 * 150 * (MPP / 1000) ** 2, rel=0.15)
+    assert whole["total"] > left["total"] + right["total"]
+    page = (lab.out / "a.png/report.html").read_text()
+    assert "<td>left</td>" in page and "<td>right</td>" in page and "Ignore" not in page
+
+
+def test_the_whole_tissue_is_the_same_with_and_without_regions(lab: Lab) -> None:
+    lab.draw(("left", LEFT))
+    lab.run()
+    (whole, _), cells = lab.areas, (lab.out / "a.png/cells.geojson").read_bytes()
+    plain = Lab(lab.folder / "plain")
+    plain.run(plain.folder / "a.png")
+    assert plain.areas == [whole]
+    assert (plain.out / "a.png/cells.geojson").read_bytes() == cells
+
+
+def test_changed_regions_are_written_without_computing_again(lab: Lab) -> None:
+    lab.draw(("left", LEFT))
+    _, first = lab.run()
+    assert first.computed
+    assert lab.run()[1].computed == []
+    for boxes in ([("right", RIGHT)], [("right", RIGHT), ("left", LEFT)]):
+        lab.draw(*boxes)
+        _, pool = lab.run()
+        assert pool.computed == []
+        assert [area["name"] for area in lab.areas[1:]] == [name for name, _ in boxes]
+    _, pool = lab.run(lab.folder / "a.png")  # and without regions
+    assert pool.computed == [] and len(lab.areas) == 1
+
+
+def test_finished_slides_without_regions_are_left_alone(lab: Lab) -> None:
+    lab.run(lab.folder / "a.png")
+    before = (lab.out / "a.png/ki67.json").stat().st_mtime_ns
+    lab.run(lab.folder / "a.png")
+    assert (lab.out / "a.png/ki67.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("{", "drawn.geojson isn't"),
+        ("[]", "drawn.geojson"),
+        (
+            '{"type": "Polygon", "coordinates": [[[5000, 0], [5010, 0], [5010, 9], [5000, 0]]]}',
+            r"has a region '1' outside the slide \(900 x 300 px\)",
+        ),
+    ],
+)
+def test_regions_that_cannot_be_read_fail_their_slide(lab: Lab, content: str, says: str) -> None:
+    (lab.folder / "drawn.geojson").write_text(content)
+    result, pool = lab.run()
+    (row,) = result.rows
+    assert row.error is not None
+    assert re.search(says, row.error), row.error
+    assert not pool.computed
+
+
+def test_a_table_that_names_regions_that_are_not_there_is_wrong(lab: Lab) -> None:
+    with pytest.raises(UsageError, match=r"line 2 names the regions .*drawn\.geojson, which don't exist"):
+        lab.run()
