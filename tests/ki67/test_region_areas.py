@@ -52,6 +52,11 @@ def test_units_beyond_the_slides_edge_do_not_count() -> None:
     assert tissue_mm2(box(0, 0, 999, 999), cut, SCALE) == pytest.approx(1.5 * UNIT_MM2)
 
 
+def test_a_number_makes_no_name_that_another_region_has() -> None:
+    regions = [Region(name, box(0, 0, 1, 1)) for name in ("nest", "nest (2)", "nest")]
+    assert [name for name, _ in named_areas(regions)] == ["nest", "nest (2)", "nest (3)"]
+
+
 def test_ignored_parts_are_cut_out_and_names_are_told_apart() -> None:
     regions = [
         Region("nest", box(0, 0, 10, 10), "Tumor"),

@@ -40,6 +40,17 @@ def test_what_a_table_says_of_its_slides(tmp_path: Path) -> None:
     assert found["d.svs#3"].case == ""
 
 
+@pytest.mark.parametrize("column", ["regions", "Region", "region file", "annotations"])
+def test_regions_lie_below_the_tables_folder(tmp_path: Path, column: str) -> None:
+    path = table(tmp_path, f"path;{column}\na.svs;drawn/a.geojson\nb.svs;\n")
+    with pytest.raises(UsageError, match=r"line 2 names the regions .*drawn/a\.geojson"):
+        slides_of(path)
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn/a.geojson").touch()
+    found = slides_of(path)
+    assert (found["a.svs"].regions, found["b.svs"].regions) == (tmp_path / "drawn/a.geojson", None)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize(
     "content",

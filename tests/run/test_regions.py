@@ -12,6 +12,7 @@ import pytest
 
 from tests.stand_ins import MPP, Painted, Pool, make_settings, paint, write_slide
 from wsi_edt.errors import UsageError
+from wsi_edt.ki67 import assess
 from wsi_edt.run.batch import RunResult, run_batch
 from wsi_edt.run.discover import find_slides
 from wsi_edt.run.progress import NoProgress
@@ -123,6 +124,23 @@ def test_changed_regions_are_written_without_computing_again(lab: Lab) -> None:
     assert pool.computed == [] and len(lab.areas) == 1
 
 
+def test_regions_that_change_during_a_run_are_read_again_by_the_next(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.draw(("left", LEFT))
+
+    def changed_meanwhile(*given: Any) -> Any:
+        lab.draw(("right", RIGHT))
+        return assess(*given)
+
+    monkeypatch.setattr("wsi_edt.run.finalise.assess", changed_meanwhile)
+    lab.run()
+    assert [area["name"] for area in lab.areas[1:]] == ["left"]
+    monkeypatch.undo()
+    _, pool = lab.run()
+    assert pool.computed == [] and [area["name"] for area in lab.areas[1:]] == ["right"]
+
+
 def test_finished_slides_without_regions_are_left_alone(lab: Lab) -> None:
     lab.run(lab.folder / "a.png")
     before = (lab.out / "a.png/ki67.json").stat().st_mtime_ns
@@ -148,6 +166,17 @@ def test_regions_that_cannot_be_read_fail_their_slide(lab: Lab, content: str, sa
     assert row.error is not None
     assert re.search(says, row.error), row.error
     assert not pool.computed
+
+
+def test_a_finished_slide_whose_regions_vanish_fails(lab: Lab) -> None:
+    lab.run(lab.folder / "a.png")
+    lab.draw(("left", LEFT))
+    slides = find_slides([lab.folder / "batch.csv"], out=lab.out, fallback_mpp=MPP).slides
+    (lab.folder / "drawn.geojson").unlink()
+    result = run_batch(
+        slides, lab.out, settings=make_settings(), open_pool=Pool().opener, progress=NoProgress()
+    )
+    assert result.failed == 1 and "drawn.geojson" in str(result.rows[0].error)
 
 
 def test_a_table_that_names_regions_that_are_not_there_is_wrong(lab: Lab) -> None:

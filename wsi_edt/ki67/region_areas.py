@@ -23,13 +23,15 @@ def named_areas(regions: Sequence[Region]) -> Iterator[tuple[str, Polygons | Non
     Ignored regions are cut out of the others; None if they leave nothing of one. Of equal names the second is "NAME (2)".
     """
     ignored = shapely.unary_union([region.polygon for region in regions if region.ignored])
-    seen: dict[str, int] = {}
+    given: set[str] = set()
     for region in regions:
         if region.ignored:
             continue
-        seen[region.name] = seen.get(region.name, 0) + 1
-        number = seen[region.name]
-        name = region.name if number == 1 else f"{region.name} ({number})"
+        name, number = region.name, 1
+        while name in given:
+            number += 1
+            name = f"{region.name} ({number})"
+        given.add(name)
         yield name, polygons_of(shapely.difference(region.polygon, ignored))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,15 @@ class SlideRef:
     case: str = ""
     listed_mpp: float | None = None
     regions: Path | None = None
+
+    def regions_hash(self) -> str | None:
+        """SHA-256 of the file of regions; None without one, "" if it can't be read, of which planning tells."""
+        if self.regions is None:
+            return None
+        try:
+            return hashlib.sha256(self.regions.read_bytes()).hexdigest()
+        except OSError:
+            return ""
 
     def mpp_note(self, slide_mpp: float) -> str:
         """What to say if the µm/px that are used, the file's own, are others than the table's; "" if they are the same."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from wsi_edt.cells import Cells
@@ -39,7 +38,7 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, settings: RunSett
     for output in settings.outputs:
         output.write(folder, findings, result)
     remove_results(folder, settings.outputs, leave_new=True)  # an earlier run may have written otherwise
-    store.mark_finished(Finished(written_as(plan.ref, settings), seconds))
+    store.mark_finished(Finished(written_as(settings, plan.regions_hash), seconds))
     del findings
     trim_memory()
     return SummaryRow.from_result(result, seconds=seconds)
@@ -99,21 +98,18 @@ def stitched_cells(plan: SlidePlan, store: SlideStore, *, radius_px: int) -> Cel
     )
 
 
-def written_as(ref: SlideRef, settings: RunSettings) -> dict[str, object]:
+def written_as(settings: RunSettings, regions_hash: str | None) -> dict[str, object]:
     """What a slide's files depend on beside its store; if it is another, they are written again, without a network."""
     fields = settings.options.output.to_json()
-    if ref.regions is not None:
-        try:
-            fields["regions"] = hashlib.sha256(ref.regions.read_bytes()).hexdigest()
-        except OSError:
-            fields["regions"] = None  # planning says why
+    if regions_hash is not None:
+        fields["regions"] = regions_hash
     return fields
 
 
 def finished_row(ref: SlideRef, folder: Path, settings: RunSettings) -> SummaryRow | None:
     """The row of a slide whose files are all there, as the settings want them; else None."""
     mark = SlideStore.read_finished(folder / names.STORE)
-    if mark is None or mark.written_as != written_as(ref, settings):
+    if mark is None or mark.written_as != written_as(settings, ref.regions_hash()):
         return None
     if not is_whole(folder, settings.outputs):
         return None

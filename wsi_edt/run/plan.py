@@ -36,6 +36,7 @@ class SlidePlan:
     shards : of the tiles that touch tissue; none without tissue
     remark : what the user should know of how the slide is read, see `protocol.remark`
     regions : drawn on the slide, in the file's order; they change no cell
+    regions_hash : of the file's bytes, see `SlideRef.regions_hash`; taken before the regions are read
     """
 
     ref: SlideRef
@@ -49,6 +50,7 @@ class SlidePlan:
     shards: tuple[Shard, ...]
     remark: str | None = None
     regions: tuple[Region, ...] = ()
+    regions_hash: str | None = None
 
 
 class Planner(Protocol):
@@ -77,6 +79,9 @@ def plan_slide(
         If the file of its regions can't be read, or a region lies beside the slide.
     """
     fingerprint = ref.source.fingerprint()
+    regions_hash = (
+        ref.regions_hash()
+    )  # before they are read: a file that changes meanwhile is read again next time
     with ref.source.open() as slide:
         scale = Scale(required_mpp(slide), cells.model_mpp)
         if scale.slide_mpp > COARSEST_MPP and not allow_coarse:
@@ -110,7 +115,18 @@ def plan_slide(
         cells.cells_hash(), cells.to_json(), fingerprint, scale.slide_mpp, stated, tissue.extent
     )
     return SlidePlan(
-        ref, header, scale, bounds, staining, tissue, quality, grid, shards(grid, tissue), remarked, regions
+        ref,
+        header,
+        scale,
+        bounds,
+        staining,
+        tissue,
+        quality,
+        grid,
+        shards(grid, tissue),
+        remarked,
+        regions,
+        regions_hash,
     ), overview
 
 
