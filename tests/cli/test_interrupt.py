@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -42,3 +43,16 @@ def test_ctrl_c_after_it_ends_the_process_with_a_sentence() -> None:
     first, second = ended.stderr.splitlines()
     assert first == "Stopping: what the workers have in hand is stored first. Ctrl-C again stops at once."
     assert (ended.returncode, ended.stdout, second) == (130, "", "so far")
+
+
+def test_a_thread_that_gets_no_signals_runs_all_the_same() -> None:
+    done: list[bool] = []
+
+    def run() -> None:
+        with stopped_by_signals(StopRequest(), sentence=lambda: ""):
+            done.append(True)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert done

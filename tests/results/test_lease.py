@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +26,9 @@ import sys, time
 from pathlib import Path
 from wsi_edt.results import lease
 lease.BEAT_S = 0.1
-lease.platform.node = lambda: sys.argv[2]
+lease.platform.node = lambda: "elsewhere"
+if sys.argv[2] == "unseen":
+    lease._kernel = lambda: "of another machine"
 with lease.held_lease(Path(sys.argv[1])) as held:
     print("held", flush=True)
     while True:
@@ -39,10 +43,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "WATCH_S", 2.0)
 
 
-@pytest.fixture
-def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process, which says that it is on another machine, so that its end can't simply be seen."""
-    arguments = [sys.executable, "-c", HOLDER, str(tmp_path / "lease"), "elsewhere"]
+@pytest.fixture(params=["unseen"])
+def holder(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """Another process, which says that it is on another machine unless it is "seen", so that its end can't be seen."""
+    arguments = [sys.executable, "-c", HOLDER, str(tmp_path / "lease"), request.param]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -65,12 +69,12 @@ def test_a_run_that_was_killed_loses_it(tmp_path: Path, holder: subprocess.Popen
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_run_of_this_machine_loses_it_at_once(
+@pytest.mark.parametrize("holder", ["seen"], indirect=True)
+def test_a_killed_run_that_could_be_seen_loses_it_at_once(
     tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder.kill()
     holder.wait()
-    monkeypatch.setattr("platform.node", lambda: "elsewhere")
     monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("it need not be watched"))
     with held_lease(tmp_path / "lease"):
         pass
@@ -92,16 +96,65 @@ def test_a_lease_that_somebody_removed_is_lost(tmp_path: Path) -> None:
             held.refuse_if_lost()
 
 
-def test_one_that_another_took_meanwhile_is_put_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "seen", [b'{"run": "dead", "host": "elsewhere", "kernel": "", "pid": 1, "beat": 7}', b"{"]
+)
+def test_one_that_another_took_meanwhile_is_put_back(tmp_path: Path, seen: bytes) -> None:
     """Two see the same dead run; the slower one must not take the faster one's lease."""
     path = tmp_path / "lease"
-    path.write_text('{"run": "dead", "host": "elsewhere", "pid": 1, "beat": 7}')
-    seen = lease._Owner.read(path)
-    path.unlink()
     with held_lease(path) as fast:
         with pytest.raises(OutputError, match="another run is writing"):
             Lease(path)._remove_dead(seen)
         fast.refuse_if_lost()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_living_run_whose_processes_cannot_be_seen_is_watched(
+    tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container of the same host, with the host's name: its processes' numbers mean nothing here."""
+    monkeypatch.setattr("psutil.pid_exists", lambda pid: False)
+    monkeypatch.setattr("platform.node", lambda: "elsewhere")
+    with pytest.raises(OutputError, match="another run is writing"):
+        Lease(tmp_path / "lease").take()
+
+
+def test_a_disk_that_is_away_for_a_moment_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, away = Path.read_bytes, threading.Event()
+
+    def read(path: Path) -> bytes:
+        if away.is_set():
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    with held_lease(tmp_path / "lease") as held:
+        away.set()
+        held.refuse_if_lost()
+        time.sleep(0.5)  # five beats
+        away.clear()
+        before = real(tmp_path / "lease")
+        time.sleep(0.5)
+        assert real(tmp_path / "lease") != before, "it beats again"
+        with pytest.raises(OutputError, match="another run is writing"):
+            Lease(tmp_path / "lease").take()
+
+
+def test_where_there_are_locks_a_lease_is_respected(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    (tmp_path / "lease").rename(tmp_path / names.LEASE)
+    os.link(tmp_path / names.LEASE, tmp_path / "lease")
+    living = json.loads((tmp_path / names.LEASE).read_text())
+
+    def beats() -> None:
+        for beat in range(100):
+            (tmp_path / names.LEASE).write_text(json.dumps(living | {"beat": 100 + beat}))
+            time.sleep(0.05)
+
+    threading.Thread(target=beats, daemon=True).start()
+    with pytest.raises(OutputError, match="another run is writing"), results_lock(tmp_path):
+        pass
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"run": 3}'])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -39,6 +40,11 @@ def stopped_by_signals(stop: StopRequest, *, sentence: Callable[[], str]) -> Ite
             _say("Stopping: what the workers have in hand is stored first. Ctrl-C again stops at once.")
         stop.ask()
 
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # Python gives signals to the main one alone
+        yield
+        return
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

@@ -102,10 +102,11 @@ def _started(places: dict[int, dict[str, object]]) -> SpecCluster:
                 silence_logs=logging.CRITICAL,
             )
     except (RuntimeError, OSError) as error:  # Dask's, for whatever is in the way
-        raise UsageError(
-            f"worker processes can't start on this machine ({' '.join(str(error).split())})",
-            remedy="they talk over 127.0.0.1, which must work: bring the loopback network up",
-        ) from error
+        reason = " ".join(str(error).split())
+        remedy = "do they have memory, open files and a /dev/shm that can be written?"
+        if "127.0.0.1" in reason:
+            remedy = "they talk over 127.0.0.1, which must work: bring the loopback network up"
+        raise UsageError(f"worker processes can't start on this machine ({reason})", remedy=remedy) from error
 
 
 def _allow_open_files(count: int) -> None:

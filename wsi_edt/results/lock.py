@@ -97,6 +97,8 @@ def _held(out: Path, held: ExitStack, note: Callable[[str], None]) -> Callable[[
     held.callback(lock.release)
     with suppress(OSError):  # the process id is only a courtesy
         path.write_text(f"{os.getpid()}\n")
+    if (out / names.LEASE).exists():  # of a machine to which this disk has no locks
+        return held.enter_context(held_lease(out / names.LEASE)).refuse_if_lost
     return lambda: None
 
 
