@@ -103,6 +103,6 @@ def test_a_flag_has_all_that_a_reader_needs() -> None:
     fields = result(1, 2, mm2=1.5, quality=BLURRED).to_json()
     (flag,) = fields["quality"]["flags"]
     assert (flag["name"], flag["value"], flag["limit"]) == ("out of focus", 0.312, 0.15)
-    assert flag["sentence"].startswith("31 % of the tissue is out of focus")
+    assert flag["sentence"].startswith("At least 31 % of the tissue is out of focus")
     assert flag["remedy"]
     assert {**fields, "quality": None} == {**COUNTED.to_json(), "quality": None}

@@ -126,7 +126,7 @@ def test_what_is_not_assessable_has_no_percentage(found: Ki67Result, reason: str
 def test_quality_is_said_and_costs_nothing() -> None:
     """A section of its own where something is wrong, one quiet line where nothing is."""
     flagged, clean = page_of(result(1250, 3750, mm2=1.5, quality=BLURRED)), page_of(COUNTED)
-    assert "Quality of the slide 31 % of the tissue is out of focus" in flagged.text
+    assert "Quality of the slide At least 31 % of the tissue is out of focus" in flagged.text
     assert "Scan the slide again" in flagged.text
     assert "no quality flag" not in flagged.text
     assert "25.0 %" in flagged.text

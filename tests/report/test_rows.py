@@ -11,7 +11,7 @@ from wsi_edt.report.rows import COLUMNS, Status, SummaryRow
 
 HEADER = (
     "slide,case,status,index_percent,positive,negative,unclassified,total,few_cells,area_mm2,cells_per_mm2,"
-    "staining,quality,mpp,seconds,model,reason,error"
+    "staining,quality,mpp,seconds,model,reason,regions,error"
 )
 
 
@@ -35,6 +35,7 @@ def test_rows_of_every_kind() -> None:
         "cells_per_mm2": "2400.0",
         "staining": "haematoxylin and DAB",
         "quality": "",
+        "regions": "",
         "mpp": "0.25000",
         "seconds": "12.3",
         "model": "ki67-w18 1.0",

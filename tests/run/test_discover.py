@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -240,3 +241,20 @@ def test_a_zarr_folder_is_a_slide_but_for_a_store(tmp_path: Path) -> None:
     )
     assert names(find(tmp_path)) == ["b.svs", "x/a.ome.zarr"]
     assert names(find(tmp_path / "x/a.ome.zarr")) == ["a.ome.zarr"]
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "a.svs", "locked/b.svs")
+    real = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
+    found = find(tmp_path)
+    assert names(found) == ["a.svs"]
+    assert found.notes == (
+        f"{tmp_path / 'locked'} can't be read (Permission denied): what is in it is left out",
+    )

@@ -148,6 +148,22 @@ def test_finished_slides_without_regions_are_left_alone(lab: Lab) -> None:
     assert (lab.out / "a.png/ki67.json").stat().st_mtime_ns == before
 
 
+def test_what_is_no_region_is_told_and_the_table_has_the_regions_indices(lab: Lab) -> None:
+    lab.draw(("left", LEFT))
+    drawn = json.loads((lab.folder / "drawn.geojson").read_text())
+    line = {"type": "LineString", "coordinates": [[0, 0], [9, 9]]}
+    drawn += [{"type": "Feature", "geometry": line, "properties": {"objectType": "annotation"}}] * 2
+    (lab.folder / "drawn.geojson").write_text(json.dumps(drawn))
+    result, _ = lab.run()
+    remark = json.loads((lab.out / "a.png/ki67.json").read_text())["remark"]
+    assert remark == "of drawn.geojson, 2 lines passed over, as they are no regions"
+    (row,) = result.rows
+    left = lab.areas[1]
+    assert row.regions == f"left {left['index_percent']:.1f} %"
+    assert row.regions in (lab.out / "summary.csv").read_text()
+    assert row.regions in (lab.out / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -75,12 +75,14 @@ def test_without_a_profile_it_is_as_stored_and_said(tmp_path: Path) -> None:
         assert remark(slide) == "no ICC profile is there to apply"
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.ome.tif"])
 @pytest.mark.parametrize("profile", [b"no profile", swapped()[:200]])
-def test_a_damaged_profile_is_told_only_where_it_is_wanted(tmp_path: Path, profile: bytes) -> None:
-    path = write(tmp_path / "a.png", profile)
+def test_a_damaged_profile_is_told_only_where_it_is_wanted(tmp_path: Path, profile: bytes, name: str) -> None:
+    path = write(tmp_path / name, profile)
     with open_slide(path, 0.25) as slide:
         np.testing.assert_array_equal(slide.read_level(0, WINDOW), PIXELS)
-        assert profile_name(profile) == "can't be read"
+        found = icc_profile(slide)
+        assert found is not None and profile_name(found) == "can't be read"
     with pytest.raises(SlideError, match="has an ICC profile that can't be applied"):
         open_slide(path, 0.25, icc=True)
 

@@ -5,7 +5,7 @@ Each format is a file here that turns its text into QuPath's features (`wsi_edt.
 `formats.py`; what is a cell and what is a region is decided once, in `wsi_edt.qupath`.
 """
 
-from wsi_edt.annotations.reading import Drawing, drawing_of, read_drawing, read_regions
+from wsi_edt.annotations.reading import Drawing, drawing_of, drawn_regions, read_drawing, read_regions
 from wsi_edt.annotations.slide import AnnotatedSlide
 
-__all__ = ["AnnotatedSlide", "Drawing", "drawing_of", "read_drawing", "read_regions"]
+__all__ = ["AnnotatedSlide", "Drawing", "drawing_of", "drawn_regions", "read_drawing", "read_regions"]

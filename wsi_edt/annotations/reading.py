@@ -12,7 +12,7 @@ from wsi_edt.annotations.slide import AnnotatedSlide
 from wsi_edt.errors import AnnotationError
 from wsi_edt.qupath.dialect import Feature, geojson_features, parsed_json
 from wsi_edt.qupath.passed_over import in_words
-from wsi_edt.qupath.regions import Region, find_regions
+from wsi_edt.qupath.regions import Region, RegionsFound, find_regions
 
 _log = logging.getLogger(__name__)
 
@@ -68,9 +68,17 @@ def drawing_of(content: bytes, path: Path, slide: AnnotatedSlide | None = None) 
 
 
 def read_regions(path: Path, slide: AnnotatedSlide) -> list[Region]:
-    """The areas that are drawn in a file, in level-0 px and the file's order; see `read_drawing` for what is read.
+    """The areas that are drawn in a file; see `drawn_regions`. What the file holds beside them is logged as a warning."""
+    found = drawn_regions(path, slide)
+    if found.passed_over:
+        _log.warning("%s: passed over what is no region: %s", path, in_words(found.passed_over))
+    return found.regions
 
-    What the file holds beside them is logged as a warning. Regions of class Ignore* are among them, see `Region.ignored`.
+
+def drawn_regions(path: Path, slide: AnnotatedSlide) -> RegionsFound:
+    """The areas that are drawn in a file, in level-0 px and the file's order, and what else it holds.
+
+    See `read_drawing` for what is read. Regions of class Ignore* are among them, see `Region.ignored`.
 
     Parameters
     ----------
@@ -84,10 +92,8 @@ def read_regions(path: Path, slide: AnnotatedSlide) -> list[Region]:
     """
     drawing = read_drawing(path, slide)
     found = find_regions(drawing.features, corner=drawing.corner)
-    words = in_words(found.passed_over)
     if not found.regions:
+        words = in_words(found.passed_over)
         held = f"holds {words}, but no regions" if words else "holds no regions"
         raise AnnotationError(held, where=path, remedy="draw areas, and export them again")
-    if words:
-        _log.warning("%s: passed over what is no region: %s", path, words)
-    return found.regions
+    return found

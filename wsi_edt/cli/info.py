@@ -32,9 +32,10 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
     from wsi_edt.slides.metadata import COARSEST_MPP
     from wsi_edt.slides.protocol import implausible_mpp, remark
     from wsi_edt.slides.quality import measure_quality
+    from wsi_edt.slides.zarr_reader import is_zarr
 
     source = SlideSource(location(slide_path), fallback_mpp, series)
-    if is_folder(source.path):
+    if not is_zarr(source.path) and is_folder(source.path):
         raise UsageError("is a folder, not a slide", where=source, remedy="name a file in it")
     pictures = list_pictures(source.path)
     scans = [picture.number for picture in pictures if picture.role is Role.SCAN]

@@ -212,9 +212,11 @@ def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
         cells = "" if row.total is None else f"{row.total:,}"
         few = "few cells" if row.whole is not None and row.whole.few_cells else ""
         remark = row.reason or few
+        regions = f"whole tissue; {row.regions}" if row.regions else ""
         status = "" if row.status == "done" else str(row.status)
         note = ": ".join(word for word in (status, remark) if word)
-        table.add_row(Text(row.slide, overflow="fold"), index, cells, note)
+        note = ", ".join(word for word in (note, regions) if word)
+        table.add_row(Text(row.slide, overflow="fold"), index, cells, Text(note, overflow="fold"))
     console.print(table)
     if len(rows) > len(shown):
         console.print(Text(f"and {len(rows) - len(shown)} more: see summary.csv"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from wsi_edt.ki67 import NUMBERS, AreaResult, Ki67Result
+from wsi_edt.ki67.text import percent
 
 
 class Status(StrEnum):
@@ -27,6 +28,7 @@ class SummaryRow:
     seconds : of workers; None if that isn't known
     error : why there is no result, in one sentence
     case : as the laboratory calls what the slide belongs to; empty if nobody said
+    regions : the index of each region that was drawn on it, in words; empty without any
     """
 
     slide: str
@@ -39,6 +41,7 @@ class SummaryRow:
     model: str | None = None
     error: str | None = None
     case: str = ""
+    regions: str = ""
 
     @classmethod
     def from_result(cls, result: Ki67Result, *, seconds: float | None) -> SummaryRow:
@@ -52,6 +55,7 @@ class SummaryRow:
             slide_mpp=result.slide_mpp,
             seconds=seconds,
             model=result.counted_by.model,
+            regions="; ".join(f"{area.name} {_index_of(area)}" for area in result.areas[1:]),
         )
 
     @classmethod
@@ -88,8 +92,13 @@ class SummaryRow:
             "seconds": "" if self.seconds is None else f"{self.seconds:.1f}",
             "model": self.model or "",
             "reason": self.reason or "",
+            "regions": _harmless(self.regions),
             "error": _harmless(self.error or ""),
         }
+
+
+def _index_of(area: AreaResult) -> str:
+    return percent(area.index_percent) if area.assessable else f"not assessable ({area.reason})"
 
 
 def _harmless(text: str) -> str:

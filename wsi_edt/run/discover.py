@@ -111,7 +111,8 @@ def find_slides(
             for ref in refs:
                 found.setdefault(_identity(ref.source.path), []).append(ref)
             continue
-        content = slides_among(_files_of(base, out=out), given=base, images=fallback_mpp is not None)
+        files = _files_of(base, out=out, notes=notes)
+        content = slides_among(files, given=base, images=fallback_mpp is not None)
         images_left_out += content.images_left_out
         notes.extend(content.notes)
         for path, name in content.slides:
@@ -182,14 +183,14 @@ def as_on_disk(path: SlidePath) -> SlidePath:
     return next((form for form in forms if form.exists()), path)
 
 
-def _files_of(base: SlidePath, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
+def _files_of(base: SlidePath, *, out: Path, notes: list[str]) -> Iterator[tuple[SlidePath, str]]:
     """The path and the name of each file that an input stands for."""
     is_there = not isinstance(base, Path) or base.exists() or base.is_symlink()
     pattern = Pattern.of(base) if isinstance(base, Path) and not is_there else None
     if pattern is not None:
-        yield from _matching(pattern, out=out)
+        yield from _matching(pattern, out=out, notes=notes)
     elif not _leads_nowhere(base) and not is_zarr(base) and is_folder(base):
-        yield from _below(base, out=out)
+        yield from _below(base, out=out, notes=notes)
     else:
         yield base, _named(base)
 
@@ -199,10 +200,10 @@ def _leads_nowhere(path: SlidePath) -> bool:
     return isinstance(path, Path) and path.is_symlink() and not path.exists()
 
 
-def _matching(pattern: Pattern, *, out: Path) -> Iterator[tuple[Path, str]]:
+def _matching(pattern: Pattern, *, out: Path, notes: list[str]) -> Iterator[tuple[Path, str]]:
     """The path and the name of each file that a pattern takes; names start where the wildcards do."""
     base, nothing = pattern.base.absolute(), True
-    for path in _files(base, out=out, leads=pattern.leads):
+    for path in _files(base, out=out, notes=notes, leads=pattern.leads):
         below = path.relative_to(base)
         if pattern.takes(below.parts):
             nothing = False
@@ -224,28 +225,37 @@ def _identity(path: SlidePath) -> SlidePath:
     return identity(path) if isinstance(path, Path) else path
 
 
-def _below(folder: SlidePath, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
+def _below(folder: SlidePath, *, out: Path, notes: list[str]) -> Iterator[tuple[SlidePath, str]]:
     """The path and the name of each file below a folder, but for hidden ones and results."""
     if not isinstance(folder, Path):
         yield from files_below(folder)
         return
     base = folder.absolute()
-    for path in _files(base, out=out):
+    for path in _files(base, out=out, notes=notes):
         yield path, path.relative_to(base).as_posix()
 
 
 def _files(
-    base: Path, *, out: Path, leads: Callable[[Sequence[str]], bool] = lambda below: True
+    base: Path,
+    *,
+    out: Path,
+    notes: list[str],
+    leads: Callable[[Sequence[str]], bool] = lambda below: True,
 ) -> Iterator[Path]:
     """All files and Zarr folders below a folder but hidden ones and results; links to folders are followed, each once.
 
     Parameters
     ----------
+    notes : is told of folders that can't be read
     leads : whether a folder is looked into, given its parts below the base
     """
+
+    def unreadable(error: OSError) -> None:
+        notes.append(f"{error.filename} can't be read ({error.strerror}): what is in it is left out")
+
     visited: set[Path] = set()
     results = out.resolve()
-    for folder, subfolders, files in os.walk(base, followlinks=True):
+    for folder, subfolders, files in os.walk(base, onerror=unreadable, followlinks=True):
         here = Path(folder).resolve()
         is_results = here == results or names.LOCK in files  # whose pictures aren't slides
         if here in visited or is_results or not leads(Path(folder).relative_to(base).parts):

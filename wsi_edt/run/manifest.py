@@ -146,7 +146,7 @@ def _row(table: Table, fields: list[str], folder: Path) -> ManifestRow:
         raise ValueError(f"names the regions {regions}, which don't exist")
     return ManifestRow(
         path=folder / slide if isinstance(slide, Path) else slide,
-        mpp=_optional(table.number_text(fields, "mpp"), _mpp),
+        mpp=_optional(table.cell(fields, "mpp").replace(",", "."), _mpp),
         name=_name(table.cell(fields, "name"), slide, series),
         case=table.cell(fields, "case"),
         series=series,

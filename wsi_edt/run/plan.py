@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 import shapely
 
-from wsi_edt.annotations import AnnotatedSlide, read_regions
+from wsi_edt.annotations import AnnotatedSlide, drawn_regions
 from wsi_edt.errors import AnnotationError, SlideError
 from wsi_edt.geometry import Scale, Window
+from wsi_edt.qupath.passed_over import in_words
 from wsi_edt.qupath.regions import Region
 from wsi_edt.results.store import StoreHeader
 from wsi_edt.run.discover import SlideRef
@@ -106,8 +107,9 @@ def plan_slide(
                 remedy="the model is for brightfield, so leave it out",
             )
         quality = measure_quality(slide, tissue, overview, staining)
-        regions = _regions(ref, slide)
-        bounds, stated, remarked = slide.bounds, slide.mpp_stated, remark(slide)
+        regions, passed_over = _regions(ref, slide)
+        bounds, stated = slide.bounds, slide.mpp_stated
+        remarked = "; ".join(filter(None, (remark(slide), passed_over))) or None
     if not cells.tissue_mask:
         tissue = replace(tissue, mask=np.ones_like(tissue.mask))
     grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
@@ -130,11 +132,12 @@ def plan_slide(
     ), overview
 
 
-def _regions(ref: SlideRef, slide: Slide) -> tuple[Region, ...]:
-    """What was drawn on the slide; AnnotationError if it can't be read, or lies beside the slide."""
+def _regions(ref: SlideRef, slide: Slide) -> tuple[tuple[Region, ...], str]:
+    """What was drawn on the slide, and a clause on what is no region; AnnotationError if it can't be used."""
     if ref.regions is None:
-        return ()
-    regions = tuple(read_regions(ref.regions, AnnotatedSlide.of(slide)))
+        return (), ""
+    found = drawn_regions(ref.regions, AnnotatedSlide.of(slide))
+    regions, others = tuple(found.regions), in_words(found.passed_over)
     shown = shapely.box(0, 0, *slide.dimensions)
     for region in regions:
         if not region.polygon.intersects(shown):
@@ -142,9 +145,9 @@ def _regions(ref: SlideRef, slide: Slide) -> tuple[Region, ...]:
             raise AnnotationError(
                 f"has a region {region.name!r} outside the slide ({width} x {height} px)",
                 where=ref.regions,
-                remedy="was it drawn on another slide?",
+                remedy="was it drawn on another slide? Remove it, or name the right file",
             )
-    return regions
+    return regions, f"of {ref.regions.name}, {others} passed over, as they are no regions" if others else ""
 
 
 def _refuse_impossible_size(dimensions: tuple[int, int], scale: Scale, ref: SlideRef) -> None:

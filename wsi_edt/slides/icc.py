@@ -17,15 +17,20 @@ from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
 from wsi_edt.slides.protocol import REMARK, RgbArray, Slide
 
+UNREADABLE = b"\0"  # in the place of a profile that can't be read
+
 
 def icc_profile(slide: Slide) -> bytes | None:
     """The profile in a slide's file, if it has one and its reader knows of it."""
-    profile = getattr(slide, "icc_profile", None)
+    try:
+        profile = getattr(slide, "icc_profile", None)
+    except ImageCms.PyCMSError:  # of readers that parse it
+        return UNREADABLE
     return profile if isinstance(profile, bytes) and profile else None
 
 
 def profile_name(profile: bytes) -> str:
-    """What a profile calls itself."""
+    """What a profile calls itself; "can't be read" of what is none."""
     try:
         return " ".join(ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).split())
     except (ImageCms.PyCMSError, OSError):
@@ -40,10 +45,9 @@ def with_profile(slide: Slide) -> Slide:
     SlideError
         If the profile can't be read, or isn't one of RGB; the slide is closed.
     """
-    profile = icc_profile(slide)
     try:
-        return IccSlide(slide, profile)
-    except (ImageCms.PyCMSError, OSError) as error:
+        return IccSlide(slide, icc_profile(slide))
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
         slide.close()
         raise SlideError(
             f"has an ICC profile that can't be applied ({error})", where=slide.path, remedy="leave --icc out"

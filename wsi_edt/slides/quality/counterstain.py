@@ -30,7 +30,7 @@ PALE_COUNTERSTAIN = Measure(
     of=counterstain_contrast,
     limit=LIMIT,
     sentence=lambda contrast: (
-        f"The counterstain is pale (contrast {contrast:.2f}): negative nuclei are missed, and the index is too high."
+        f"The counterstain is pale (contrast {contrast:.2f}): nuclei are missed, and the index is wrong."
     ),
     remedy="Look at the cells in QuPath; stain the slide again, with haematoxylin for longer.",
     low_is_bad=True,

@@ -54,7 +54,8 @@ FOCUS = Measure(
     of=out_of_focus_share,
     limit=0.15,
     sentence=lambda share: (
-        f"{share_in_words(share)} of the tissue is out of focus: negative nuclei are lost first, so the index is too high."
+        f"At least {share_in_words(share)} of the tissue is out of focus: negative nuclei are lost first, so the index is "
+        "too high."
     ),
     remedy="Scan the slide again.",
 )

@@ -16,7 +16,7 @@ PEN = Measure(
     of=hidden_share,
     limit=0.02,
     sentence=lambda share: (
-        f"Pen marks hide about {share_in_words(share)} of the tissue; nothing is counted under them."
+        f"Pen marks hide about {share_in_words(share)} of the tissue; nothing is counted there or close by."
     ),
     remedy="Look at tissue.png; wipe the glass and scan it again if the tumour lies under the pen.",
 )
