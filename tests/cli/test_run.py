@@ -73,7 +73,7 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     words = (
         "run a b --out o --model m --mpp 0.3 --no-tissue-mask --threshold 0.4 --tile-px 512 --batch-size 7"
     )
-    words += " --series 2 --allow-coarse"
+    words += " --series 2 --allow-coarse --icc"
     words += " --device cuda --runtime torch --precision bf16"
     words += " --workers 3 --devices 0,2 --threads 5 --scheduler tcp://s:1 --geometry circle"
     words += " --origin openslide --gzip --overwrite"
@@ -82,6 +82,7 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         model="m",
         fallback_mpp=0.3,
         series=2,
+        icc=True,
         allow_coarse=True,
         tissue_mask=False,
         tile_px=512,
