@@ -201,3 +201,12 @@ def test_line_numbers_count_every_line(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("sep=;\nx;y\n1;2\n\n3;b\n")
     with pytest.raises(AnnotationError, match="line 5 has 'b' where a number belongs"):
         read_points(tmp_path / "a.csv")
+
+
+def test_a_class_column_of_another_name_is_pointed_at(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.csv").write_text("X;Y;Klasse\n1,5;2;positiv\n")
+    with caplog.at_level(logging.WARNING):
+        read_points(tmp_path / "a.csv")
+    assert "has no column class, so that its cells have none; it has klasse" in caplog.text

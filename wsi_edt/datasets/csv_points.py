@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from wsi_edt.errors import AnnotationError
 from wsi_edt.qupath.classes import ClassNames, UnknownClasses
 
 # By what a column means, its names in lower case without what stands around a unit.
+_log = logging.getLogger(__name__)
+_MOST_OTHERS = 6  # of columns that might have been meant as the class; a table of measurements has dozens
 _COLUMNS: Columns = {
     "x": ("x", "x px"),
     "y": ("y", "y px"),
@@ -127,6 +130,10 @@ def _read(
     unknown = UnknownClasses()
     stem = points_stem(path)
     has_images = "image" in table.columns
+    if "class" not in table.columns and 0 < len(table.others) <= _MOST_OTHERS:
+        _log.warning(
+            "%s: has no column class, so that its cells have none; it has %s", path, ", ".join(table.others)
+        )
     if not has_images:
         records.add_image(stem)
     for line, fields in table.rows:

@@ -170,6 +170,13 @@ def series_of(files: Iterable[Path]) -> DicomSeries:
             others.extend(
                 "label or overview without its slide" for members in by_folder.values() for _ in members
             )
+        if whole:
+            others.extend(
+                "coarser level of a slide in another folder"
+                for folder, members in by_folder.items()
+                if folder not in whole
+                for _ in members
+            )
         slides.extend(whole.values())
         others.extend(
             "copy of another file" for members in by_folder.values() for _ in range(_copies(members))

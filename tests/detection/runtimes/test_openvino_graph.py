@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,3 +115,19 @@ def test_weights_are_verified_whatever_is_kept(
     damaged.weights.write_bytes(bundle.weights.read_bytes()[:-1] + b"?")
     with pytest.raises(ModelError, match=r"isn't the file that model\.toml describes"):
         openvino_graphs(damaged, split=False)
+
+
+def test_nobody_is_told_that_it_runs() -> None:
+    """OpenVINO would send what it does to its makers; its own stand-in for the package that does sends nothing."""
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import wsi_edt.detection.runtimes.openvino_cpu, openvino.tools.ovc.telemetry_utils as used;"
+            "print(used.tm.__name__)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said == "openvino.tools.ovc.telemetry_stub\n"
