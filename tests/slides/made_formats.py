@@ -137,3 +137,62 @@ def write_trestle(path: Path, pixels: Pixels) -> None:
     words = "Objective Power=20;Background Color=FFFFFF;OverlapsXY=0 0 0 0;"
     with tifffile.TiffWriter(path) as file:
         _levels(file, pixels, {"description": words, "software": "MedScan v1"}, mpp_tag=MPP)
+
+
+def write_ventana(path: Path, pixels: Pixels) -> None:
+    """Ventana BIF: its tiles are numbered like a snake from the lower left corner, and each says how it joins the next.
+
+    Sides are multiples of 128 px.
+    """
+    rows, columns = int(pixels.shape[0]) // 128, int(pixels.shape[1]) // 128
+
+    def number(row: int, column: int) -> int:
+        up = rows - 1 - row
+        return up * columns + (column if up % 2 == 0 else columns - 1 - column) + 1
+
+    def joint(direction: str, one: int, other: int) -> str:
+        return (
+            f'<TileJointInfo FlagJoined="1" Confidence="100" Direction="{direction}" Tile1="{one}" Tile2="{other}" '
+            'OverlapX="0" OverlapY="0"/>'
+        )
+
+    joints = [
+        joint("RIGHT", number(row, column), number(row, column + 1))
+        for row in range(rows)
+        for column in range(columns - 1)
+    ]
+    joints += [
+        joint("UP", number(row, column), number(row - 1, column))
+        for row in range(rows - 1, 0, -1)
+        for column in range(columns)
+    ]
+    scan = f'<iScan Magnification="20" ScanRes="{MPP}" UnitNumber="1"/>'
+    area = f'AOIScanned="1" AOIIndex="0" NumRows="{rows}" NumCols="{columns}" Width="128" Height="128"'
+    stitched = (
+        f'<?xml version="1.0"?><EncodeInfo Ver="2"><SlideInfo>{scan}</SlideInfo><SlideStitchInfo>'
+        f'<ImageInfo {area} Pos-X="0" Pos-Y="0">{"".join(joints)}</ImageInfo></SlideStitchInfo>'
+        '<AoiOrigin><AOI0 OriginX="0" OriginY="0"/></AoiOrigin></EncodeInfo>'
+    )
+    with tifffile.TiffWriter(path, bigtiff=True) as file:
+        file.write(
+            pixels[::8, ::8],
+            photometric="rgb",
+            description="Label Image",
+            metadata=None,
+            extratags=[_xmp(scan)],
+        )
+        for k, words in ((0, "level=0 mag=20 quality=95"), (1, "level=1 mag=10 quality=95")):
+            file.write(
+                pixels[:: 1 << k, :: 1 << k],
+                photometric="rgb",
+                tile=(128, 128),
+                compression="jpeg",
+                compressionargs={"level": 95},
+                description=words,
+                metadata=None,
+                extratags=[_xmp(stitched)] if k == 0 else [],
+            )
+
+
+def _xmp(text: str) -> tuple[int, int, int, bytes, bool]:
+    return (700, 1, len(text), text.encode(), True)
