@@ -18,29 +18,30 @@ from wsi_edt.cluster.worker import ShardResult
 SECONDS = 60.0
 
 
-def hang() -> None:
+def hang(begun: Path) -> None:
+    begun.touch()
     time.sleep(1000)
 
 
-def abandon_a_hanging_shard(client: Client) -> None:
-    future = client.submit(hang, key="hangs")
+def abandon_a_hanging_shard(client: Client, begun: Path) -> None:
+    future = client.submit(hang, begun, key="hangs")
     done = threading.Event()
     future.add_done_callback(lambda _: done.set())  # type: ignore[no-untyped-call]
     until = time.monotonic() + SECONDS
-    while not any(client.processing().values()):  # type: ignore[no-untyped-call]
+    while not begun.exists():  # before, Dask may still give it to another worker
         assert time.monotonic() < until
         time.sleep(0.05)
     DaskShard(cast("Future[ShardResult]", future), client).abandon()
     assert done.wait(SECONDS), "the schedule is told that it ended"
 
 
-def test_a_worker_with_a_nanny_is_started_again() -> None:
+def test_a_worker_with_a_nanny_is_started_again(tmp_path: Path) -> None:
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,  # type: ignore[no-untyped-call]
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         before = client.submit(os.getpid, key="first").result(SECONDS)
-        abandon_a_hanging_shard(client)
+        abandon_a_hanging_shard(client, tmp_path / "begun")
         after = client.submit(os.getpid, key="second").result(SECONDS)
         assert after != before
         assert not psutil.pid_exists(before)
@@ -48,6 +49,6 @@ def test_a_worker_with_a_nanny_is_started_again() -> None:
 
 def test_a_worker_without_a_nanny_is_sent_away_and_another_works(tmp_path: Path) -> None:
     with dask_scheduler(tmp_path) as address, dask_workers(address, [{}, {}]), Client(address) as client:  # type: ignore[no-untyped-call]
-        abandon_a_hanging_shard(client)
+        abandon_a_hanging_shard(client, tmp_path / "begun")
         assert len(client.nthreads()) == 1
         assert client.submit(sum, [2, 3]).result(SECONDS) == 5

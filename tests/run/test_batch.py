@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,27 @@ from wsi_edt.report.rows import Status
 from wsi_edt.results.outputs import OutputOptions
 from wsi_edt.run.batch import RunResult, run_batch
 from wsi_edt.run.discover import SlideRef, find_slides
+from wsi_edt.run.plan import Planner, SlidePlan, plan_slide
 from wsi_edt.run.progress import NoProgress
-from wsi_edt.run.settings import RunSettings
+from wsi_edt.run.settings import CellSettings, RunSettings
+from wsi_edt.slides.protocol import RgbArray
 from wsi_edt.slides.source import SlideSource
 
 
 def run_all(
-    folder: Path, out: Path, *, pool: Pool | None = None, settings: RunSettings | None = None
+    folder: Path,
+    out: Path,
+    *,
+    pool: Pool | None = None,
+    settings: RunSettings | None = None,
+    planner: Planner = plan_slide,
 ) -> RunResult:
     settings = settings or make_settings()
     slides = find_slides([folder], out=out, fallback_mpp=settings.options.fallback_mpp).slides
-    return run_batch(slides, out, settings=settings, open_pool=(pool or Pool()).opener, progress=NoProgress())
+    opener = (pool or Pool()).opener
+    return run_batch(
+        slides, out, settings=settings, open_pool=opener, progress=NoProgress(), plan_slide=planner
+    )
 
 
 @pytest.fixture
@@ -96,8 +107,19 @@ def test_files_of_a_run(slides: Path, tmp_path: Path) -> None:
 
 def test_order_and_number_of_workers_change_no_byte(slides: Path, tmp_path: Path) -> None:
     run_all(slides, tmp_path / "one")
-    pool = Pool(threads=3, slots=5)
-    run_all(slides, tmp_path / "three", pool=pool)
+    pool, others = Pool(threads=3, slots=5), threading.Event()
+
+    def second_first(
+        ref: SlideRef, cells: CellSettings, *, allow_coarse: bool = False
+    ) -> tuple[SlidePlan, RgbArray]:
+        """Plans a.png after b.png, so that their shards meet."""
+        assert ref.name != "a.png" or others.wait(60)
+        planned = plan_slide(ref, cells, allow_coarse=allow_coarse)
+        if ref.name == "b.png":
+            others.set()
+        return planned
+
+    run_all(slides, tmp_path / "three", pool=pool, planner=second_first)
     assert [name for name, _ in pool.computed] != sorted(name for name, _ in pool.computed), "no interleaving"
     assert pool.most_in_flight <= 5
     assert result_files(tmp_path / "one") == result_files(tmp_path / "three")
