@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.conftest import write_pyramid
@@ -20,10 +21,12 @@ from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.errors import MissingMppError, SlideError
 from wsi_edt.report.rows import Status, SummaryRow
 from wsi_edt.run.batch import RunResult, run_batch
-from wsi_edt.run.discover import find_slides
+from wsi_edt.run.discover import SlideRef, find_slides
 from wsi_edt.run.finalise import finalise
-from wsi_edt.run.plan import SlidePlan
+from wsi_edt.run.plan import SlidePlan, plan_slide
 from wsi_edt.run.progress import NoProgress
+from wsi_edt.run.settings import CellSettings
+from wsi_edt.slides.protocol import RgbArray
 from wsi_edt.slides.quality import quality
 
 Place = tuple[str, int]
@@ -220,19 +223,33 @@ def test_many_slides_are_in_work_a_few_at_a_time(tmp_path: Path) -> None:
     # 1,000 such slides took 410 MiB at most, of which the imports 374, and two minutes; so this has fewer.
     for number in range(40):
         write_slide(tmp_path / f"slides/{number:02}.png", paint(number, width=240, height=100))
+    held: list[weakref.ref[np.ndarray]] = []  # a mask of each plan, which ends with it
     most = 0
+
+    def planned(
+        ref: SlideRef, cells: CellSettings, *, allow_coarse: bool = False
+    ) -> tuple[SlidePlan, RgbArray]:
+        plan, overview = plan_slide(ref, cells, allow_coarse=allow_coarse)
+        held.append(weakref.ref(plan.tissue.mask))
+        return plan, overview
 
     class Counting(NoProgress):
         def ended(self, row: SummaryRow) -> None:
             nonlocal most
-            most = max(most, sum(type(thing) is SlidePlan for thing in gc.get_objects()))
+            most = max(most, sum(one() is not None for one in list(held)))
 
     pool = Pool(threads=4, slots=5)
     slides = find_slides([tmp_path / "slides"], out=tmp_path / "out", fallback_mpp=MPP).slides
     result = run_batch(
-        slides, tmp_path / "out", settings=make_settings(), open_pool=pool.opener, progress=Counting()
+        slides,
+        tmp_path / "out",
+        settings=make_settings(),
+        open_pool=pool.opener,
+        progress=Counting(),
+        plan_slide=planned,
     )
-    assert (len(result.rows), result.failed) == (40, 0)
+    assert [row.error for row in result.rows if row.error] == []
+    assert len(result.rows) == 40
     assert 1 < pool.most_in_flight <= 5
     # With shards to compute: 5 slides; being planned: 2; waiting to be written: 4, and what ended meanwhile.
     assert 0 < most <= 16
