@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -107,3 +108,15 @@ def test_other_pixels_are_refused(tmp_path: Path, mode: str, suffix: str) -> Non
     Image.new(mode, (40, 30)).save(tmp_path / f"a.{suffix}")
     with pytest.raises(SlideError, match="greyscale pixels; only 8-bit RGB is read"):
         open_slide(tmp_path / f"a.{suffix}", 0.25)
+
+
+@pytest.mark.parametrize(("codec", "bits"), [("png", 16), ("jp2", 12), ("jp2", 16), ("j2k", 16)])
+def test_colours_of_more_than_8_bits_are_refused(tmp_path: Path, codec: str, bits: int) -> None:
+    deep = (PIXELS.astype(np.uint32) * (2**bits - 1) // 255).astype(np.uint16)
+    if codec == "png":
+        written = imagecodecs.png_encode(deep)
+    else:
+        written = imagecodecs.jpeg2k_encode(deep, codecformat=codec, bitspersample=bits)
+    (tmp_path / f"a.{codec}").write_bytes(written)
+    with pytest.raises(SlideError, match=f"holds 640×512 px of {bits} bits a colour; only 8-bit RGB is read"):
+        open_slide(tmp_path / f"a.{codec}", 0.25)

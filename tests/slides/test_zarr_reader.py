@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import zarr
+from upath import UPath
 
 from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Window
@@ -75,6 +76,34 @@ def test_units(tmp_path: Path, unit: str | None, step: float, mpp: float | None)
     if mpp is None:
         with open_slide(path, 0.3) as slide:
             assert (slide.mpp, slide.mpp_stated) == (0.3, False)
+
+
+def test_levels_in_any_order(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    write_image(group)
+    scales: Any = group.attrs["multiscales"]
+    scales[0]["datasets"].reverse()
+    group.attrs["multiscales"] = scales
+    with open_slide(path) as slide:
+        assert (slide.level_dimensions, slide.mpp) == (((420, 300), (210, 150)), 0.25)
+        np.testing.assert_array_equal(slide.read_level(0, WINDOW), PIXELS[50:90, 100:164])
+
+
+@pytest.mark.parametrize("axes", ["tczyx", "cyx"])
+def test_a_fourth_channel_is_no_alpha(tmp_path: Path, axes: str) -> None:
+    path = tmp_path / "a.zarr"
+    four = np.concatenate([PIXELS, np.full((300, 420, 1), 51, np.uint8)], axis=2)
+    write_image(zarr.open_group(path, mode="w"), pixels=four, axes=axes)
+    with open_slide(path) as slide:
+        np.testing.assert_array_equal(slide.read_level(0, WINDOW), PIXELS[50:90, 100:164])
+
+
+@pytest.mark.parametrize("shape", [(0, 0, 3), (40, 0, 3)])
+def test_an_array_without_pixels_is_said(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    zarr.create_array(tmp_path / "a.zarr", shape=shape, dtype=np.uint8)
+    with pytest.raises(SlideError, match="holds an array without pixels"):
+        open_slide(tmp_path / "a.zarr", 0.25)
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -151,3 +180,10 @@ def test_the_fingerprint_tells_slides_apart(tmp_path: Path) -> None:
         write_image(zarr.open_group(tmp_path / name, mode="w"), step=step)
     a, b, c = (SlideSource(tmp_path / name).fingerprint() for name in "abc")
     assert a == b != c
+
+
+def test_a_url_is_refused_with_a_sentence() -> None:
+    with pytest.raises(
+        SlideError, match="has a format that is read from local files only; copy it to this machine"
+    ):
+        open_slide(UPath("memory://slides/a.zarr"), 0.25)

@@ -263,7 +263,9 @@ def _files(
             continue
         visited.add(here)
         shown = sorted(name for name in subfolders if not name.startswith("."))
-        slides = [name for name in shown if name.endswith(ZARR_SUFFIX) and is_zarr(Path(folder, name))]
+        slides = [
+            name for name in shown if name.lower().endswith(ZARR_SUFFIX) and is_zarr(Path(folder, name))
+        ]
         yield from (Path(folder, name) for name in slides if name != names.STORE)
         subfolders[:] = [name for name in shown if name not in slides]
         for name in sorted(files):

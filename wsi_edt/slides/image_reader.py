@@ -25,6 +25,8 @@ from wsi_edt.slides.tiff_reader import ORIENTATIONS
 LARGEST_IMAGE_PX = 2**28
 _HEAD_BYTES = 12
 _ORIENTATION_TAG = 274
+_JPEG2000_HEAD_BYTES = 2**20  # boxes, such as a profile's, come before the codestream
+_SIZ = b"\xff\x4f\xff\x51"
 _PLUGINS: tuple[tuple[Callable[[bytes], bool], type[ImageFile]], ...] = (
     (lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"), PngImageFile),
     (lambda head: head.startswith(b"\xff\xd8\xff"), JpegImageFile),
@@ -94,7 +96,7 @@ def open_image(path: SlidePath, fallback_mpp: float | None) -> ImageSlide:
     Raises
     ------
     SlideError
-        If the file is none of these, is damaged, or has more than 2^28 px.
+        If the file is none of these, is damaged, has other px than 8-bit RGB, or more than 2^28 of them.
     """
     try:
         with open_binary(path) as file:
@@ -109,6 +111,7 @@ def open_image(path: SlidePath, fallback_mpp: float | None) -> ImageSlide:
                     remedy="export the slide as a pyramidal TIFF",
                 )
             image = plugin(file, str(path))
+            _refuse_deep(image, path)
             return ImageSlide(path, _rgb(image, path), fallback_mpp, _properties(image), _profile(image))
     except SlideError:
         raise
@@ -136,6 +139,35 @@ def _rgb(image: ImageFile, path: SlidePath) -> RgbArray:
         return on_white(np.array(image.convert("RGBA"), dtype=np.uint8))
     kind = "greyscale" if image.mode in ("1", "L", "LA", "I", "I;16", "I;16B", "F") else image.mode
     raise other_pixels(f"{kind} pixels", path)
+
+
+def _refuse_deep(image: ImageFile, path: SlidePath) -> None:
+    """Raise SlideError for colours of more than 8 bits.
+
+    Pillow 13 calls them RGB too: of PNG it drops the low byte, and in JPEG 2000 of 16 bits its white becomes black.
+    """
+    bits = 8
+    if isinstance(image, PngImageFile):
+        bits = 16 if any(str(tile.args).endswith(";16B") for tile in image.tile) else 8
+    elif isinstance(image, Jpeg2KImageFile):
+        bits = _jpeg2000_bits(image)
+    if bits > 8 and image.mode.startswith("RGB"):
+        raise other_pixels(f"{image.width}×{image.height} px of {bits} bits a colour", path)
+
+
+def _jpeg2000_bits(image: Jpeg2KImageFile) -> int:
+    """Bits a sample, the most of any component, from the codestream's SIZ segment (ISO 15444-1, A.5.1)."""
+    file = image.fp
+    assert file is not None
+    place = file.tell()
+    file.seek(0)
+    head = file.read(_JPEG2000_HEAD_BYTES)
+    file.seek(place)
+    start = head.find(_SIZ)
+    if start < 0:
+        return 8  # its decoder will say what is wrong
+    count = int.from_bytes(head[start + 40 : start + 42], "big")
+    return 1 + max((byte & 0x7F for byte in head[start + 42 : start + 42 + 3 * count : 3]), default=7)
 
 
 def _refuse_huge(size: tuple[int, int], path: SlidePath) -> None:

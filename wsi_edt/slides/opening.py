@@ -48,7 +48,7 @@ SLIDE_SUFFIXES = frozenset(
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".webp", ".bmp"})
 # What only openslide reads, which takes no URLs. (The .mrxs itself is a JPEG: a small picture of the slide.)
 _OPENSLIDE_ONLY = frozenset({".mrxs", ".vms", ".vmu", ".svslide", ".czi"})
-_LOCAL_SUFFIXES = _OPENSLIDE_ONLY | {DICOM_SUFFIX, ".bif"}
+_LOCAL_SUFFIXES = _OPENSLIDE_ONLY | {DICOM_SUFFIX, ".bif", ZARR_SUFFIX}
 
 
 def open_slide(

@@ -134,7 +134,9 @@ class ZarrSlide:
             raise other_pixels(
                 f"{self.dimensions[0]}×{self.dimensions[1]} grey {pixels.dtype} pixels", self.path
             )
-        return as_rgb(np.transpose(pixels, [left.index(axis) for axis in "yxc"]), self.path)
+        pixels = np.transpose(pixels, [left.index(axis) for axis in "yxc"])
+        # Zarr has no way to declare a fourth channel as alpha, so it is none.
+        return as_rgb(pixels[..., :3] if pixels.shape[2] == 4 else pixels, self.path)
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -176,6 +178,8 @@ def _images(path: Path) -> list[_Image]:
             where=path,
             remedy="name the folder of an OME-Zarr image in it",
         )
+    if any(0 in level.shape for image in images for level in image.levels):
+        raise SlideError("holds an array without pixels", where=path, remedy="copy or export it again")
     return images
 
 
@@ -199,12 +203,16 @@ def _multiscale(group: zarr.Group) -> _Image | None:
     if not scales:
         return None
     first = scales[0]
-    levels = [_on_white(group[one["path"]]) for one in first["datasets"]]
+    # The finest comes first by the standard, but not in every file.
+    by_size = sorted(
+        ((_on_white(group[one["path"]]), one) for one in first["datasets"]), key=lambda one: -one[0].size
+    )
+    levels = [level for level, _ in by_size]
     named = first.get("axes") or list("tczyx")[-levels[0].ndim :]
     axes = "".join(axis if isinstance(axis, str) else axis["name"] for axis in named).lower()
     units = [None if isinstance(axis, str) else axis.get("unit") for axis in named]
     steps = np.ones(len(axes))
-    for source in (first["datasets"][0], first):
+    for source in (by_size[0][1], first):
         for change in source.get("coordinateTransformations") or ():
             if change.get("type") == "scale":
                 steps = steps * np.asarray(change["scale"], np.float64)
