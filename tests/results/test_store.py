@@ -15,6 +15,7 @@ import zarr
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.errors import OutputError
 from wsi_edt.results.store import Finished, SlideStore, StoreHeader
+from wsi_edt.results.written import Written
 
 HEADER = StoreHeader("abc", {"threads": 2}, "12-ff", 0.25, True, (1000, 800))
 
@@ -105,7 +106,7 @@ def test_what_is_not_whole_is_not_done_and_can_be_written_again(store: SlideStor
 def test_the_header_and_the_mark_come_back(store: SlideStore) -> None:
     assert SlideStore.read_header(store.path) == HEADER
     assert SlideStore.read_finished(store.path) is None
-    mark = Finished({"geometry": "point"}, 12.5)
+    mark = Finished({"geometry": "point"}, 12.5, {"ki67.json": Written(2, "ab")})
     store.mark_finished(mark)
     assert SlideStore.read_finished(store.path) == mark
     assert SlideStore.read_header(store.path) == HEADER
@@ -137,7 +138,7 @@ def test_a_store_binds_from_the_first_whole_shard_or_the_mark_on(store: SlideSto
     assert SlideStore.read_begun(store.path) == HEADER
     unmark(store.path / "shards/5")
     assert SlideStore.read_begun(store.path) is None
-    store.mark_finished(Finished({}, 0.0))  # a slide without tissue has no shards
+    store.mark_finished(Finished({}, 0.0, {}))  # a slide without tissue has no shards
     assert SlideStore.read_begun(store.path) == HEADER
 
 

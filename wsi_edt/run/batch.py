@@ -16,7 +16,12 @@ from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.plan import Planner, plan_slide
 from wsi_edt.run.progress import RunProgress, counted
 from wsi_edt.run.record import RunRecord
-from wsi_edt.run.resume import earlier_results, refuse_other_settings, row_if_finished
+from wsi_edt.run.resume import (
+    changed_results_note,
+    earlier_results,
+    refuse_other_settings,
+    row_if_finished,
+)
 from wsi_edt.run.schedule import Schedule
 from wsi_edt.run.settings import RunSettings
 from wsi_edt.run.slide_names import refuse_alike
@@ -86,6 +91,8 @@ def run_batch(
         for slide in slides:
             if (row := row_if_finished(slide, out, settings)) is not None:
                 files.rows[slide.name] = row
+            elif note := changed_results_note(slide, out):
+                progress.note(f"{slide.name}: {note}")
         progress.begun(slides=len(slides), finished=len(files.rows))
         if others := earlier_results(slides, out):
             progress.note(

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from wsi_edt.cells import Cells
 from wsi_edt.detection.stitching import stitch
-from wsi_edt.errors import OutputError
+from wsi_edt.errors import OutputError, SlideError
 from wsi_edt.geometry import pixel_centers
 from wsi_edt.ki67 import SlideFindings, assess
 from wsi_edt.ki67.findings import classes_of_stain
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
-from wsi_edt.results.outputs import is_whole, read_ki67, remove_results
+from wsi_edt.results.outputs import read_ki67, remove_results, result_names
 from wsi_edt.results.store import Finished, SlideStore
+from wsi_edt.results.written import as_written, is_as_written, keep_aside, other_than_written
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.memory import trim_memory
 from wsi_edt.run.plan import SlidePlan
@@ -24,13 +25,19 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, settings: RunSett
     """Write a slide's files from its store, and mark the store as finished once they are all there.
 
     Each file takes its place when it is complete; after a kill in between, the next run writes them all again, with the
-    same bytes.
+    same bytes. A file that was changed since an earlier run wrote it is kept under another name.
 
     Raises
     ------
+    SlideError
+        If the slide's file isn't the one that was planned any more: its cells may be of both.
     OutputError
         If a file can't be written, or a shard can't be read back.
     """
+    _refuse_changed(plan)
+    mark = SlideStore.read_finished(store.path)
+    if mark is not None:
+        keep_aside(folder, other_than_written(folder, mark.files))
     store.mark_finished(None)
     seconds = sum(store.done_shards([shard.index for shard in plan.shards]).values())
     findings = slide_findings(plan, store, settings)
@@ -38,10 +45,25 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, settings: RunSett
     for output in settings.outputs:
         output.write(folder, findings, result)
     remove_results(folder, settings.outputs, leave_new=True)  # an earlier run may have written otherwise
-    store.mark_finished(Finished(written_as(settings, plan.regions_hash), seconds))
+    written = as_written(folder, result_names(settings.outputs))
+    store.mark_finished(Finished(written_as(settings, plan.regions_hash), seconds, written))
     del findings
     trim_memory()
     return SummaryRow.from_result(result, seconds=seconds)
+
+
+def _refuse_changed(plan: SlidePlan) -> None:
+    """SlideError if the slide's file has changed since it was planned; one that is gone by now was read to its end."""
+    try:
+        state = plan.ref.source.state()
+    except SlideError:
+        return
+    if not plan.header.is_of(state.fingerprint, state.modified):
+        raise SlideError(
+            "changed while it was read (is it still being copied?)",
+            where=plan.ref.source,
+            remedy="once it is complete, run again with --overwrite",
+        )
 
 
 def slide_findings(plan: SlidePlan, store: SlideStore, settings: RunSettings) -> SlideFindings:
@@ -111,7 +133,7 @@ def finished_row(ref: SlideRef, folder: Path, settings: RunSettings) -> SummaryR
     mark = SlideStore.read_finished(folder / names.STORE)
     if mark is None or mark.written_as != written_as(settings, ref.regions_hash()):
         return None
-    if not is_whole(folder, settings.outputs):
+    if not is_as_written(folder, result_names(settings.outputs), mark.files):
         return None
     try:
         return SummaryRow.from_result(read_ki67(folder / names.KI67), seconds=mark.seconds)

@@ -16,6 +16,7 @@ from wsi_edt.qupath.regions import Region
 from wsi_edt.results.store import StoreHeader
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.settings import CellSettings
+from wsi_edt.slides.fingerprint import FileState
 from wsi_edt.slides.grid import Shard, TileGrid, shards
 from wsi_edt.slides.metadata import COARSEST_MPP
 from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, Slide, remark, required_mpp
@@ -23,6 +24,7 @@ from wsi_edt.slides.quality import SlideQuality, measure_quality
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
 
+_MANY_ZEROS = 0.05  # of the file; a compressed slide has none
 LARGEST_SLIDE_MM2 = 20_000.0  # 100 × 200 mm; glass of 76 × 52 mm is the largest in use but for whole organs
 
 
@@ -79,7 +81,7 @@ def plan_slide(
     AnnotationError
         If the file of its regions can't be read, or a region lies beside the slide.
     """
-    fingerprint = ref.source.fingerprint()
+    state = ref.source.state()
     regions_hash = (
         ref.regions_hash()
     )  # before they are read: a file that changes meanwhile is read again next time
@@ -109,12 +111,18 @@ def plan_slide(
         quality = measure_quality(slide, tissue, overview, staining)
         regions, passed_over = _regions(ref, slide)
         bounds, stated = slide.bounds, slide.mpp_stated
-        remarked = "; ".join(filter(None, (remark(slide), passed_over))) or None
+        remarked = "; ".join(filter(None, (remark(slide), _zeros(state), passed_over))) or None
     if not cells.tissue_mask:
         tissue = replace(tissue, mask=np.ones_like(tissue.mask))
     grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
     header = StoreHeader(
-        cells.cells_hash(), cells.to_json(), fingerprint, scale.slide_mpp, stated, tissue.extent
+        cells.cells_hash(),
+        cells.to_json(),
+        state.fingerprint,
+        scale.slide_mpp,
+        stated,
+        tissue.extent,
+        state.modified,
     )
     return SlidePlan(
         ref,
@@ -148,6 +156,13 @@ def _regions(ref: SlideRef, slide: Slide) -> tuple[tuple[Region, ...], str]:
                 remedy="was it drawn on another slide? Remove it, or name the right file",
             )
     return regions, f"of {ref.regions.name}, {others} passed over, as they are no regions" if others else ""
+
+
+def _zeros(state: FileState) -> str:
+    """A clause on a file of which a large part holds zeros, as a copy that stopped leaves it."""
+    if state.zero_share < _MANY_ZEROS:
+        return ""
+    return f"about {state.zero_share:.0%} of the file's bytes are zeros: an incomplete copy?"
 
 
 def _refuse_impossible_size(dimensions: tuple[int, int], scale: Scale, ref: SlideRef) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from wsi_edt.errors import OutputError, SlideError, UsageError
@@ -12,6 +13,7 @@ from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.outputs import remove_results
 from wsi_edt.results.store import SlideStore, StoreHeader
+from wsi_edt.results.written import aside_name, other_than_written
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.finalise import finished_row
 from wsi_edt.run.memory import trim_memory
@@ -64,10 +66,23 @@ def row_if_finished(slide: SlideRef, out: Path, settings: RunSettings) -> Summar
     if not stored.mpp_stated and stored.slide_mpp != slide.source.fallback_mpp:
         return None
     try:
-        unchanged = stored.fingerprint == slide.source.fingerprint()
+        state = slide.source.state()
     except SlideError:
-        unchanged = False
-    return finished_row(slide, folder, settings) if unchanged else None
+        return None
+    if not stored.is_of(state.fingerprint, state.modified):
+        return None
+    return finished_row(slide, folder, settings)
+
+
+def changed_results_note(slide: SlideRef, out: Path) -> str:
+    """What to say of a finished slide's files that a person or an accident changed since; "" if none were."""
+    folder = out / slide.name
+    mark = SlideStore.read_finished(folder / names.STORE)
+    changed = () if mark is None else other_than_written(folder, mark.files)
+    if not changed:
+        return ""
+    kept = ", ".join(map(aside_name, changed))
+    return f"{', '.join(changed)} changed since the run, and will be written again; what is there is kept as {kept}"
 
 
 def _header(path: Path, settings: RunSettings) -> StoreHeader | None:
@@ -93,11 +108,29 @@ def continues(plan: SlidePlan, folder: Path, settings: RunSettings) -> bool:
         return True
     if stored is None or settings.options.overwrite:
         return False
-    raise SlideError(
+    raise _other_file(stored, plan, folder)
+
+
+def _other_file(stored: StoreHeader, plan: SlidePlan, folder: Path) -> SlideError:
+    """Why a slide's results can't be continued."""
+    now = plan.header
+    if now.fingerprint == stored.fingerprint and not stored.has_time(now.modified):
+        assert stored.modified is not None and now.modified is not None
+        return SlideError(
+            f"was last changed at {_clock(now.modified)}, and its results in {folder} were begun with a file of "
+            f"{_clock(stored.modified)} that looks the same",
+            where=plan.ref.source,
+            remedy="pass --overwrite to replace them, or give the file its time back if it is only a copy",
+        )
+    return SlideError(
         f"isn't the file that its results in {folder} were begun with",
         where=plan.ref.source,
         remedy="pass --overwrite to replace them, or choose another --out",
     )
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,6 @@ Such a slide is a folder. Chunks that were never written are white, as everywher
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,18 +43,6 @@ def zarr_pictures(path: Path) -> tuple[Picture, ...]:
         If it holds none, or can't be read.
     """
     return pictures_of([image.evidence for image in _images(path)])
-
-
-def zarr_fingerprint(path: Path) -> str:
-    """The sha256 of all metadata below the folder, with the names of their files: enough to notice another slide.
-
-    Px that change under unchanged metadata aren't noticed.
-    """
-    found = hashlib.sha256()
-    for file in sorted(one for name in _METADATA for one in path.rglob(name)):
-        found.update(f"{file.relative_to(path).as_posix()} ".encode(errors="surrogateescape"))
-        found.update(file.read_bytes())
-    return f"zarr-{found.hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from wsi_edt.results.outputs.output import Output
 from wsi_edt.results.outputs.overview import Overview
 from wsi_edt.results.outputs.slide_report import SlideReport
 
-__all__ = ["Output", "OutputOptions", "is_whole", "outputs", "read_ki67", "remove_results"]
+__all__ = ["Output", "OutputOptions", "outputs", "read_ki67", "remove_results", "result_names"]
 
 # Beside what outputs write: drawn when a slide is planned, since its picture is too large to be kept until the end; and
 # the details of a failure.
@@ -66,10 +66,9 @@ def outputs(options: OutputOptions, conventions: Conventions) -> tuple[Output, .
     )
 
 
-def is_whole(folder: Path, written: tuple[Output, ...]) -> bool:
-    """Whether a slide's folder has all of its files."""
-    wanted = (*(output.name for output in written), *_PLANNED)
-    return all((folder / name).is_file() for name in wanted)
+def result_names(written: tuple[Output, ...]) -> tuple[str, ...]:
+    """The names of all files that a finished slide has in its folder, beside its store."""
+    return (*(output.name for output in written), *_PLANNED)
 
 
 def remove_results(folder: Path, written: tuple[Output, ...], *, leave_new: bool = False) -> None:
