@@ -67,4 +67,4 @@ def test_what_is_unknown_is_called_unexpected() -> None:
 
 def test_a_name_of_bytes_that_are_no_text_can_be_printed() -> None:
     error = SlideError("can't be read", where=Path("/slides/\udcff.svs"))
-    assert str(error).encode() == b"/slides/\\udcff.svs can't be read"
+    assert str(error).encode() == b"/slides/\\xff.svs can't be read"

@@ -60,8 +60,7 @@ class WsiEdtError(Exception):
         clause = f"{place} {self.what}" if place else self.what
         remedy = f"; {self.remedy}" if with_remedy and self.remedy else ""
         sentence = "".join(f"{context}: " for context in self.context) + clause + remedy
-        # A file's name may hold bytes that are no text, and can then be neither printed nor written.
-        return sentence.encode(errors="backslashreplace").decode()
+        return readable(sentence)
 
     def within(self, context: str) -> Self:
         """The same error, met while doing something wider: "worker node7: …"."""
@@ -108,3 +107,11 @@ class ClusterLostError(WsiEdtError):
 
 class OutputError(WsiEdtError):
     """Results that can't be written or read, are locked, or were written by another version."""
+
+
+def readable(text: str) -> str:
+    r"""The text as it can be printed and written: bytes of a file's name that aren't UTF-8 stand as \\xff."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # on Windows, half of a letter of two
+        return text.encode("utf-8", "backslashreplace").decode()

@@ -33,6 +33,11 @@ _MEANINGS = {
         "the worker died (out of memory? killed?)",
         "give a smaller --tile-px, or fewer workers",
     ),
+    "builtins.MemoryError": _Meaning(
+        SlideError,
+        "the machine's memory is too small",
+        "give fewer --workers, or a smaller --tile-px",
+    ),
     "concurrent.futures._base.CancelledError": _CONNECTION_LOST,
     "asyncio.exceptions.CancelledError": _CONNECTION_LOST,
 }
@@ -50,5 +55,12 @@ def known(error: BaseException) -> WsiEdtError | None:
 
 
 def translated(error: BaseException) -> WsiEdtError:
-    """The error as one of ours; what the table doesn't have is called unexpected, and named by its type."""
-    return known(error) or WsiEdtError(" ".join(f"unexpected {type(error).__name__}: {error}".split()))
+    """The error as one of ours, whatever it is; what the table doesn't have is called unexpected, and named by its type."""
+    ours = known(error)
+    if ours is not None:
+        return ours
+    try:
+        words = " ".join(str(error).split())
+    except Exception:  # it is another library's
+        words = ""
+    return WsiEdtError(f"unexpected {type(error).__name__}" + (f": {words}" if words else ""))

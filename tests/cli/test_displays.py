@@ -91,6 +91,8 @@ def test_one_is_no_plural_and_a_slow_run_has_a_speed() -> None:
 PIPED = """
 import sys
 from wsi_edt.cli.run_display import LineDisplay
+from wsi_edt.cli.streams import harmless_streams
+harmless_streams()
 with LineDisplay(sys.stdout) as watcher:
     for number in range(100):
         watcher.note(str(number))

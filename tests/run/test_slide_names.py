@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wsi_edt.errors import UsageError
+from wsi_edt.errors import UsageError, readable
 from wsi_edt.results import names
-from wsi_edt.run.slide_names import fault_of, fitted, readable, refuse_alike, refuse_impossible
+from wsi_edt.run.slide_names import fault_of, fitted, refuse_alike, refuse_impossible
 
 OUT = Path("/results")
 

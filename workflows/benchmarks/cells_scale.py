@@ -38,7 +38,7 @@ from wsi_edt.ki67 import assess
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.store import SlideStore
-from wsi_edt.results.summary import write_summary
+from wsi_edt.results.summary import summary_table
 from wsi_edt.run.finalise import slide_findings
 from wsi_edt.run.options import RunOptions
 from wsi_edt.slides import Shard, Tile
@@ -139,7 +139,8 @@ def finish(folder: Path, count: int) -> Outcome:
     with spent() as stages["tables"]:
         result = assess(findings, settings.conventions)
         outputs[names.KI67].write(folder, findings, result)
-        write_summary(folder / names.SUMMARY, [SummaryRow.from_result(result, seconds=1.0)])
+        row = SummaryRow.from_result(result, seconds=1.0)
+        (folder / names.SUMMARY).write_bytes(summary_table([row]))
     with spent() as stages["GeoJSON"]:
         outputs[names.CELLS].write(folder, findings, result)
     with spent() as stages["overview"]:

@@ -6,7 +6,7 @@ Dask, and answers at once.
 
 from __future__ import annotations
 
-import io
+import errno
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -14,6 +14,7 @@ from importlib import import_module
 import click
 
 import wsi_edt
+from wsi_edt.cli.streams import harmless_streams
 from wsi_edt.errors import UsageError, WsiEdtError
 
 # name: (module, what it does). The line is here, so that the list of subcommands imports none of them.
@@ -71,17 +72,32 @@ def main() -> None:
     """Run the command line; the process ends with its exit code.
 
     0: all went well. 1: an error, or a run in which a slide failed. 2: a wrong argument. 130: interrupted. 141: standard
-    output was closed, but for a run, which goes on.
+    output was closed; but what a run or a training prints doesn't matter to its results, and they end as they would.
     """
-    _write_any_letter()
-    sys.exit(run_command(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    out, _ = harmless_streams()
+    code = run_command(arguments)
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    if out is not None and out.refused is not None:
+        code = _code_of_a_loss(out.refused, code, stored=_stores(arguments))
+    sys.exit(code)
 
 
-def _write_any_letter() -> None:
-    """Let what standard output and error can't write be written as an escape: µ in a console of ASCII ends no run."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
-            stream.reconfigure(errors="backslashreplace")
+def _stores(arguments: list[str]) -> bool:
+    """Whether a command's results are what it stores, not what it prints."""
+    return arguments[:1] in _STORING and not {"--dry-run", "--help", "-h"} & set(arguments)
+
+
+def _code_of_a_loss(refused: OSError, code: int, *, stored: bool) -> int:
+    """Tell that what was printed is lost, but for a pipe that somebody closed; the exit code."""
+    closed = refused.errno == errno.EPIPE
+    if not closed:
+        results = "; results aren't affected" if stored else ""
+        click.echo(f"Error: standard output can't be written: {refused.strerror}{results}", err=True)
+    if stored or code:
+        return code
+    return _PIPE_CLOSED if closed else 1
 
 
 def run_command(arguments: list[str]) -> int:

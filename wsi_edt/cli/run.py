@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsi_edt.cli.paths import OutFolder
+from wsi_edt.errors import readable
 
 if TYPE_CHECKING:
     from wsi_edt.report.rows import SummaryRow
@@ -191,7 +192,7 @@ def run_and_show(job: Job, out: Path) -> int:
         _print_rows(console, result.rows)
         failed = f", {result.failed} failed" if result.failed else ""
         report = out / names.BATCH_REPORT
-        console.print(Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {report}"))
+        console.print(Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {readable(str(report))}"))
     if result.unfinished:
         click.echo(display.stopped(), err=True)
         return INTERRUPTED

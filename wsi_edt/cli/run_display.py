@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from types import TracebackType
 from typing import Self, TextIO
@@ -113,13 +112,7 @@ class LineDisplay:
         self._say(f"{row.slide}: {outcome(row)} ({self._counts.ended}/{self._counts.slides}){speed}")
 
     def _say(self, line: str) -> None:
-        try:
-            print(line, file=self._stream, flush=True)
-        except BrokenPipeError:  # standard output was closed (`| head -1`); the results are still wanted
-            # From here on the stream goes nowhere, or Python would complain about it at its end.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+        print(line, file=self._stream, flush=True)
 
 
 class TerminalDisplay:

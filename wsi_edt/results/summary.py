@@ -36,9 +36,20 @@ class BatchFiles:
     rows: dict[str, SummaryRow] = field(init=False, default_factory=dict)
     _next: float = field(init=False, default=0.0)
 
-    def add(self, row: SummaryRow) -> None:
-        """Take a slide's row and write both files, unless that would take more than a tenth of the run's time."""
+    def take(self, row: SummaryRow) -> SummaryRow:
+        """Take a slide's row, once it is known that it can be written: else it would spoil those of all slides."""
+        self._written((row,))
         self.rows[row.slide] = row
+        return row
+
+    def write_now_and_then(self) -> None:
+        """Write both files, unless that would take more than a tenth of the run's time.
+
+        Raises
+        ------
+        OutputError
+            If the system refuses.
+        """
         started = time.monotonic()
         if started >= self._next:
             self.write()
@@ -57,7 +68,13 @@ class BatchFiles:
             for slide in self.slides
             if slide in self.rows
         )
-        write_summary(self.folder / names.SUMMARY, rows)
+        table, page = self._written(rows)
+        write_atomically(self.folder / names.SUMMARY, table)
+        write_atomically(self.folder / names.BATCH_REPORT, page)
+        return rows
+
+    def _written(self, rows: Sequence[SummaryRow]) -> tuple[bytes, bytes]:
+        """The content of both files."""
         page = batch_page(
             rows,
             model=self.counted_by.model,
@@ -67,14 +84,18 @@ class BatchFiles:
             summary=names.SUMMARY,
             report=names.REPORT,
         )
-        write_atomically(self.folder / names.BATCH_REPORT, page.encode())
-        return rows
+        return summary_table(rows), _encoded(page)
 
 
-def write_summary(path: Path, rows: Iterable[SummaryRow]) -> None:
-    """Write summary.csv, atomically: a header, then a row per slide in the order given; UTF-8."""
+def summary_table(rows: Iterable[SummaryRow]) -> bytes:
+    """The content of summary.csv: a header, then a row per slide in the order given; UTF-8."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(row.columns() for row in rows)
-    write_atomically(path, text.getvalue().encode())
+    return _encoded(text.getvalue())
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8; what is no letter (half of a pair, as JSON may name a region) stands as an escape."""
+    return text.encode(errors="backslashreplace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from wsi_edt.cluster.pool import ShardPool
@@ -13,8 +14,9 @@ from wsi_edt.results import names
 from wsi_edt.results.lock import results_lock
 from wsi_edt.results.summary import BatchFiles
 from wsi_edt.run.discover import SlideRef
+from wsi_edt.run.outcomes import Outcomes
 from wsi_edt.run.plan import Planner, plan_slide
-from wsi_edt.run.progress import RunProgress, counted
+from wsi_edt.run.progress import HarmlessProgress, RunProgress, counted
 from wsi_edt.run.record import RunRecord
 from wsi_edt.run.resume import (
     changed_results_note,
@@ -78,6 +80,7 @@ def run_batch(
         If no worker can compute. What is stored stays, and the same call continues.
     """
     record = RunRecord.begin(settings)
+    progress = HarmlessProgress(progress)
     with results_lock(out, note=progress.note) as refuse_if_lost:
         refuse_other_settings(slides, out, settings)
         refuse_alike([slide.name for slide in slides], out)
@@ -88,32 +91,23 @@ def run_batch(
             settings.conventions,
             cases={slide.name: slide.case for slide in slides if slide.case},
         )
+        outcomes = Outcomes(out, files, progress=progress, model=settings.counted_by.model)
         for slide in slides:
-            if (row := row_if_finished(slide, out, settings)) is not None:
-                files.rows[slide.name] = row
-            elif note := changed_results_note(slide, out):
-                progress.note(f"{slide.name}: {note}")
-        progress.begun(slides=len(slides), finished=len(files.rows))
+            outcomes.attempt(slide, partial(_look_for_results, slide, out, settings, outcomes, progress))
+        to_do = outcomes.begin(slides)
         if others := earlier_results(slides, out):
             progress.note(
                 f"{counted(others, 'slide')} with earlier results in {out.absolute()} {'is' if others == 1 else 'are'} "
                 f"not part of this run: {names.SUMMARY} and {names.BATCH_REPORT} there list this run's slides only"
             )
-        to_do = {slide.name: slide for slide in slides if slide.name not in files.rows}
-
-        def ended(row: SummaryRow) -> None:
-            files.add(row)
-            if row.slide_mpp is not None and (note := to_do[row.slide].mpp_note(row.slide_mpp)):
-                progress.note(f"{row.slide}: {note}")
-
         with ExitStack() as pools:
             schedule = Schedule(
-                list(to_do.values()),
+                to_do,
                 out,
                 settings=settings,
                 open_pool=lambda path: pools.enter_context(open_pool(path)),
                 progress=progress,
-                ended=ended,
+                outcomes=outcomes,
                 stop=stop or StopRequest(),
                 plan_slide=plan_slide,
                 refuse_if_lost=refuse_if_lost,
@@ -125,3 +119,13 @@ def run_batch(
             out / names.RUN_RECORD, slides=len(slides), failed=result.failed, unfinished=result.unfinished
         )
     return result
+
+
+def _look_for_results(
+    slide: SlideRef, out: Path, settings: RunSettings, outcomes: Outcomes, progress: RunProgress
+) -> None:
+    """Take the row of a slide that an earlier run has finished; say what came to harm since."""
+    if (row := row_if_finished(slide, out, settings)) is not None:
+        outcomes.finished_earlier(row)
+    elif note := changed_results_note(slide, out):
+        progress.note(f"{slide.name}: {note}")

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from wsi_edt.errors import UsageError, WsiEdtError
+from wsi_edt.errors import UsageError, readable
 from wsi_edt.results import names
 from wsi_edt.run.manifest import is_manifest, read_manifest
 from wsi_edt.run.patterns import Pattern
-from wsi_edt.run.slide_names import fitted, readable, refuse_impossible
+from wsi_edt.run.slide_names import fitted, refuse_impossible
 from wsi_edt.slides.dicom import identity
 from wsi_edt.slides.folder import slides_among
 from wsi_edt.slides.location import SlidePath, file_name, files_below, is_folder, location
@@ -163,8 +163,9 @@ def with_series(ref: SlideRef, series: Series) -> list[SlideRef]:
         return [ref]
     try:
         pictures = list_pictures(ref.source.path)
-    except WsiEdtError:
-        return [ref]
+    except Exception:  # whatever is wrong with one file is told in its row
+        asked = None if series == "all" else series
+        return [replace(ref, source=replace(ref.source, series=asked))]
     scans = [picture.number for picture in pictures if picture.role is Role.SCAN]
     numbers = scans if series == "all" else [series]
     if numbers == scans and len(scans) == 1:  # which is taken anyway
@@ -222,7 +223,12 @@ def _named(path: SlidePath) -> str:
 
 def _identity(path: SlidePath) -> SlidePath:
     """The same for all ways to name one slide."""
-    return identity(path) if isinstance(path, Path) else path
+    if not isinstance(path, Path):
+        return path
+    try:
+        return identity(path)
+    except Exception:  # whatever is wrong with one file is told in its row
+        return path.absolute()
 
 
 def _below(folder: SlidePath, *, out: Path, notes: list[str]) -> Iterator[tuple[SlidePath, str]]:

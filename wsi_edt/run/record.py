@@ -14,6 +14,7 @@ import orjson
 
 import wsi_edt
 from wsi_edt.cluster.machine import core_count
+from wsi_edt.errors import readable
 from wsi_edt.files import write_atomically
 from wsi_edt.run.settings import RunSettings
 
@@ -51,7 +52,7 @@ class RunRecord:
         finished = datetime.now(UTC)
         fields = {
             "version": wsi_edt.__version__,
-            "command": sys.argv,
+            "command": [readable(word) for word in sys.argv],
             "configuration": self.settings.to_json(),
             "slides": slides,
             "failed": failed,

@@ -10,7 +10,7 @@ from wsi_edt.bundles import find_bundle
 from wsi_edt.cluster.detector_spec import DetectorSpec
 from wsi_edt.cluster.machine import Machine
 from wsi_edt.detection.compute import Compute
-from wsi_edt.errors import OutputError, UsageError
+from wsi_edt.errors import UsageError
 from wsi_edt.ki67 import CountedBy
 from wsi_edt.results import names
 from wsi_edt.results.store import SlideStore
@@ -84,7 +84,7 @@ def _stored_threads(slides: Sequence[SlideRef], out: Path) -> int | None:
     for slide in slides:
         try:
             stored = SlideStore.read_begun(out / slide.name / names.STORE)
-        except OutputError:
+        except Exception:  # this slide's row will say why
             continue
         threads = None if stored is None else stored.cells.get("threads")
         if isinstance(threads, int) and threads > 0:

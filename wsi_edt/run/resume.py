@@ -24,11 +24,26 @@ from wsi_edt.slides.tissue import save_tissue_picture
 
 
 def refuse_other_settings(slides: Sequence[SlideRef], out: Path, settings: RunSettings) -> None:
-    """UsageError if one of the slides has results of other settings, before anything is computed."""
+    """Refuse results of other settings or, if all are, of another version, before anything is computed.
+
+    Raises
+    ------
+    UsageError
+        If one of the slides has results of other settings.
+    OutputError
+        If another version wrote the results of all of them.
+    """
     if settings.options.overwrite:
         return
+    of_another_version = []
     for slide in slides:
-        stored = SlideStore.read_begun(out / slide.name / names.STORE)
+        try:
+            stored = SlideStore.read_begun(out / slide.name / names.STORE)
+        except OutputError as error:
+            of_another_version.append(error)
+            continue
+        except Exception:  # this slide's row will say why
+            continue
         if stored is None:
             continue
         cells, fallback_mpp = settings.cells, slide.source.fallback_mpp
@@ -43,6 +58,8 @@ def refuse_other_settings(slides: Sequence[SlideRef], out: Path, settings: RunSe
                 where=out / slide.name,
                 remedy="give the earlier settings, another --out, or --overwrite to replace them",
             )
+    if of_another_version and len(of_another_version) == len(slides):  # else those slides fail alone
+        raise of_another_version[0]
 
 
 def earlier_results(slides: Sequence[SlideRef], out: Path) -> int:

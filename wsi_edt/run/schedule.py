@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,21 +19,11 @@ from typing import TypeVar
 
 from wsi_edt.cluster.pool import PendingShard, ShardPool
 from wsi_edt.cluster.worker import ShardTask
-from wsi_edt.errors import (
-    ClusterLostError,
-    MissingMppError,
-    ModelError,
-    OutputError,
-    SlideError,
-    UsageError,
-    WsiEdtError,
-)
-from wsi_edt.files import write_atomically
-from wsi_edt.foreign import translated
+from wsi_edt.errors import MissingMppError, SlideError
 from wsi_edt.report.rows import SummaryRow
-from wsi_edt.results import names
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.finalise import finalise
+from wsi_edt.run.outcomes import Outcomes, ends_the_run, sentence_on
 from wsi_edt.run.plan import Planner, plan_slide
 from wsi_edt.run.progress import RunProgress, counted
 from wsi_edt.run.resume import Prepared, prepare
@@ -54,8 +43,6 @@ _SILENCE = 30.0  # seconds without an event before looking whether a worker is l
 # besides. The slowest machine so far takes 6 s for a tile of 1024 px; ten of them in turn are less than this for one.
 _SHARD_LIMIT_S = 600.0
 _SHARD_LIMIT_S_PER_TILE = 60.0
-# These end the run: the next slide would meet them too.
-_FATAL = (OutputError, ModelError, UsageError, ClusterLostError)
 
 
 @dataclass(slots=True, eq=False)
@@ -95,7 +82,7 @@ class Schedule:
     slides : those that aren't finished
     out : the results folder, whose lock the caller holds
     open_pool : opens the pool that computes shards; called at the first shard, with the path of its slide
-    ended : takes the row of each slide that is finished or has failed, before it is reported
+    outcomes : take the row of each slide that is finished or has failed
     stop : when it is asked for, nothing more is begun; slides that aren't finished then get no row
     plan_slide : plans each slide, by any of two threads
     refuse_if_lost : raises if the results folder's lock isn't held any more; called before anything is written
@@ -109,7 +96,7 @@ class Schedule:
         settings: RunSettings,
         open_pool: Callable[[SlidePath], ShardPool],
         progress: RunProgress,
-        ended: Callable[[SummaryRow], None],
+        outcomes: Outcomes,
         stop: StopRequest,
         plan_slide: Planner = plan_slide,
         refuse_if_lost: Callable[[], None] = lambda: None,
@@ -130,7 +117,7 @@ class Schedule:
         self._given_up: list[_OpenSlide] = []  # with shards that a worker may still have
         self._last_tries: deque[tuple[_OpenSlide, Shard]] = deque()  # the first of them may be in flight
         self._deserted = False  # as was reported
-        self._ended = ended
+        self._outcomes = outcomes
         self._stop = stop
         stop.wakes(partial(self._events.put, self._on_stop))
 
@@ -140,7 +127,7 @@ class Schedule:
         Raises
         ------
         OutputError, ModelError, UsageError, ClusterLostError
-            What would end every other slide too.
+            What would end every other slide too, or if no pool can be opened.
         """
         try:
             self._feed()
@@ -184,7 +171,7 @@ class Schedule:
             self._pool = self._open_pool(self._open[0].ref.source.path)
             slots = self._slots
         while not self._stop.asked and (ready := self._next_shard(slots)) is not None:
-            self._submit(*ready)
+            self._do(ready[0].ref, partial(self._submit, *ready))
 
     @property
     def _slots(self) -> int:
@@ -222,26 +209,32 @@ class Schedule:
             batch_size=self._settings.cells.batch_size,
             detector=self._settings.detector,
         )
-        self._in_flight += 1
-        done = partial(self._events.put, partial(self._on_computed, slide, shard))
+        done = partial(self._put, slide.ref, partial(self._on_computed, slide, shard))
         limit_s = _SHARD_LIMIT_S + _SHARD_LIMIT_S_PER_TILE * len(shard.tiles)
         pending = self._pool.submit(task, done)
         slide.in_flight[shard.index] = _InFlight(pending, limit_s, time.monotonic() + limit_s)
+        self._in_flight += 1
 
     def _tell(self, handler: Callable[[SlideRef, Future[T]], None], ref: SlideRef, future: Future[T]) -> None:
-        self._events.put(partial(handler, ref, future))
+        self._put(ref, partial(handler, ref, future))
+
+    def _put(self, ref: SlideRef, step: Callable[[], None]) -> None:
+        self._events.put(partial(self._do, ref, step))
+
+    def _do(self, ref: SlideRef, step: Callable[[], None]) -> None:
+        """Do a step of a slide's work. Whatever it raises, that slide has failed, and the others go on."""
+        try:
+            step()
+        except Exception as error:
+            if ends_the_run(error):
+                raise
+            self._give_up(ref, error)
 
     def _on_planned(self, ref: SlideRef, planned: Future[Prepared]) -> None:
         self._planning -= 1
         if self._stop.asked:
             return
-        try:
-            prepared = planned.result()
-        except _FATAL:
-            raise
-        except Exception as error:
-            self._fail(ref, error)
-            return
+        prepared = planned.result()
         tiles = sum(len(shard.tiles) for shard in prepared.plan.shards)
         missing = sum(len(shard.tiles) for shard in prepared.missing)
         self._progress.planned(ref.name, tiles=tiles, tiles_stored=tiles - missing)
@@ -261,9 +254,9 @@ class Schedule:
         try:
             result = flight.pending.result()
             slide.prepared.store.write_shard(shard.index, result.peaks, seconds=result.seconds)
-        except _FATAL:
-            raise
         except Exception as error:
+            if ends_the_run(error):
+                raise
             if flight.forgiven:
                 slide.waiting.appendleft(shard)
             else:
@@ -281,7 +274,7 @@ class Schedule:
         slide.failures[shard.index] += 1
         left = _TRIES - slide.failures[shard.index]
         if left == 0 or isinstance(error, MissingMppError):  # which no further try would change
-            self._give_up(slide, error, tries=slide.failures[shard.index])
+            self._give_up(slide.ref, error, tries=slide.failures[shard.index])
             return
         # At once, before its slide's other shards: if they all fail, three tries are enough to know.
         if left == 1:
@@ -289,17 +282,18 @@ class Schedule:
         else:
             slide.waiting.appendleft(shard)
         self._progress.note(
-            f"{slide.ref.name}: shard {shard.index} is tried again: {_sentence(slide.ref, error, with_remedy=False)}"
+            f"{slide.ref.name}: shard {shard.index} is tried again: {sentence_on(slide.ref, error, with_remedy=False)}"
         )
 
-    def _give_up(self, slide: _OpenSlide, error: Exception, *, tries: int = 1) -> None:
+    def _give_up(self, ref: SlideRef, error: Exception, *, tries: int = 1) -> None:
         """Fail a slide. Its shards in flight stay there, and count: a pool can't take them from a worker."""
-        slide.failed = True
-        slide.waiting.clear()
-        self._last_tries = deque(ready for ready in self._last_tries if ready[0] is not slide)
-        self._open.remove(slide)
-        self._given_up.append(slide)
-        self._fail(slide.ref, error, tries=tries)
+        for slide in [one for one in self._open if one.ref is ref]:
+            slide.failed = True
+            slide.waiting.clear()
+            self._last_tries = deque(ready for ready in self._last_tries if ready[0] is not slide)
+            self._open.remove(slide)
+            self._given_up.append(slide)
+        self._outcomes.failed(ref, error, tries=tries)
 
     def _end_overdue(self) -> None:
         """Give up the slides of shards that take too long, and end the workers that have them.
@@ -327,7 +321,7 @@ class Schedule:
             flight.deadline = math.inf  # it is ended once
             flight.pending.abandon()
             if not slide.failed:
-                self._give_up(slide, _overdue(slide.ref, index, flight.limit_s))
+                self._give_up(slide.ref, _overdue(slide.ref, index, flight.limit_s))
 
     def _on_silence(self) -> None:
         """Report, once until a shard is stored again, that all workers are gone; a cluster may have new ones queued."""
@@ -354,32 +348,7 @@ class Schedule:
 
     def _on_finalised(self, ref: SlideRef, written: Future[SummaryRow]) -> None:
         self._finalising -= 1
-        try:
-            row = written.result()
-        except _FATAL:
-            raise
-        except Exception as error:
-            self._fail(ref, error)
-            return
-        self._end(row)
-
-    def _fail(self, ref: SlideRef, error: Exception, *, tries: int = 1) -> None:
-        """Give a slide its row, and its traceback to its log; the others go on."""
-        trace = "".join(traceback.format_exception(error))
-        write_atomically(self._out / ref.name / names.ERROR_LOG, trace.encode(errors="backslashreplace"))
-        sentence = _sentence(ref, error) + (f" (tried {tries} times)" if tries > 1 else "")
-        self._end(SummaryRow.failed(ref.name, sentence, model=self._settings.counted_by.model))
-
-    def _end(self, row: SummaryRow) -> None:
-        self._ended(row)
-        self._progress.ended(row)
-
-
-def _sentence(ref: SlideRef, error: Exception, *, with_remedy: bool = True) -> str:
-    """The error for a reader who knows the slide by its name, which is shorter than its path."""
-    ours: WsiEdtError = translated(error)
-    where = ref.name if ours.where == str(ref.source) else None
-    return ours.sentence(where=where, with_remedy=with_remedy)
+        self._outcomes.ended(ref, written.result())
 
 
 def _overdue(ref: SlideRef, index: int, limit_s: float) -> SlideError:

@@ -21,14 +21,6 @@ _OF_THE_BATCH = {
 }
 
 
-def readable(name: str) -> str:
-    r"""The name as text that can be written: bytes that aren't UTF-8 stand as \\xff."""
-    try:
-        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # on Windows, half of a letter of two
-        return name.encode("utf-8", "backslashreplace").decode()
-
-
 def fitted(name: str) -> str:
     """The name with each part short enough for a folder: what is too long is cut, and a hash tells it from others."""
     return "/".join(map(_fitted_part, name.split("/")))

@@ -12,7 +12,7 @@ from wsi_edt.errors import UsageError
 from wsi_edt.results.lock import refuse_unusable_out
 from wsi_edt.run.discover import SlideRef, find_slides
 from wsi_edt.run.options import RunOptions
-from wsi_edt.run.progress import NoProgress, RunProgress, counted
+from wsi_edt.run.progress import HarmlessProgress, NoProgress, RunProgress, counted
 from wsi_edt.run.stop import StopRequest
 from wsi_edt.slides.location import SlidePath
 
@@ -54,7 +54,7 @@ def run_slides(
     WsiEdtError
         If nothing can be done at all; a slide that fails gets its row instead.
     """
-    options, progress = options or RunOptions(), progress or NoProgress()
+    options, progress = options or RunOptions(), HarmlessProgress(progress or NoProgress())
     out = Path(out)
     slides = _found(inputs, out, options, progress)
 
@@ -113,7 +113,7 @@ def preview_slides(
     -------
     A `Preview` per slide, in their order, as soon as it is known; the first may take a while.
     """
-    options, progress = options or RunOptions(), progress or NoProgress()
+    options, progress = options or RunOptions(), HarmlessProgress(progress or NoProgress())
     out = Path(out)
     slides = _found(inputs, out, options, progress)
 
