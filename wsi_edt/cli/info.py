@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import click
 
+from wsi_edt.errors import UsageError, readable
+
 _MODEL_MPP = 0.3125  # at which tissue and staining are judged here; they hardly depend on it
 
 
@@ -25,8 +27,8 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
 
     SLIDE is a file or its URL (for example s3://bucket/case7.svs).
     """
-    from wsi_edt.errors import UsageError
     from wsi_edt.slides import Role, SlideSource, Staining, classify_staining, list_pictures, slide_tissue
+    from wsi_edt.slides.black import BlackAsWhite
     from wsi_edt.slides.icc import icc_profile, profile_name
     from wsi_edt.slides.location import is_folder, location
     from wsi_edt.slides.metadata import COARSEST_MPP
@@ -76,10 +78,14 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
         )
         if slide.mpp is not None:
             tissue, overview = slide_tissue(slide, model_mpp=_MODEL_MPP)
+            if tissue.black_share:
+                rows.append(("black", f"{tissue.black_share:.0%} of the slide, not scanned; read as white"))
+                slide = BlackAsWhite(slide)
             staining = classify_staining(slide, tissue, overview)
             rows.append(("staining", str(staining)))
             if staining is not Staining.FLUORESCENCE:
-                rows.append(("tissue", f"{tissue.area_mm2:.3f} mm², {tissue.mask.mean():.0%} of the slide"))
+                share = tissue.area_mm2 / tissue.everywhere().area_mm2
+                rows.append(("tissue", f"{tissue.area_mm2:.3f} mm², {share:.0%} of the slide"))
                 quality = measure_quality(slide, tissue, overview, staining)
                 rows.append(("quality", " ".join(flag.sentence for flag in quality.flags) or "no flag"))
     _print(rows)
@@ -88,4 +94,4 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
 def _print(rows: Sequence[tuple[str, str]]) -> None:
     column = max(len(name) for name, _ in rows)
     for name, value in rows:
-        click.echo(f"{name:<{column}}  {value}")
+        click.echo(readable(f"{name:<{column}}  {value}"))

@@ -36,7 +36,7 @@ def named_areas(regions: Sequence[Region]) -> Iterator[tuple[str, Polygons | Non
 
 
 def tissue_mm2(shape: Polygons, tissue: TissueMask, scale: Scale) -> float:
-    """The tissue in a shape, mm²: each unit of the mask counts by its samples that lie in the shape and on the slide.
+    """The tissue in a shape, mm²: each unit counts by its share of tissue and by its samples in the shape and on the slide.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ def tissue_mm2(shape: Polygons, tissue: TissueMask, scale: Scale) -> float:
     first_row, last_row = max(int(top), 0), min(int(np.ceil(bottom)), rows * SAMPLES)
     x = pixel_centers(np.arange(first_column, max(last_column, first_column))) * step
     x = x[x < tissue.extent[0]]
-    count = 0
+    shares, total = tissue.shares, 0.0
     for begin in range(first_row, last_row, _ROWS_AT_A_TIME * SAMPLES):
         y = pixel_centers(np.arange(begin, min(begin + _ROWS_AT_A_TIME * SAMPLES, last_row))) * step
         y = y[y < tissue.extent[1]]
         if not len(x) or not len(y):
             continue
         inside = grid_mask(shape, scale.to_l0(x), scale.to_l0(y))
-        held = tissue.mask[np.ix_((y // UNIT_PX).astype(np.int64), (x // UNIT_PX).astype(np.int64))]
-        count += int(np.count_nonzero(inside & held))
-    return area_mm2(float(count * step**2), tissue.unit_mpp / UNIT_PX)
+        held = shares[np.ix_((y // UNIT_PX).astype(np.int64), (x // UNIT_PX).astype(np.int64))]
+        total += float(held[inside].sum(dtype=np.float64))
+    return area_mm2(total * step**2, tissue.unit_mpp / UNIT_PX)

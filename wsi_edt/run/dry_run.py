@@ -29,7 +29,7 @@ class Preview:
     ----------
     size_bytes : of its file; None for URLs and where it can't be asked
     slide_mpp : µm per level-0 px that would be used
-    tissue_mm2 : where the network would look
+    tissue_mm2 : of tissue, without the margin in which the network would look too
     tiles, tiles_stored : how many there are, and how many of them an earlier run has computed
     seconds : that the network would take for the others, on all workers; None if this machine's pace isn't known
     finished : whether an earlier run has finished it, so that nothing is left

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
 import shapely
 
 from wsi_edt.annotations import AnnotatedSlide, drawn_regions
@@ -16,6 +15,7 @@ from wsi_edt.qupath.regions import Region
 from wsi_edt.results.store import StoreHeader
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.settings import CellSettings
+from wsi_edt.slides.black import BlackAsWhite
 from wsi_edt.slides.fingerprint import FileState
 from wsi_edt.slides.grid import Shard, TileGrid, shards
 from wsi_edt.slides.metadata import COARSEST_MPP
@@ -24,6 +24,7 @@ from wsi_edt.slides.quality import SlideQuality, measure_quality
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
 
+_MUCH_BLACK = 0.05  # of the slide
 _MANY_ZEROS = 0.05  # of the file; a compressed slide has none
 LARGEST_SLIDE_MM2 = 20_000.0  # 100 × 200 mm; glass of 76 × 52 mm is the largest in use but for whole organs
 
@@ -85,22 +86,26 @@ def plan_slide(
     regions_hash = (
         ref.regions_hash()
     )  # before they are read: a file that changes meanwhile is read again next time
-    with ref.source.open() as slide:
-        scale = Scale(required_mpp(slide), cells.model_mpp)
+    with ref.source.open() as opened:
+        scale = Scale(required_mpp(opened), cells.model_mpp)
         if scale.slide_mpp > COARSEST_MPP and not allow_coarse:
             raise SlideError(
                 f"has {scale.slide_mpp:.4g} µm/px, which is too coarse for nuclei (over {COARSEST_MPP:g} µm/px)",
                 where=ref.source,
                 remedy="export a finer level, or pass --allow-coarse",
             )
-        if LACKS_FINEST in slide.properties and not allow_coarse:
+        if LACKS_FINEST in opened.properties and not allow_coarse:
             raise SlideError(
-                f"lacks its finest level: {slide.properties[LACKS_FINEST]}",
+                f"lacks its finest level: {opened.properties[LACKS_FINEST]}",
                 where=ref.source,
                 remedy="copy the whole series into one folder, or pass --allow-coarse",
             )
-        _refuse_impossible_size(slide.dimensions, scale, ref)
-        tissue, overview = slide_tissue(slide, model_mpp=cells.model_mpp)
+        _refuse_impossible_size(opened.dimensions, scale, ref)
+        tissue, overview = slide_tissue(opened, model_mpp=cells.model_mpp)
+        if tissue.black_share:
+            _refuse_all_black(tissue, ref)
+            ref = replace(ref, source=replace(ref.source, black_as_white=True))
+        slide = BlackAsWhite(opened) if tissue.black_share else opened
         staining = classify_staining(slide, tissue, overview)
         if staining is Staining.FLUORESCENCE:
             raise SlideError(
@@ -111,9 +116,10 @@ def plan_slide(
         quality = measure_quality(slide, tissue, overview, staining)
         regions, passed_over = _regions(ref, slide)
         bounds, stated = slide.bounds, slide.mpp_stated
-        remarked = "; ".join(filter(None, (remark(slide), _zeros(state), passed_over))) or None
+        said = (remark(slide), _black(tissue.black_share), _zeros(state), passed_over)
+        remarked = "; ".join(filter(None, said)) or None
     if not cells.tissue_mask:
-        tissue = replace(tissue, mask=np.ones_like(tissue.mask))
+        tissue = tissue.everywhere()
     grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
     header = StoreHeader(
         cells.cells_hash(),
@@ -156,6 +162,23 @@ def _regions(ref: SlideRef, slide: Slide) -> tuple[tuple[Region, ...], str]:
                 remedy="was it drawn on another slide? Remove it, or name the right file",
             )
     return regions, f"of {ref.regions.name}, {others} passed over, as they are no regions" if others else ""
+
+
+def _refuse_all_black(tissue: TissueMask, ref: SlideRef) -> None:
+    """SlideError for a slide without a picture: "no tissue" would be a result."""
+    if tissue.black_share == 1:
+        raise SlideError(
+            "is black all over: nothing was scanned, or its px weren't copied",
+            where=ref.source,
+            remedy="copy or export it again",
+        )
+
+
+def _black(share: float) -> str:
+    """A clause on a slide that is black in large part."""
+    if share < _MUCH_BLACK:
+        return ""
+    return f"{share:.0%} of the picture is black (not scanned, or a copy that stopped) and read as white"
 
 
 def _zeros(state: FileState) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from wsi_edt.geometry import Scale, Window
+from wsi_edt.slides.black import is_dark_field
 from wsi_edt.slides.protocol import RgbArray, Slide, required_mpp
 from wsi_edt.slides.tissue import FloatArray, TissueMask, glass_colour, optical_density
 from wsi_edt.slides.window import read_window
@@ -17,7 +18,6 @@ SAMPLE_MPP = (
     2.0  # nuclei and stroma are apart at 2 µm/px; at 10 they mix and one H&E slide looks like a Ki-67 one
 )
 
-DARKEST_BRIGHTFIELD = 60  # median grey level of the whole field; the darkest H&E image of the data has 100
 DARKEST_GLASS = 150  # no brightfield image's light is darker
 PINKEST_LIGHT = (
     6  # grey levels of green below the mean of red and blue; glass on the Ki-67 slides has up to 6
@@ -64,7 +64,7 @@ def classify_staining(slide: Slide, tissue: TissueMask, overview: RgbArray) -> S
         If the file is damaged or truncated.
     """
     assert overview.shape[:2] == tissue.mask.shape, (overview.shape, tissue.mask.shape)
-    if np.median(overview) < DARKEST_BRIGHTFIELD:
+    if is_dark_field(overview):
         return Staining.FLUORESCENCE
     pixels = _tissue_pixels(slide, tissue)
     return stain_of_pixels(pixels) if len(pixels) else Staining.NONE

@@ -6,7 +6,7 @@ A missed nucleus is lost, kept glass only costs time: every threshold leans towa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +16,8 @@ from PIL import Image
 
 from wsi_edt.files import atomic_write
 from wsi_edt.geometry import Scale, Window, area_mm2
+from wsi_edt.slides.black import BlackAsWhite, unscanned_black
+from wsi_edt.slides.cover import FULL, CoverArray, tissue_cover
 from wsi_edt.slides.protocol import RgbArray, Slide, required_mpp
 from wsi_edt.slides.window import read_in_blocks
 
@@ -39,15 +41,17 @@ BAND_REACH_PX = 16  # a pen mark's opening sees 8 px far, its margin 4 more
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TissueMask:
-    """Where a slide holds tissue, in units of 32 × 32 model px.
+    """Where a slide holds tissue, in units of 32 × 32 model px: where to look, with a margin, and how much there is.
 
     Attributes
     ----------
-    mask : (rows, columns) bool; unit (r, c) covers model px [32 c, 32 c + 32) × [32 r, 32 r + 32)
+    mask : where to look, (rows, columns) bool; unit (r, c) covers model px [32 c, 32 c + 32) × [32 r, 32 r + 32)
     unit_mpp : µm per mask px: 32 × the model's µm/px
     extent : (width, height) of the slide in whole model px; a unit at the edge may reach beyond it
     size : the same before it was rounded up to whole px; None if they are equal
     hidden_share : how much of the tissue lies hidden under pen marks, as far as what borders on them tells
+    cover : how much of each unit is tissue, in 255ths, (rows, columns) uint8; None if all that is looked at counts
+    black_share : how much of the slide is black because it wasn't scanned: readers must show it white
     """
 
     mask: BoolArray
@@ -55,32 +59,48 @@ class TissueMask:
     extent: tuple[int, int]
     size: tuple[float, float] | None = None
     hidden_share: float = 0.0
+    cover: CoverArray | None = None
+    black_share: float = 0.0
 
     def __post_init__(self) -> None:
         assert self.mask.dtype == np.bool_, self.mask.dtype
         assert self.mask.shape == _units(self.extent), (self.mask.shape, self.extent)
+        assert self.cover is None or self.cover.shape == self.mask.shape, (self.cover, self.mask.shape)
 
     def holds(self, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> BoolArray:
-        """For each point (x, y), continuous model px, whether it is on tissue and on the slide: (N,) bool."""
+        """For each point (x, y), continuous model px, whether it is where to look and on the slide: (N,) bool."""
         on_slide = (x >= 0) & (y >= 0) & (x < self.extent[0]) & (y < self.extent[1])
         column = np.clip(np.floor(x / UNIT_PX).astype(np.int64), 0, self.mask.shape[1] - 1)
         row = np.clip(np.floor(y / UNIT_PX).astype(np.int64), 0, self.mask.shape[0] - 1)
         held: BoolArray = self.mask[row, column] & on_slide
         return held
 
+    def everywhere(self) -> TissueMask:
+        """The whole slide, glass included, as what is looked at and what counts."""
+        return replace(self, mask=np.ones_like(self.mask), cover=None)
+
+    @property
+    def shares(self) -> FloatArray:
+        """How much of each unit is tissue: (rows, columns) in [0, 1]."""
+        if self.cover is None:
+            return self.mask.astype(np.float32)
+        return self.cover.astype(np.float32) / np.float32(FULL)
+
     @property
     def area_mm2(self) -> float:
-        """The tissue's area in mm², without what reaches beyond the slide."""
+        """The tissue's area in mm², without the margin and without what reaches beyond the slide."""
         width, height = self.size or self.extent
         columns, rows = (
             np.minimum(UNIT_PX, side - UNIT_PX * np.arange(count))
             for side, count in ((width, self.mask.shape[1]), (height, self.mask.shape[0]))
         )
-        return area_mm2(float(rows @ self.mask @ columns), self.unit_mpp / UNIT_PX)
+        return area_mm2(float(rows @ self.shares @ columns), self.unit_mpp / UNIT_PX)
 
 
 def slide_tissue(slide: Slide, *, model_mpp: float) -> tuple[TissueMask, RgbArray]:
     """The slide's tissue and the overview that shows it, (rows, columns, 3) uint8, both at 32 × `model_mpp` µm/px.
+
+    What is black because it wasn't scanned is white on the overview.
 
     Raises
     ------
@@ -94,9 +114,21 @@ def slide_tissue(slide: Slide, *, model_mpp: float) -> tuple[TissueMask, RgbArra
     rows, columns = _units(extent)
     unit_mpp = UNIT_PX * model_mpp
     overview = read_in_blocks(slide, Window(0, 0, columns, rows), wanted_mpp=unit_mpp)
+    black = unscanned_black(overview)
+    if black.any():
+        overview = read_in_blocks(BlackAsWhite(slide), Window(0, 0, columns, rows), wanted_mpp=unit_mpp)
     width, height = scale.to_model(np.array(slide.dimensions, np.float64)).tolist()
     mask, pen = find_tissue_and_pen(overview)
-    return TissueMask(mask, unit_mpp, extent, (width, height), _hidden_share(mask, pen)), overview
+    found = TissueMask(
+        mask,
+        unit_mpp,
+        extent,
+        (width, height),
+        _hidden_share(mask, pen),
+        tissue_cover(overview, mask, pen),
+        float(black.mean()),
+    )
+    return found, overview
 
 
 def find_tissue(overview: RgbArray) -> BoolArray:
