@@ -11,7 +11,7 @@ import tifffile
 
 from wsi_edt.errors import UsageError
 from wsi_edt.geometry import Window
-from wsi_edt.results.names import LOCK
+from wsi_edt.results.names import LOCK, RUN_RECORD
 from wsi_edt.run.discover import Discovery, find_slides
 
 
@@ -48,8 +48,10 @@ def test_images_only_where_wanted_or_named(tmp_path: Path) -> None:
 
 
 def test_results_are_no_slides(tmp_path: Path) -> None:
-    touch(tmp_path, "a.svs", "out/a.svs/overview.png", "earlier/a.svs/overview.png", f"earlier/{LOCK}")
-    assert names(find(tmp_path, out=tmp_path / "out", fallback_mpp=0.25)) == ["a.svs"]
+    touch(tmp_path, "a.svs", "out/a.svs/overview.png", "earlier/a.svs/overview.png", f"earlier/{RUN_RECORD}")
+    found = find(tmp_path, out=tmp_path / "out", fallback_mpp=0.25)
+    assert names(found) == ["a.svs"]
+    assert found.notes == ("results of a run, whose files are no slides: 1 (earlier/)",)
     assert names(find(tmp_path, out=tmp_path / "sub/../out", fallback_mpp=0.25)) == ["a.svs"]
 
 
@@ -187,8 +189,8 @@ def test_a_pattern_follows_links_and_passes_over_results(tmp_path: Path) -> None
         "store/b.png",
         "slides/a.png",
         "slides/out/a.png/overview.png",
-        f"slides/old/{LOCK}",
-        "slides/old/o.png",
+        f"slides/old/{RUN_RECORD}",
+        "slides/old/o.png/overview.png",
     )
     (tmp_path / "slides/linked").symlink_to(tmp_path / "store")
     (tmp_path / "store/back").symlink_to(tmp_path / "slides")
@@ -247,14 +249,16 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytes
     touch(tmp_path, "a.svs", "locked/b.svs")
     real = os.scandir
 
-    def refuse(path: str) -> object:
-        if Path(path).name == "locked":
+    def refuse(path: Path) -> object:
+        if path.name == "locked":
             raise PermissionError(13, "Permission denied", str(path))
         return real(path)
 
     monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
     found = find(tmp_path)
     assert names(found) == ["a.svs"]
-    assert found.notes == (
-        f"{tmp_path / 'locked'} can't be read (Permission denied): what is in it is left out",
-    )
+    (fault,) = found.faults
+    assert (fault.name, fault.error.where) == ("locked/", str(tmp_path / "locked"))
+    assert fault.error.what == "can't be read (Permission denied): what is in it is left out"
+    with pytest.raises(UsageError, match=r"no slides in .*locked can't be read \(Permission denied\)"):
+        find(tmp_path / "locked")

@@ -139,7 +139,10 @@ def test_what_is_not_there_at_the_start_is_wrong_usage(
 
 def test_a_url_without_slides_says_what_was_looked_for(memory: UPath, tmp_path: Path) -> None:
     (memory / "notes.txt").write_bytes(b"none")
-    with pytest.raises(UsageError, match=r"no slides in memory://wsi-edt-tests/runs; looked for .*\.svs"):
+    with pytest.raises(
+        UsageError,
+        match=r"no slides in memory://wsi-edt-tests/runs; 1 file passed over: \.txt; looked for .*\.svs",
+    ):
         find_slides([str(memory)], out=tmp_path)
     (memory / "a.png").write_bytes(b"a picture")
     with pytest.raises(UsageError, match="1 PNG or JPEG image; pass --mpp"):

@@ -80,7 +80,10 @@ def test_a_dicom_series_is_one_slide_and_a_name_of_its_files_means_it(tmp_path: 
     (tmp_path / "LICENSE").write_text("a text without a suffix")
     found = find_slides([tmp_path], out=tmp_path / "out")
     assert [slide.name for slide in found.slides] == ["a/level0.dcm"]
-    assert found.notes == ("1 DICOM file that is no slide left out: Segmentation",)
+    assert found.notes == (
+        "1 DICOM file that is no slide left out: Segmentation",
+        "1 file passed over: without a suffix",
+    )
     table = tmp_path / "table.csv"
     table.write_text("path,name\na/level1,from the table\n")
     found = find_slides([table, tmp_path / "a"], out=tmp_path / "out")

@@ -103,7 +103,7 @@ def test_a_listing_has_names_that_stay_in_the_folder(memory: UPath) -> None:
         put(memory / name, b"a slide")
     memory.fs.pipe_file(f"{memory.path}/x/../../../evil.svs", b"object stores allow such names")
     assert any("evil" in name for name in memory.fs.find(memory.path)), "the case isn't exercised"
-    found = {name: url for url, name in files_below(memory)}
+    found = {name: url for url, name in files_below(memory).files}
     assert sorted(found) == ["b.svs", "deep/er/a b#1.svs"]
     assert all(url.read_bytes() == b"a slide" for url in found.values())
 
@@ -115,7 +115,7 @@ def test_the_web_lists_folders_too(tmp_path: Path) -> None:
     with serve(tmp_path) as web:
         for folder in (UPath(f"{web.address}/slides/"), UPath(f"{web.address}/slides")):
             assert is_folder(folder)
-            found = {name: url for url, name in files_below(folder)}
+            found = {name: url for url, name in files_below(folder).files}
             assert sorted(found) == ["a.svs", "deep/%2e%2e.svs", "deep/case 7.svs"]
             assert found["deep/case 7.svs"].read_bytes() == b"a slide"
         assert not is_folder(UPath(f"{web.address}/slides/a.svs"))

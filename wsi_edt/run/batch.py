@@ -28,6 +28,7 @@ from wsi_edt.run.schedule import Schedule
 from wsi_edt.run.settings import RunSettings
 from wsi_edt.run.slide_names import refuse_alike
 from wsi_edt.run.stop import StopRequest
+from wsi_edt.run.tree import Fault
 from wsi_edt.slides.location import SlidePath
 
 PoolOpener = Callable[[SlidePath], AbstractContextManager[ShardPool]]
@@ -35,7 +36,7 @@ PoolOpener = Callable[[SlidePath], AbstractContextManager[ShardPool]]
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A row for each slide that has ended, ordered by name.
+    """A row for each slide that has ended, and for each folder that couldn't be looked into, ordered by name.
 
     Attributes
     ----------
@@ -60,6 +61,7 @@ def run_batch(
     progress: RunProgress,
     stop: StopRequest | None = None,
     plan_slide: Planner = plan_slide,
+    faults: Sequence[Fault] = (),
 ) -> RunResult:
     """Process the slides into the results folder, and continue there from where an earlier run stopped.
 
@@ -71,6 +73,7 @@ def run_batch(
     progress : is told about each step
     stop : ends the run early when it is asked for
     plan_slide : plans each slide, by any of two threads; by default in this process
+    faults : the folders that couldn't be looked into; each gets a row, as a slide that failed
 
     Raises
     ------
@@ -86,12 +89,14 @@ def run_batch(
         refuse_alike([slide.name for slide in slides], out)
         files = BatchFiles(
             out,
-            [slide.name for slide in slides],
+            sorted([*(slide.name for slide in slides), *(fault.name for fault in faults)]),
             settings.counted_by,
             settings.conventions,
             cases={slide.name: slide.case for slide in slides if slide.case},
         )
         outcomes = Outcomes(out, files, progress=progress, model=settings.counted_by.model)
+        for fault in faults:
+            outcomes.unreachable(fault)
         for slide in slides:
             outcomes.attempt(slide, partial(_look_for_results, slide, out, settings, outcomes, progress))
         to_do = outcomes.begin(slides)
@@ -114,9 +119,12 @@ def run_batch(
             )
             schedule.work()
         rows = files.write()
-        result = RunResult(rows, unfinished=len(slides) - len(rows))
+        result = RunResult(rows, unfinished=len(files.slides) - len(rows))
         record.write(
-            out / names.RUN_RECORD, slides=len(slides), failed=result.failed, unfinished=result.unfinished
+            out / names.RUN_RECORD,
+            slides=len(files.slides),
+            failed=result.failed,
+            unfinished=result.unfinished,
         )
     return result
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from wsi_edt.errors import UsageError, readable
-from wsi_edt.results import names
 from wsi_edt.run.manifest import is_manifest, read_manifest
 from wsi_edt.run.patterns import Pattern
 from wsi_edt.run.slide_names import fitted, refuse_impossible
+from wsi_edt.run.tree import Fault, PassedOver, search, search_url
 from wsi_edt.slides.dicom import identity
 from wsi_edt.slides.folder import slides_among
-from wsi_edt.slides.location import SlidePath, file_name, files_below, is_folder, location
+from wsi_edt.slides.location import SlidePath, file_name, is_folder, location
 from wsi_edt.slides.metadata import refuse_implausible_mpp
 from wsi_edt.slides.opening import SLIDE_SUFFIXES
 from wsi_edt.slides.pictures import Role, list_pictures
 from wsi_edt.slides.source import SlideSource
-from wsi_edt.slides.zarr_reader import ZARR_SUFFIX, is_zarr
+from wsi_edt.slides.zarr_reader import is_zarr
 
 _SAME_MPP = 0.05  # of the file's µm/px
 
@@ -67,11 +68,17 @@ class SlideRef:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The slides found, sorted by name, how many plain images were skipped, and what a user should know."""
+    """The slides found, sorted by name, how many plain images were skipped, and what a user should know.
+
+    Attributes
+    ----------
+    faults : the folders that couldn't be looked into, of which slides may be missing
+    """
 
     slides: tuple[SlideRef, ...]
     images_left_out: int
     notes: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 def find_slides(
@@ -99,6 +106,7 @@ def find_slides(
     found: dict[SlidePath, list[SlideRef]] = {}  # by the file; a table may name one twice, under two names
     images_left_out = 0
     notes: list[str] = []
+    passed = PassedOver()
     for given in sorted(inputs, key=_is_no_table):  # what a table says of a slide goes before its folder
         if given == "":
             raise UsageError(
@@ -111,21 +119,38 @@ def find_slides(
             for ref in refs:
                 found.setdefault(_identity(ref.source.path), []).append(ref)
             continue
-        files = _files_of(base, out=out, notes=notes)
+        files = _files_of(base, passed, out=out)
         content = slides_among(files, given=base, images=fallback_mpp is not None)
         images_left_out += content.images_left_out
         notes.extend(content.notes)
+        passed.suffixes += content.others
         for path, name in content.slides:
             absolute = path.absolute() if isinstance(path, Path) else path
             ref = SlideRef(SlideSource(absolute, fallback_mpp), name)
-            found.setdefault(_identity(path), [ref])
+            first, *_ = found.setdefault(_identity(path), [ref])
+            if os.path.normpath(str(absolute)) != os.path.normpath(str(first.source.path)):
+                passed.again.append(f"{name}, which is {first.name}")
+    faults = _of_different_names(passed.faults)
+    notes += passed.notes()
     if not found:
-        raise _nothing_found(inputs, images_left_out, notes, out=out)
+        raise _nothing_found(
+            inputs, images_left_out, [*(fault.error.sentence() for fault in faults), *notes], out=out
+        )
     taken = (one for of_one_file in found.values() for ref in of_one_file for one in with_series(ref, series))
     slides = [_with_possible_name(one) for one in taken]
     slides.sort(key=lambda ref: ref.name)
     refuse_impossible([(ref.source, ref.name) for ref in slides], out)
-    return Discovery(tuple(slides), images_left_out, tuple(notes))
+    return Discovery(tuple(slides), images_left_out, tuple(notes), faults)
+
+
+def _of_different_names(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """The faults, each once; where two folders have one name, they are called by their whole paths."""
+    by_place = {fault.error.where: fault for fault in faults}
+    often = Counter(fault.name for fault in by_place.values())
+    return tuple(
+        fault if often[fault.name] == 1 else replace(fault, name=f"{readable(str(place))}/")
+        for place, fault in by_place.items()
+    )
 
 
 def _with_possible_name(ref: SlideRef) -> SlideRef:
@@ -184,14 +209,14 @@ def as_on_disk(path: SlidePath) -> SlidePath:
     return next((form for form in forms if form.exists()), path)
 
 
-def _files_of(base: SlidePath, *, out: Path, notes: list[str]) -> Iterator[tuple[SlidePath, str]]:
+def _files_of(base: SlidePath, passed: PassedOver, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
     """The path and the name of each file that an input stands for."""
     is_there = not isinstance(base, Path) or base.exists() or base.is_symlink()
     pattern = Pattern.of(base) if isinstance(base, Path) and not is_there else None
     if pattern is not None:
-        yield from _matching(pattern, out=out, notes=notes)
+        yield from _matching(pattern, passed, out=out)
     elif not _leads_nowhere(base) and not is_zarr(base) and is_folder(base):
-        yield from _below(base, out=out, notes=notes)
+        yield from _below(base, passed, out=out)
     else:
         yield base, _named(base)
 
@@ -201,14 +226,15 @@ def _leads_nowhere(path: SlidePath) -> bool:
     return isinstance(path, Path) and path.is_symlink() and not path.exists()
 
 
-def _matching(pattern: Pattern, *, out: Path, notes: list[str]) -> Iterator[tuple[Path, str]]:
+def _matching(pattern: Pattern, passed: PassedOver, *, out: Path) -> Iterator[tuple[Path, str]]:
     """The path and the name of each file that a pattern takes; names start where the wildcards do."""
-    base, nothing = pattern.base.absolute(), True
-    for path in _files(base, out=out, notes=notes, leads=pattern.leads):
+    base, nothing, beside = pattern.base.absolute(), True, PassedOver()
+    for path in search(base, beside, out=out, leads=pattern.leads):
         below = path.relative_to(base)
         if pattern.takes(below.parts):
             nothing = False
             yield path, below.as_posix()
+    passed.add_faults(beside)
     if nothing:
         raise UsageError("matches nothing", where=pattern, remedy="check the pattern")
 
@@ -231,53 +257,14 @@ def _identity(path: SlidePath) -> SlidePath:
         return path.absolute()
 
 
-def _below(folder: SlidePath, *, out: Path, notes: list[str]) -> Iterator[tuple[SlidePath, str]]:
+def _below(folder: SlidePath, passed: PassedOver, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
     """The path and the name of each file below a folder, but for hidden ones and results."""
     if not isinstance(folder, Path):
-        yield from files_below(folder)
+        yield from search_url(folder, passed)
         return
     base = folder.absolute()
-    for path in _files(base, out=out, notes=notes):
+    for path in search(base, passed, out=out):
         yield path, path.relative_to(base).as_posix()
-
-
-def _files(
-    base: Path,
-    *,
-    out: Path,
-    notes: list[str],
-    leads: Callable[[Sequence[str]], bool] = lambda below: True,
-) -> Iterator[Path]:
-    """All files and Zarr folders below a folder but hidden ones and results; links to folders are followed, each once.
-
-    Parameters
-    ----------
-    notes : is told of folders that can't be read
-    leads : whether a folder is looked into, given its parts below the base
-    """
-
-    def unreadable(error: OSError) -> None:
-        notes.append(f"{error.filename} can't be read ({error.strerror}): what is in it is left out")
-
-    visited: set[Path] = set()
-    results = out.resolve()
-    for folder, subfolders, files in os.walk(base, onerror=unreadable, followlinks=True):
-        here = Path(folder).resolve()
-        is_results = here == results or names.LOCK in files  # whose pictures aren't slides
-        if here in visited or is_results or not leads(Path(folder).relative_to(base).parts):
-            subfolders.clear()
-            continue
-        visited.add(here)
-        shown = sorted(name for name in subfolders if not name.startswith("."))
-        slides = [
-            name for name in shown if name.lower().endswith(ZARR_SUFFIX) and is_zarr(Path(folder, name))
-        ]
-        yield from (Path(folder, name) for name in slides if name != names.STORE)
-        subfolders[:] = [name for name in shown if name not in slides]
-        for name in sorted(files):
-            path = Path(folder, name)
-            if not name.startswith(".") and (path.is_file() or _leads_nowhere(path)):
-                yield path
 
 
 def _nothing_found(

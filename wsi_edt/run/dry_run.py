@@ -17,6 +17,7 @@ from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.plan import Planner
 from wsi_edt.run.resume import continues, refuse_other_settings, row_if_finished
 from wsi_edt.run.settings import RunSettings
+from wsi_edt.run.tree import Fault
 
 _PLANNERS = 2
 
@@ -79,6 +80,11 @@ def previews(
         yield from planners.map(one, slides)
     finally:
         planners.shutdown(wait=True, cancel_futures=True)
+
+
+def unreachable(fault: Fault) -> Preview:
+    """The row of a folder that couldn't be looked into."""
+    return Preview(fault.name, error=fault.error.sentence())
 
 
 def _preview(

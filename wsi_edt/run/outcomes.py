@@ -16,6 +16,7 @@ from wsi_edt.results import names
 from wsi_edt.results.summary import BatchFiles
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.progress import RunProgress
+from wsi_edt.run.tree import Fault
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class Outcomes:
     def begin(self, slides: Sequence[SlideRef]) -> tuple[SlideRef, ...]:
         """Tell that the run begins; the slides that have no row yet."""
         untold, self._untold = self._untold or [], None
-        self._progress.begun(slides=len(slides), finished=len(self._files.rows) - len(untold))
+        self._progress.begun(slides=len(self._files.slides), finished=len(self._files.rows) - len(untold))
         for row in untold:
             self._progress.ended(row)
         return tuple(slide for slide in slides if slide.name not in self._files.rows)
@@ -74,6 +75,12 @@ class Outcomes:
                 raise
             self.failed(ref, error)
             return None
+
+    def unreachable(self, fault: Fault) -> None:
+        """Give a folder that couldn't be looked into its row: slides may be missing from the others."""
+        row = SummaryRow.failed(fault.name, fault.error.sentence(), model=self._model)
+        self._files.take(row)
+        self._tell(row)
 
     def finished_earlier(self, row: SummaryRow) -> None:
         """Take the row of a slide that an earlier run has finished."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wsi_edt.errors import UsageError
 from wsi_edt.results.lock import refuse_unusable_out
-from wsi_edt.run.discover import SlideRef, find_slides
+from wsi_edt.run.discover import Discovery, find_slides
 from wsi_edt.run.options import RunOptions
 from wsi_edt.run.progress import HarmlessProgress, NoProgress, RunProgress, counted
 from wsi_edt.run.stop import StopRequest
@@ -47,7 +47,7 @@ def run_slides(
 
     Returns
     -------
-    A row per slide.
+    A row per slide, and one per folder that couldn't be looked into.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def run_slides(
     """
     options, progress = options or RunOptions(), HarmlessProgress(progress or NoProgress())
     out = Path(out)
-    slides = _found(inputs, out, options, progress)
+    found = _found(inputs, out, options, progress)
+    slides = found.slides
 
     # Here and not above: torch and Dask take seconds to import, and wrong paths are known without them.
     from wsi_edt.cluster.local import local_workers, shards_each
@@ -94,6 +95,7 @@ def run_slides(
             progress=meter,
             stop=stop,
             plan_slide=stack.enter_context(isolated_planner(stop)),
+            faults=found.faults,
         )
         if cluster is None:
             meter.keep(pace_key(settings.cells, machines))
@@ -115,9 +117,10 @@ def preview_slides(
     """
     options, progress = options or RunOptions(), HarmlessProgress(progress or NoProgress())
     out = Path(out)
-    slides = _found(inputs, out, options, progress)
+    found = _found(inputs, out, options, progress)
+    slides = found.slides
 
-    from wsi_edt.run.dry_run import previews
+    from wsi_edt.run.dry_run import previews, unreachable
     from wsi_edt.run.pace import known_pace, pace_key
     from wsi_edt.run.planning import isolated_planner
     from wsi_edt.run.resolve import resolve
@@ -133,11 +136,12 @@ def preview_slides(
             plan_slide=stack.enter_context(isolated_planner()),
             seconds_per_tile=None if pace is None else pace / len(workers.machines),
         )
+        yield from map(unreachable, found.faults)
 
 
 def _found(
     inputs: str | Path | Sequence[str | SlidePath], out: Path, options: RunOptions, progress: RunProgress
-) -> tuple[SlideRef, ...]:
+) -> Discovery:
     """The slides of a run, once what is wrong with its options and paths has been told."""
     _refuse_contradictions(options)
     refuse_unusable_out(out)
@@ -150,8 +154,9 @@ def _found(
             f"{counted(found.images_left_out, 'PNG or JPEG image')} left out; pass --mpp to take PNG and JPEG as slides"
         )
     if options.icc:
-        return tuple(replace(ref, source=replace(ref.source, icc=True)) for ref in found.slides)
-    return found.slides
+        slides = tuple(replace(ref, source=replace(ref.source, icc=True)) for ref in found.slides)
+        return replace(found, slides=slides)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

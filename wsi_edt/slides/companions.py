@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from wsi_edt.errors import SlideError
+from wsi_edt.slides.ome_files import further_files
 
 _MIRAX, _MIRAX_INDEX = ".mrxs", "Slidedat.ini"
 _HAMAMATSU = (".vms", ".vmu")
@@ -70,6 +71,7 @@ def belonging_to_others(paths: Iterable[Path]) -> frozenset[Path]:
         for one in companions(path)
         if one != path
     }
+    named |= further_files(everything)
     if not (folders or zoomify or named):
         return frozenset()
     return frozenset(

@@ -117,9 +117,9 @@ def is_dicom(path: Path) -> bool:
 
 
 def may_be_dicom(name: str) -> bool:
-    """Whether a file of that name is looked into: it ends in .dcm, in nothing, or in numbers, as UIDs do."""
+    """Whether a file of that name is looked into: it ends in .dcm or .dicom, in nothing, or in numbers, as UIDs do."""
     _, dot, suffix = name.rpartition(".")
-    return not dot or suffix.isdecimal() or f".{suffix.lower()}" == DICOM_SUFFIX
+    return not dot or suffix.isdecimal() or f".{suffix.lower()}" in (DICOM_SUFFIX, ".dicom")
 
 
 def dicom_header(path: Path) -> DicomHeader:

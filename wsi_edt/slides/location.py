@@ -10,11 +10,14 @@ import io
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from fsspec.asyn import AsyncFileSystem
+from fsspec.spec import AbstractFileSystem
 from upath import UPath
 
 from wsi_edt.errors import SlideError, UsageError, WsiEdtError
@@ -87,25 +90,73 @@ def file_name(path: SlidePath) -> str:
     return PurePosixPath(unquote(urlsplit(str(path)).path)).name
 
 
-def files_below(folder: UPath) -> Iterator[tuple[UPath, str]]:
-    """Each file below a folder, at any depth, with its name from there; hidden files and folders are skipped.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What lies below a folder at a URL.
+
+    Attributes
+    ----------
+    files : each file at any depth, with its name from there, but for hidden ones
+    hidden : the names of files that are hidden, or in hidden folders
+    unreadable : the folders below it that couldn't be listed, with the reason
+    """
+
+    files: tuple[tuple[UPath, str], ...]
+    hidden: tuple[str, ...]
+    unreadable: tuple[tuple[UPath, str], ...]
+
+
+def files_below(folder: UPath) -> Listing:
+    """What lies below a folder, at any depth.
 
     Raises
     ------
     UsageError
-        If the folder can't be listed.
+        If the folder itself can't be listed.
     """
+    unreadable: list[tuple[str, str]] = []
     try:
-        found: list[str] = sorted(folder.fs.find(folder.path))
+        found = sorted(_found_below(folder.fs, folder.path, unreadable))
     except Exception as error:  # drivers raise what they like
         raise _refusal(UsageError, folder, error) from error
     root = folder.path.rstrip("/")
+    files, hidden = [], []
     for file in found:
         below = file.removeprefix(root).removeprefix("/")
         name = unquote(below) if _is_web(folder) else below
+        parts = name.split("/")
         # ".." among them: what is written under that name must stay in the results folder.
-        if all(part and not part.startswith(".") for part in name.split("/")):
-            yield folder / below, name
+        if not all(parts) or any(part.startswith(".") for part in parts):
+            hidden += [name] if all(parts) and ".." not in parts else []
+        else:
+            files.append((folder / below, name))
+    lost = tuple((folder / path.removeprefix(root).strip("/"), reason) for path, reason in unreadable)
+    return Listing(tuple(files), tuple(hidden), lost)
+
+
+def _found_below(fs: AbstractFileSystem, path: str, unreadable: list[tuple[str, str]]) -> Iterator[str]:
+    """Every file below a path; a driver that lists it at once is asked to, since the others leave out what fails."""
+    shared = AsyncFileSystem._find if isinstance(fs, AsyncFileSystem) else AbstractFileSystem.find
+    if getattr(type(fs), shared.__name__) is not shared:
+        yield from fs.find(path)
+        return
+    seen, pending = {path.rstrip("/")}, [path]
+    while pending:
+        here = pending.pop()
+        try:
+            listed = fs.ls(here, detail=True)
+        except Exception as error:  # drivers raise what they like
+            if here == path:
+                raise
+            unreadable.append((here, _reason(error)))
+            continue
+        for one in listed:
+            name = str(one["name"])
+            if one["type"] != "directory":
+                yield name
+            elif name.rstrip("/") not in seen:
+                seen.add(name.rstrip("/"))
+                pending.append(name)
 
 
 def open_binary(path: SlidePath) -> BinaryIO:

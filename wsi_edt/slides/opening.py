@@ -27,12 +27,20 @@ from wsi_edt.slides.unsupported import refuse_unread_format
 from wsi_edt.slides.wsidicom_reader import WsiDicomSlide
 from wsi_edt.slides.zarr_reader import ZARR_SUFFIX, ZarrSlide, is_zarr, zarr_pictures
 
-# What openslide 4 and tifffile read, by the suffix of the file that is opened.
+# What openslide 4 and tifffile read, by the suffix of the file that is opened; any other TIFF opens where it is named.
 SLIDE_SUFFIXES = frozenset(
     {
         ".svs",
         ".tif",
         ".tiff",
+        ".ptif",
+        ".ptiff",
+        ".qptiff",
+        ".btf",
+        ".tf2",
+        ".tf8",
+        ".zif",
+        ".avs",
         ".ndpi",
         ".scn",
         ".mrxs",
@@ -42,13 +50,31 @@ SLIDE_SUFFIXES = frozenset(
         ".svslide",
         ".czi",
         ".dcm",
+        ".dicom",
         ZARR_SUFFIX,
     }
 )
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".webp", ".bmp"})
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".jp2",
+        ".j2k",
+        ".j2c",
+        ".jpc",
+        ".jpf",
+        ".jpx",
+        ".webp",
+        ".bmp",
+        ".dib",
+    }
+)
 # What only openslide reads, which takes no URLs. (The .mrxs itself is a JPEG: a small picture of the slide.)
 _OPENSLIDE_ONLY = frozenset({".mrxs", ".vms", ".vmu", ".svslide", ".czi"})
-_LOCAL_SUFFIXES = _OPENSLIDE_ONLY | {DICOM_SUFFIX, ".bif", ZARR_SUFFIX}
+_LOCAL_SUFFIXES = _OPENSLIDE_ONLY | {DICOM_SUFFIX, ".dicom", ".bif", ZARR_SUFFIX}
 
 
 def open_slide(
