@@ -154,7 +154,7 @@ def test_empty_and_missing_points(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"a\.csv has no header with x and y"):
         read_set(SetSpec(name="glioma"), tmp_path)
     (folder / "points/a.csv").unlink()
-    with pytest.raises(AnnotationError, match=r"a\.csv can't be read"):
+    with pytest.raises(AnnotationError, match=r"glioma holds 1 image \(a\.png\) without a CSV"):
         read_set(SetSpec(name="glioma"), tmp_path)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from wsi_edt.cells import CellClass
 from wsi_edt.datasets.folders import split_folder
 from wsi_edt.datasets.labelled import ClassArray, PointArray, Record, from_indices
+from wsi_edt.datasets.pairing import warn_of_leftover
 from wsi_edt.errors import AnnotationError
 
 SHIDC_CLASSES = {
@@ -26,10 +27,10 @@ def read_bcdata(folder: Path, split: str) -> Iterator[Record]:
 
     Each .h5 file has one array `coordinates`, (N, 2) integer px indices (x, y).
     """
-    for path in sorted((folder / "images" / split).glob("*.png")):
-        files = [
-            folder / "annotations" / split / name / f"{path.stem}.h5" for name in ("positive", "negative")
-        ]
+    images, annotations = sorted((folder / "images" / split).glob("*.png")), folder / "annotations" / split
+    warn_of_leftover(folder, annotations.glob("*/*.h5"), images)
+    for path in images:
+        files = [annotations / name / f"{path.stem}.h5" for name in ("positive", "negative")]
         positive, negative = points = [_bcdata_points(file) for file in files]
         classes = np.repeat([CellClass.POSITIVE, CellClass.NEGATIVE], [len(positive), len(negative)])
         # The splits number their images each from 0.
@@ -56,7 +57,11 @@ def read_shidc(folder: Path, split: str) -> Iterator[Record]:
     The distribution's folders are Train and Test. The number in ``p1_0299_10`` is the case: p1 and p2 share it.
     """
     subfolder = split_folder(folder, split)
-    for path in sorted(subfolder.glob("*.jpg")) if subfolder else ():
+    if subfolder is None:
+        return
+    images = sorted(subfolder.glob("*.jpg"))
+    warn_of_leftover(subfolder, subfolder.glob("*.json"), images)
+    for path in images:
         annotation = path.with_suffix(".json")
         points, class_id = _shidc_points(annotation)
         parts = path.stem.split("_")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from wsi_edt.datasets.folders import case_of, image_files, split_folder, unreadable_image
 from wsi_edt.datasets.labelled import ImageArray, PointArray, Record, of_no_class
 from wsi_edt.datasets.matlab import read_mat
+from wsi_edt.datasets.pairing import warn_of_leftover
 from wsi_edt.datasets.points_set import read_points_set
 from wsi_edt.errors import AnnotationError
 
@@ -96,7 +97,9 @@ def read_ccrcc(folder: Path, split: str) -> Iterator[Record]:
         yield from read_points_set(subfolder, split)
         return
     annotations = {path.stem: path for path in sorted(subfolder.rglob("*.mat"))}
-    for path in sorted(subfolder.rglob("*.png")):
+    images = sorted(subfolder.rglob("*.png"))
+    warn_of_leftover(subfolder, annotations.values(), images)
+    for path in images:
         if path.stem not in annotations:
             raise AnnotationError(f"has no {path.stem}.mat below {subfolder}", where=path)
         annotation = annotations[path.stem]
@@ -115,12 +118,14 @@ def read_psu(folder: Path, split: str) -> Iterator[Record]:
     if (folder / "points").is_dir():
         yield from read_points_set(folder, split)
         return
-    for path in image_files(folder / "images"):
-        found = [folder / "masks" / f"{path.stem}{suffix}" for suffix in MASK_SUFFIXES]
+    images, masks = image_files(folder / "images"), folder / "masks"
+    warn_of_leftover(folder, masks.iterdir() if masks.is_dir() else (), images)
+    for path in images:
+        found = [masks / f"{path.stem}{suffix}" for suffix in MASK_SUFFIXES]
         mask = next((candidate for candidate in found if candidate.is_file()), None)
         if mask is None:
             raise AnnotationError(
-                f"has neither a mask in {folder / 'masks'} nor points in {folder / 'points'}", where=path
+                f"has neither a mask in {masks} nor points in {folder / 'points'}", where=path
             )
         points = centroids(_instances_of_mask(mask))
         yield Record(path, path.stem, points, of_no_class(points))

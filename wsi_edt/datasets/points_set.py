@@ -13,6 +13,7 @@ from PIL import Image
 
 from wsi_edt.datasets.folders import case_of, image_files, unreadable_image
 from wsi_edt.datasets.labelled import ClassArray, PointArray, Record, as_points
+from wsi_edt.datasets.pairing import by_stem, refuse_unpaired
 from wsi_edt.datasets.points_io import read_points
 from wsi_edt.errors import AnnotationError
 from wsi_edt.qupath.classes import ClassNames
@@ -24,21 +25,25 @@ _NO_NAMES = ClassNames()
 def read_points_set(folder: Path, split: str, classes: ClassNames = _NO_NAMES) -> Iterator[Record]:
     """``images/NAME.*`` and ``points/NAME.csv``; the fields of one TCGA patient are one case.
 
-    If there is a ``roi/NAME.png``, labels hold where it is white, and points outside don't count.
+    If there is a ``roi/NAME.png``, labels hold where it is white, and points outside don't count. An image without a CSV,
+    and a CSV or a mask without an image, are errors.
     """
     del split  # there is one
-    for path in image_files(folder / "images"):
-        annotation = folder / "points" / f"{path.stem}.csv"
+    images, masks = by_stem(image_files(folder / "images")), by_stem(image_files(folder / "roi"))
+    annotations = by_stem(_tables(folder / "points"))
+    refuse_unpaired(images, annotations, folder=folder, masks=masks)
+    for stem, path in images.items():
+        annotation, mask = annotations[stem], masks.get(stem)
         points, class_id = points_of_csv(annotation, classes)
-        region = _region(folder / "roi" / f"{path.stem}.png", path)
-        if region is None:
+        if mask is None:
             held = ((annotation, len(points)),)
             yield Record(path, case_of(path.stem), points, class_id, annotations=held)
         else:
+            region = _region(mask, path)
             inside = contains(region, points[:, 0], points[:, 1])
             if len(points) and not inside.any():
                 raise AnnotationError(
-                    f"has {len(points)} points, but none where roi/{path.stem}.png is white",
+                    f"has {len(points)} points, but none where roi/{mask.name} is white",
                     where=annotation,
                     remedy="correct one of the two",
                 )
@@ -51,16 +56,20 @@ def read_glioma(folder: Path, split: str) -> Iterator[Record]:
         yield replace(record, case=record.path.stem.rpartition("_")[0] or record.path.stem)
 
 
-def _region(mask_file: Path, image_file: Path) -> Polygons | None:
-    """The white px of an image's mask as an area in px; None if there is no such file.
+def _tables(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.suffix.lower() == ".csv":
+            yield path
+
+
+def _region(mask_file: Path, image_file: Path) -> Polygons:
+    """The white px of an image's mask as an area in px.
 
     Raises
     ------
     AnnotationError
         If it can't be read, has no white px, or differs from the image in size.
     """
-    if not mask_file.exists():
-        return None
     mask = cv2.imread(str(mask_file), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise unreadable_image(mask_file)

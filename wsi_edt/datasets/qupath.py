@@ -13,6 +13,7 @@ import shapely.affinity
 from wsi_edt.annotations import AnnotatedSlide, read_drawing
 from wsi_edt.cells import Cells
 from wsi_edt.datasets.labelled import Record
+from wsi_edt.datasets.pairing import warn_of_unlabelled
 from wsi_edt.errors import AnnotationError
 from wsi_edt.geometry import Window
 from wsi_edt.qupath.cells_in import find_cells
@@ -54,6 +55,8 @@ def read_qupath(folder: Path, split: str, classes: ClassNames = _NO_NAMES) -> It
             with open_slide(slide_path) as slide:
                 case = slide_path.relative_to(folder).as_posix()
                 yield from slide_records(slide, path, case=case, classes=classes)
+    if taken:
+        warn_of_unlabelled(folder, _slides_below(folder), taken)
 
 
 def slide_records(
@@ -126,6 +129,13 @@ def _slide_of(annotations: Path, folder: Path) -> Path:
         where=annotations,
         remedy="put the slide, or a link to it, there",
     )
+
+
+def _slides_below(folder: Path) -> Iterator[Path]:
+    """The slides that are one file each."""
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in SLIDE_SUFFIXES and path.suffix.lower() != ".dcm" and path.is_file():
+            yield path
 
 
 def _labelled_areas(regions: Sequence[Region], slide: Slide, annotations: Path) -> list[Polygons]:
