@@ -62,8 +62,9 @@ class Bundle:
 
     @property
     def weights(self) -> Path:
-        """The weights' file."""
-        return self.directory / WEIGHTS
+        """The weights' file, also while the model takes another's place (see `wsi_edt.bundles.weights.write_bundle`)."""
+        arriving = self.directory / arriving_name(self.sha256)
+        return arriving if arriving.is_file() else self.directory / WEIGHTS
 
     def with_decode(self, decode: DecodeSettings, metrics: Mapping[str, float]) -> Bundle:
         """The same model with other settings, and the metrics that they reach."""
@@ -84,6 +85,11 @@ class Bundle:
                 where=self.weights,
                 remedy=_REINSTALL,
             )
+
+
+def arriving_name(sha256: str) -> str:
+    """What a model's weights are called until its description is there."""
+    return f"weights-{sha256[:12]}.safetensors"
 
 
 def find_bundle(name_or_folder: str) -> Bundle:

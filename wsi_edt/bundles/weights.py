@@ -11,9 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from wsi_edt.bundles.bundle import DESCRIPTION, Bundle, write_description
+from wsi_edt.bundles.bundle import DESCRIPTION, WEIGHTS, Bundle, arriving_name, write_description
 from wsi_edt.errors import ModelError
-from wsi_edt.files import write_atomically
+from wsi_edt.files import remove, sync, write_atomically, writing
 from wsi_edt.networks import build_network
 from wsi_edt.networks.network import Network
 
@@ -21,10 +21,33 @@ from wsi_edt.networks.network import Network
 def write_bundle(bundle: Bundle, weights: Mapping[str, Tensor]) -> Bundle:
     """Write the description and the weights, floating-point ones at half precision; returns the bundle with its sha256.
 
+    A model that is there is replaced at one moment, when the description is: a kill leaves the old one or the new.
+
     Raises
     ------
     ModelError
         If a weight is too large for half precision.
+    """
+    content = save(as_written(weights, where=bundle.name))
+    written = replace(bundle, sha256=hashlib.sha256(content).hexdigest())
+    arriving = bundle.directory / arriving_name(written.sha256)
+    write_atomically(arriving, content)
+    write_description(written)
+    with writing(bundle.directory / WEIGHTS):
+        arriving.replace(bundle.directory / WEIGHTS)
+        sync(bundle.directory)
+    for left in bundle.directory.glob(arriving_name("?" * 12)):  # by a kill
+        remove(left)
+    return written
+
+
+def as_written(weights: Mapping[str, Tensor], *, where: object) -> dict[str, Tensor]:
+    """Weights as a model's file holds them: floating-point ones at half precision.
+
+    Raises
+    ------
+    ModelError
+        If a weight is too large for it; `where` says whose.
     """
     halves = {
         name: (value.half() if value.dtype.is_floating_point else value).detach().cpu().contiguous()
@@ -34,14 +57,10 @@ def write_bundle(bundle: Bundle, weights: Mapping[str, Tensor]) -> Bundle:
     if overflowed:
         raise ModelError(
             f"has values in {overflowed[0]} that don't fit half precision",
-            where=bundle.name,
+            where=where,
             remedy="train with a lower learning rate",
         )
-    content = save(halves)
-    write_atomically(bundle.weights, content)
-    written = replace(bundle, sha256=hashlib.sha256(content).hexdigest())
-    write_description(written)
-    return written
+    return halves
 
 
 def load_network(bundle: Bundle) -> Network:
