@@ -31,14 +31,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def untrained(config: TrainConfig, data: Path, path: Path) -> Path:
-    """A checkpoint of 7 steps that no one trained: only weights, with all that is said of them."""
+def untrained(config: TrainConfig, data: Path, path: Path, *, noted: bool = True) -> Path:
+    """A checkpoint of 7 steps that no one trained: only weights, with all that is said of them.
+
+    `noted` is whether it says what its data were, as those of version 0.1.0 didn't.
+    """
     torch.manual_seed(config.seed)
     network = build_network(config.spec)
     state = TrainingState(network, WeightAverage(network), Optimizer(network, config.schedule))
-    images = read_material(config, data).training
+    material = read_material(config, data)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_best(path, state, step=7, f1=0.5, provenance=provenance_of(config, images, None))
+    provenance = provenance_of(config, material.training, None, data=material.fingerprint if noted else None)
+    save_best(path, state, step=7, f1=0.5, provenance=provenance)
     return path
 
 
@@ -102,6 +106,7 @@ def test_a_card_says_what_it_must_and_is_not_overwritten(data: Path, tmp_path: P
         "7 steps with wsi-edt",
         f"| f1_10px | {model.metrics['f1_10px']:g} |",
         "learning_rate = 0.001",
+        f"those of the fingerprint {model.training['data']}",
     ):
         assert said in card, said
     toml = tmp_path / "again.toml"
@@ -109,10 +114,37 @@ def test_a_card_says_what_it_must_and_is_not_overwritten(data: Path, tmp_path: P
     assert read_config(toml) == CONFIG
 
     (out / "README.md").write_text("by hand")
-    bundle_checkpoint(path, data, out)
+    bundle_checkpoint(path, data, out, overwrite=True)
     assert (out / "README.md").read_text() == "by hand"
-    bundle_checkpoint(path, data, out, overwrite_card=True)
+    bundle_checkpoint(path, data, out, overwrite=True, overwrite_card=True)
     assert (out / "README.md").read_text() == card
+
+
+def test_a_checkpoint_that_does_not_say_what_its_data_were(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = untrained(CONFIG, data, tmp_path / "best.safetensors", noted=False)
+    model = bundle_checkpoint(path, data, tmp_path / "model")
+    assert "didn't note its data: whether they changed since isn't known" in caplog.text
+    assert "data" not in model.training
+    assert "fingerprint" not in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_sets_that_were_trained_on_need_not_be_there(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = changed(validation=[{"name": "held", "format": "bcdata", "split": "validation"}])
+    shutil.copytree(data / "bcdata", tmp_path / "data" / "bcdata")
+    shutil.copytree(data / "bcdata", tmp_path / "data" / "held")
+    path = untrained(config, tmp_path / "data", tmp_path / "best.safetensors")
+    shutil.rmtree(tmp_path / "data" / "bcdata" / "annotations" / "train" / "positive")
+    bundle_checkpoint(path, tmp_path / "data", tmp_path / "damaged")
+    assert "can't be compared with those of then: " in caplog.text
+    assert "0.h5 is missing" in caplog.text
+    caplog.clear()
+    shutil.rmtree(tmp_path / "data" / "bcdata")
+    bundle_checkpoint(path, tmp_path / "data", tmp_path / "model")
+    assert not caplog.text
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import csv
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +14,15 @@ import torch
 import wsi_edt.training.trainer
 from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata
-from wsi_edt.bundles import write_description
-from wsi_edt.bundles.weights import load_network
-from wsi_edt.errors import ModelError, OutputError, UsageError
+from wsi_edt.bundles import read_bundle, write_description
+from wsi_edt.bundles.weights import load_network, write_bundle
+from wsi_edt.errors import ModelError, OutputError, UnknownModelError, UsageError
 from wsi_edt.networks import NetworkSpec, Normalisation, build_network
 from wsi_edt.networks.hrnet import HRNet
 from wsi_edt.training import TrainConfig, train
 from wsi_edt.training.checkpoint import best_f1, read_trained, save_checkpoint
 from wsi_edt.training.progress import NoProgress
+from wsi_edt.training.provenance import Provenance
 
 CONFIG = TrainConfig.model_validate(
     {
@@ -140,7 +142,7 @@ def test_what_a_training_leaves(whole: Path) -> None:
     validated = rows(whole / "validation.csv")
     assert [row["step"] for row in validated] == ["2", "4"]
     best = read_trained(whole / "best.safetensors")
-    f1 = best_f1(whole / "best.safetensors", config=CONFIG)
+    f1 = best_f1(whole / "best.safetensors")
     assert f1 == max(float(row["f1"]) for row in validated)
     assert [float(row["f1"]) for row in validated].index(f1) == best.step // 2 - 1
     last = read_trained(whole / "checkpoint.safetensors")
@@ -152,10 +154,73 @@ def test_what_a_training_leaves(whole: Path) -> None:
 
 
 def test_refuses_another_configurations_folder(data: Path, whole: Path) -> None:
-    with pytest.raises(ModelError, match=r"another configuration \(seed was 1, is 2\); train into an empty"):
+    with pytest.raises(ModelError, match=r"another configuration \(seed was 1, is 2\); train into another"):
         train(changed(seed=2), data, whole)
     with pytest.raises(ModelError, match=r"\(schedule\.steps was 4, is 5\)"):
         train(changed(schedule={"steps": 5}), data, whole)
+
+
+def test_continues_what_a_version_began_that_noted_no_data(whole: Path, data: Path, tmp_path: Path) -> None:
+    """As 0.1.0 left it; from then on the data are noted."""
+
+    def killing(*arguments: object, **named: object) -> None:
+        save_checkpoint(*arguments, **named)  # type: ignore[arg-type]
+        raise KilledError
+
+    def forgetting(*arguments: object, provenance: Provenance, **named: object) -> None:
+        killing(*arguments, provenance=provenance.model_copy(update={"data": None}), **named)
+
+    for saving in (forgetting, killing):
+        notes = Notes()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(wsi_edt.training.trainer, "save_checkpoint", saving)
+            with pytest.raises(KilledError):
+                train(changed(schedule={"steps": 4, "epoch_steps": 1}), data, tmp_path, progress=notes)
+    assert any("didn't note its data" in line for line in notes.lines)
+    now = read_trained(tmp_path / "checkpoint.safetensors").provenance
+    assert now.data == read_trained(whole / "checkpoint.safetensors").provenance.data is not None
+
+
+def test_best_weights_of_other_data_are_not_kept(whole: Path, data: Path, tmp_path: Path) -> None:
+    """A user deletes the checkpoint alone: the best F1 of then would never be beaten, or be beaten unfairly."""
+    shutil.copy(whole / "best.safetensors", tmp_path)
+    shutil.copytree(data, tmp_path / "data")
+    shutil.copy(
+        data / "bcdata/annotations/train/negative/0.h5", tmp_path / "data/bcdata/annotations/train/positive"
+    )
+    with pytest.raises(
+        ModelError, match=r"best\.safetensors belongs to a training on other data \(set 'bcdata'"
+    ):
+        train(CONFIG, tmp_path / "data", tmp_path)
+
+
+def test_the_model_at_the_start_counts_by_what_it_is(data: Path, tmp_path: Path) -> None:
+    def begun(init: Path) -> TrainConfig:
+        return changed(init=str(init), schedule={"steps": 1, "batch_size": 1}, validation=())
+
+    model = tiny_bundle(tmp_path / "model").directory
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wsi_edt.training.trainer, "build_network", build_network)
+        checkpoint = train(begun(model), data, tmp_path / "run")
+        shutil.move(model, tmp_path / "moved")
+        for init in (tmp_path / "moved", model):  # a training that has begun needs it no more
+            train(begun(init), data, tmp_path / "run")
+    with pytest.raises(UnknownModelError):
+        train(begun(tmp_path / "nothing"), data, tmp_path / "run")
+    write_bundle(
+        replace(read_bundle(tmp_path / "moved"), version="2"),
+        {
+            name: value + 1
+            for name, value in load_network(read_bundle(tmp_path / "moved")).state_dict().items()
+        },
+    )
+    before = checkpoint.read_bytes()
+    with pytest.raises(
+        ModelError,
+        match=r"started from tiny version 1, sha256 .*\(MIT\), but .*moved is tiny version 2, sha256",
+    ):
+        train(begun(tmp_path / "moved"), data, tmp_path / "run")
+    assert checkpoint.read_bytes() == before
 
 
 def test_loss_falls(data: Path, tmp_path: Path) -> None:

@@ -213,7 +213,8 @@ class Training:
         f1 = [row["f1"] for row in self._validations() if row["step"] == trained.step]
         about = {
             "step": trained.step,
-            "provenance": trained.provenance.model_dump(mode="json"),
+            # Without the fingerprint, a line for each image: the packed images aren't those that `bundle` reads.
+            "provenance": trained.provenance.model_dump(mode="json", exclude={"data"}),
             "f1": f1[-1] if f1 else None,
             "origin": read_figures(self.pack / "origin.json") or None,
         }

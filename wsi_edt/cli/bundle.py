@@ -50,6 +50,12 @@ from wsi_edt.cli.paths import OutFolder
     show_default=True,
     help="px at a tile's edge whose maps aren't used, a multiple of 32.",
 )
+@click.option(
+    "--changed-data",
+    is_flag=True,
+    help="Choose the settings on the images as they are now, though they aren't those that the training was validated on.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a model that is there; other files stay.")
 @click.option("--overwrite-card", is_flag=True, help="Replace README.md if there is one.")
 def bundle(
     checkpoint: Path,
@@ -60,6 +66,8 @@ def bundle(
     threshold: float | None,
     version: str,
     halo_px: int,
+    changed_data: bool,
+    overwrite: bool,
     overwrite_card: bool,
 ) -> None:
     """Make a model from a training's CHECKPOINT (checkpoint.safetensors, or best.safetensors beside it).
@@ -68,7 +76,8 @@ def bundle(
     their licences, the command, the accuracy. Complete it by hand; a card that is there stays.
 
     How maps become cells (evidence, window, threshold) is chosen on images that weren't trained on: the sets under
-    [[validation]] in the training's configuration, or with --fold what the folds of a cross-validation held out.
+    [[validation]] in the training's configuration, or with --fold what the folds of a cross-validation held out. They must
+    be those of the training, unless --changed-data is given.
     """
     from wsi_edt.training.bundling import bundle_checkpoint
 
@@ -81,6 +90,8 @@ def bundle(
         threshold=threshold,
         version=version,
         halo_px=halo_px,
+        changed_data=changed_data,
+        overwrite=overwrite,
         overwrite_card=overwrite_card,
     )
     decode = made.decode

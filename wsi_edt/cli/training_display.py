@@ -30,7 +30,7 @@ class LineDisplay:
     def begun(self, *, step: int, steps: int) -> None:
         """Print where the training continues."""
         self._steps = steps
-        if step:
+        if 0 < step < steps:
             self.note(f"continuing from step {step} of {steps}")
 
     def advanced(self, step: int) -> None:
@@ -74,7 +74,7 @@ class TerminalDisplay:
         """Start the bar where an earlier training stopped."""
         # A reset task takes what it starts with as done before its clock, so that the time left is right.
         self._live.reset(self._task, total=steps, completed=step, description="")
-        if step:
+        if 0 < step < steps:
             self.note(f"continuing from step {step} of {steps}")
 
     def advanced(self, step: int) -> None:

@@ -7,7 +7,7 @@ from wsi_edt.evaluation.selection import F1_TOLERANCE
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import NetworkSpec, build_network
 from wsi_edt.training.checkpoint import Trained
-from wsi_edt.training.provenance import SetSummary
+from wsi_edt.training.provenance import Provenance, SetSummary
 
 
 def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
@@ -43,6 +43,7 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
             ),
             [_row(one) for one in provenance.sets],
         ),
+        *_data(provenance),
         f"Licence of the weights: {bundle.licence}.",
         "CONFIG.toml, with every entry:",
         "```toml\n" + provenance.config.to_toml().strip() + "\n```",
@@ -50,6 +51,12 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
         "Not written yet: look at the validation images on which it does worst, and describe here what goes wrong.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _data(provenance: Provenance) -> tuple[str, ...]:
+    if provenance.data is None:
+        return ()
+    return (f"Pictures and labels were those of the fingerprint {provenance.data.digest}.",)
 
 
 def _network(spec: NetworkSpec) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from wsi_edt.errors import ModelError, UsageError
+from wsi_edt.errors import ModelError
 from wsi_edt.files import write_atomically
 from wsi_edt.networks import build_network
 from wsi_edt.networks.network import Network
@@ -73,10 +73,9 @@ def save_best(path: Path, state: TrainingState, *, step: int, f1: float, provena
     _write(path, _average(state), Header(step=step, provenance=provenance, f1=f1))
 
 
-def load_checkpoint(path: Path, state: TrainingState, *, config: TrainConfig) -> Header:
-    """Restore the state; ModelError if it's another configuration's, or the file is cut off."""
+def load_checkpoint(path: Path, state: TrainingState) -> Header:
+    """Restore the state of a training of the same network; ModelError if the file is cut off."""
     tensors, header = _read(path)
-    _check_same(path, header.provenance, config)
     state.network.load_state_dict(_with_prefix(tensors, "network."))
     state.average.network.load_state_dict(_with_prefix(tensors, "average."))
     entries = state.optimizer.state_dict()
@@ -89,14 +88,18 @@ def load_checkpoint(path: Path, state: TrainingState, *, config: TrainConfig) ->
     return header
 
 
-def best_f1(path: Path, *, config: TrainConfig) -> float:
-    """The F1 of the best state so far, below 0 if there is none; ModelError if it's another configuration's."""
+def read_header(path: Path) -> Header:
+    """What a checkpoint says about itself; ModelError if it isn't one."""
+    with _opened(path) as file:
+        return _header(path, file.metadata())
+
+
+def best_f1(path: Path) -> float:
+    """The F1 of the best state so far; below 0 if there is none."""
     if not path.exists():
         return -1.0
-    with _opened(path) as file:
-        header = _header(path, file.metadata())
-    _check_same(path, header.provenance, config)
-    return -1.0 if header.f1 is None else header.f1
+    f1 = read_header(path).f1
+    return -1.0 if f1 is None else f1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,35 +160,6 @@ def _header(path: Path, metadata: Mapping[str, str] | None) -> Header:
         raise ModelError(
             "isn't a checkpoint of this version: it doesn't say which training it belongs to", where=path
         ) from error
-
-
-def _check_same(path: Path, provenance: Provenance, config: TrainConfig) -> None:
-    try:
-        found = provenance.config.model_dump()
-    except UsageError as error:
-        raise ModelError(
-            f"belongs to a configuration of another version ({error})",
-            where=path,
-            remedy="train into an empty folder",
-        ) from error
-    wanted = config.model_dump()
-    if found == wanted:
-        return
-    entry, old, new = next(_differences("", found, wanted))
-    raise ModelError(
-        f"belongs to another configuration ({entry} was {old!r}, is {new!r})",
-        where=path,
-        remedy="train into an empty folder, or restore the entry",
-    )
-
-
-def _differences(entry: str, old: object, new: object) -> Iterator[tuple[str, object, object]]:
-    """Entries that differ: their names, old and new values."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in {**old, **new}:
-            yield from _differences(f"{entry}.{key}" if entry else key, old.get(key), new.get(key))
-    elif old != new:
-        yield entry, old, new
 
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from wsi_edt.datasets import (
 )
 from wsi_edt.errors import UsageError
 from wsi_edt.training.config import Folds, TrainConfig
+from wsi_edt.training.fingerprint import Fingerprint, Mark, marks_of, picture_marks
 from wsi_edt.training.style import Styles
 
 # The deal depends only on the cases' names, never on a training's seed: a second stage, or another seed, must not validate
@@ -36,12 +37,14 @@ class Material:
     ----------
     training, validation : images; no image is in both
     weights : how often each set is drawn, by its name
+    fingerprint : of all that is read
     styles : of the pictures whose colours crops may take on; None if they keep their own
     """
 
     training: Sequence[LabelledImage]
     validation: Sequence[LabelledImage]
     weights: Mapping[str, float]
+    fingerprint: Fingerprint
     styles: Styles | None = None
 
 
@@ -55,7 +58,23 @@ def read_material(config: TrainConfig, data: Path) -> Material:
     UsageError
         If an image would be both trained and validated on, or no set would teach a map.
     """
-    held_out = {} if config.folds is None else {spec.name for spec in config.validation}
+    training, validation = training_images(config, data), validation_images(config, data)
+    styles, lenders = _styles(config, training, data)
+    fingerprint = Fingerprint(
+        training=marks_of(training, config.sets, data),
+        validation=marks_of(validation, config.validation, data),
+        styles=lenders,
+    )
+    weights = {spec.name: spec.weight for spec in config.sets}
+    material = Material(training, validation, weights, fingerprint, styles)
+    _check_apart(material)
+    _check_taught(material, config.maps.names)
+    return material
+
+
+def training_images(config: TrainConfig, data: Path) -> list[LabelledImage]:
+    """The images that a configuration trains on."""
+    held_out = set() if config.folds is None else {spec.name for spec in config.validation}
     training: list[LabelledImage] = []
     for spec in config.sets:
         if config.folds is not None and spec.name in held_out:
@@ -67,21 +86,19 @@ def read_material(config: TrainConfig, data: Path) -> Material:
             training += others
         else:
             training += read_set(spec, data)
-    material = Material(
-        training,
-        validation_images(config, data),
-        {spec.name: spec.weight for spec in config.sets},
-        _styles(config, training, data),
-    )
-    _check_apart(material)
-    _check_taught(material, config.maps.names)
-    return material
+    return training
 
 
-def _styles(config: TrainConfig, training: Sequence[LabelledImage], data: Path) -> Styles | None:
-    """The styles of the pictures that the configuration names: sets' training images, or folders of images."""
+def _styles(
+    config: TrainConfig, training: Sequence[LabelledImage], data: Path
+) -> tuple[Styles | None, dict[str, dict[str, Mark]]]:
+    """The styles of the pictures that the configuration names: sets' training images, or folders of images.
+
+    The latter also with their marks, by the folder's name.
+    """
+    marks: dict[str, dict[str, Mark]] = {}
     if not config.augmentation.styles:
-        return None
+        return None, marks
     sets = {spec.name for spec in config.sets}
     pictures: list[ImageArray] = []
     for name in config.augmentation.styles:
@@ -94,11 +111,13 @@ def _styles(config: TrainConfig, training: Sequence[LabelledImage], data: Path) 
                 f"names {name!r}, which is neither a set in [[sets]] nor a folder of images in {data}",
                 where="augmentation.styles",
             )
-        pictures += [decoded(file) for file in files]
+        own = [decoded(file) for file in files]
+        marks[name] = picture_marks(files, own)
+        pictures += own
     styles = Styles.of(pictures)
     if not len(styles):
         raise UsageError("names no picture with tissue", where="augmentation.styles", remedy="name others")
-    return styles
+    return styles, marks
 
 
 def validation_images(config: TrainConfig, data: Path) -> list[LabelledImage]:

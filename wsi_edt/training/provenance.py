@@ -12,6 +12,7 @@ from wsi_edt.bundles import Bundle
 from wsi_edt.cells import CellClass
 from wsi_edt.datasets import FORMATS, Labelled, LabelledImage, SetSpec
 from wsi_edt.training.config import TrainConfig
+from wsi_edt.training.fingerprint import Fingerprint
 
 
 class _Frozen(BaseModel):
@@ -54,12 +55,14 @@ class Provenance(_Frozen):
     configuration : of the training, as JSON
     sets : what was trained on
     started_from : the model at the start, in words with its licence; "" for random weights
+    data : the fingerprint of the images; None in checkpoints of version 0.1.0, which didn't note it
     """
 
     version: str
     configuration: str
     sets: tuple[SetSummary, ...]
     started_from: str
+    data: Fingerprint | None = None
 
     @property
     def config(self) -> TrainConfig:
@@ -75,15 +78,27 @@ class Provenance(_Frozen):
         )
 
 
-def provenance_of(config: TrainConfig, images: Sequence[LabelledImage], init: Bundle | None) -> Provenance:
-    """The provenance of a training on these images that starts from that model."""
-    started_from = ""
-    if init is not None:
-        started_from = f"{init.name} version {init.version}, sha256 {init.sha256[:12]}… ({init.licence})"
-    sets = tuple(summary_of(spec, images) for spec in config.sets)
+def provenance_of(
+    config: TrainConfig,
+    images: Sequence[LabelledImage],
+    init: Bundle | None,
+    *,
+    data: Fingerprint | None = None,
+) -> Provenance:
+    """The provenance of a training on these images, of that fingerprint, that starts from that model."""
+    started_from = "" if init is None else f"{identity_of(init)} ({init.licence})"
     return Provenance(
-        version=wsi_edt.__version__, configuration=config.to_json(), sets=sets, started_from=started_from
+        version=wsi_edt.__version__,
+        configuration=config.to_json(),
+        sets=tuple(summary_of(spec, images) for spec in config.sets),
+        started_from=started_from,
+        data=data,
     )
+
+
+def identity_of(bundle: Bundle) -> str:
+    """What says which model it is: its name, version and hash."""
+    return f"{bundle.name} version {bundle.version}, sha256 {bundle.sha256[:12]}…"
 
 
 def summary_of(spec: SetSpec, images: Sequence[LabelledImage]) -> SetSummary:

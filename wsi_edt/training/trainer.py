@@ -24,10 +24,12 @@ from wsi_edt.training.checkpoint import (
     TrainingState,
     best_f1,
     load_checkpoint,
+    read_header,
     save_best,
     save_checkpoint,
 )
 from wsi_edt.training.config import TrainConfig
+from wsi_edt.training.identity import refuse_another_configuration, refuse_other_data
 from wsi_edt.training.logbook import Logbook
 from wsi_edt.training.material import Material, read_material
 from wsi_edt.training.optimisation import Optimizer, WeightAverage, learning_rate
@@ -50,6 +52,9 @@ def train(
 ) -> Path:
     """Train until the last step, continuing from the checkpoint in `out` if there is one, and return its path.
 
+    A checkpoint is continued only with the configuration, the data and the first model with which it was begun, wherever
+    they lie now; one of version 0.1.0 doesn't say what its data were, which is noted.
+
     Everything random comes from the seed and the step: a training that was killed and continued ends with the same bytes
     as one that wasn't, on one kind of CPU with one number of threads. On a GPU the batches are the same but for rounding,
     and some kernels add in no fixed order: weights differ a little each time. Mixed precision (bfloat16) is used if the
@@ -68,7 +73,7 @@ def train(
     AnnotationError, UsageError
         If sets can't be read or don't fit the configuration, or the device isn't here.
     ModelError
-        If `init` doesn't fit, `out` belongs to another configuration, or the loss became NaN or infinite.
+        If `init` doesn't fit, `out` belongs to another configuration or to other data, or the loss became NaN or infinite.
     OutputError
         If `out` can't be written.
     """
@@ -76,7 +81,12 @@ def train(
         raise UsageError("no CUDA device is available to torch here", remedy="choose the device cpu")
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
+    begun = [path for path in (out / CHECKPOINT, out / BEST) if path.exists()]
+    for path in begun:
+        refuse_another_configuration(path, read_header(path).provenance, config)
     material = read_material(config, data)
+    for path in begun:
+        refuse_other_data(path, read_header(path).provenance, material.fingerprint)
     with _fastest_kernels(device):
         _Training(config, material, out, device=device, progress=progress or NoProgress()).run()
     return out / CHECKPOINT
@@ -105,6 +115,8 @@ class _Training:
     def run(self) -> None:
         schedule = self._config.schedule
         self._progress.begun(step=self._step, steps=schedule.steps)
+        if self._step >= schedule.steps:
+            self._progress.note(f"all {schedule.steps} steps were made already: nothing is left to train")
         maker = BatchMaker(self._config, self._material, device=self._device)
         batch = maker.empty()
         step = build_step(self._state, batch, self._config.loss, mixed=self._mixed, note=self._progress.note)
@@ -143,9 +155,19 @@ class _Training:
         network.train(not config.schedule.frozen_norms)
         state = TrainingState(network, WeightAverage(network), Optimizer(network, config.schedule))
         if resumes:
-            resumed = load_checkpoint(self._checkpoint, state, config=config)
-            return state, resumed.step, resumed.provenance
-        return state, 0, provenance_of(config, self._material.training, init)
+            resumed = load_checkpoint(self._checkpoint, state)
+            return state, resumed.step, self._with_data(resumed.provenance)
+        material = self._material
+        return state, 0, provenance_of(config, material.training, init, data=material.fingerprint)
+
+    def _with_data(self, provenance: Provenance) -> Provenance:
+        """The provenance of a checkpoint, which from now on says what the data are."""
+        if provenance.data is not None:
+            return provenance
+        self._progress.note(
+            "this training was begun by a version that didn't note its data: whether they changed since isn't known"
+        )
+        return provenance.model_copy(update={"data": self._material.fingerprint})
 
     def _refuse_divergence(self, row: LogRow) -> None:
         # Both: a gradient that isn't finite spoils the weights from which the next loss comes.
@@ -167,7 +189,7 @@ class _Training:
             logbook.validation(step, result, pictures)
             for one in result.sets:
                 self._progress.note(f"step {step}: {one}")
-            if result.f1 > best_f1(self._best, config=config):
+            if result.f1 > best_f1(self._best):
                 save_best(self._best, self._state, step=step, f1=result.f1, provenance=provenance)
                 logbook.best(step, pictures)
         save_checkpoint(self._checkpoint, self._state, step=step, provenance=provenance)
