@@ -272,6 +272,17 @@ def test_slides_in_a_folder_of_their_own(lab: Path) -> None:
     assert read(lab)[0].case == "slides/a.tif"
 
 
+def test_slides_that_nobody_annotated_are_said(lab: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(lab / "a.geojson", region(0, 0, 100, 100))
+    assert len(read(lab)) == 1
+    assert not caplog.text
+    for name in ("later.svs", "sub/next.ndpi", "a.png", ".hidden.svs"):
+        (lab / name).parent.mkdir(exist_ok=True)
+        (lab / name).touch()
+    assert len(read(lab)) == 1
+    assert "passed over 2 slides (later.svs, next.ndpi) without annotations" in caplog.text
+
+
 def test_a_slide_that_is_not_there_or_is_two(lab: Path) -> None:
     write(lab / "b.geojson", region(0, 0, 100, 100))
     with pytest.raises(AnnotationError, match=r"b\.geojson has no slide: there is no b\.\* below"):

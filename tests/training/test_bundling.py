@@ -96,6 +96,7 @@ def test_a_card_says_what_it_must_and_is_not_overwritten(data: Path, tmp_path: P
     card = (out / "README.md").read_text()
     model = read_bundle(out)
     for said in (
+        "bcdata validation, 2 images; none of these images was trained on. ",
         "# tiny, version 1",
         "M_HRNet-w18 (9.7 million parameters)",
         "For research use only",
@@ -128,6 +129,18 @@ def test_a_checkpoint_that_does_not_say_what_its_data_were(
     assert "didn't note its data: whether they changed since isn't known" in caplog.text
     assert "data" not in model.training
     assert "fingerprint" not in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_pictures_that_are_trained_on_under_another_name_are_said(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data / "bcdata", tmp_path / "data" / "bcdata")
+    shutil.copy(data / "bcdata/images/train/0.png", tmp_path / "data/bcdata/images/validation/1.png")
+    path = untrained(CONFIG, tmp_path / "data", tmp_path / "best.safetensors")
+    bundle_checkpoint(path, tmp_path / "data", tmp_path / "model")
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert (
+        "the pictures of 1 image (images/validation/1.png) were trained on as well, under other names" in card
+    )
+    assert "none of these images was trained on" not in card
 
 
 def test_sets_that_were_trained_on_need_not_be_there(

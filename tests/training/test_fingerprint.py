@@ -88,7 +88,10 @@ def test_an_image_that_moved_from_training_to_validation_is_found() -> None:
 
     assert trained_on(named("a2", "c"), all_of(named("a1", "b"), named("c"))) == "1 image (a2)"
     # Twins that were there from the beginning are nothing new.
-    assert trained_on(named("a2", "c"), all_of(named("a1", "b"), named("a2"))) == ""
+    with_twins = all_of(named("a1", "b"), named("a2", "c"))
+    assert trained_on(named("a2", "c"), with_twins) == ""
+    assert with_twins.twins == "1 image (a2)"
+    assert all_of(named("a1"), named("c")).twins == ""
 
 
 def test_of_a_configurations_material(tmp_path: Path) -> None:

@@ -194,6 +194,17 @@ def test_best_weights_of_other_data_are_not_kept(whole: Path, data: Path, tmp_pa
         train(CONFIG, tmp_path / "data", tmp_path)
 
 
+def test_pictures_that_are_validated_on_under_another_name_are_said(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    images = tmp_path / "data" / "bcdata" / "images"
+    shutil.copy(images / "train" / "0.png", images / "validation" / "0.png")
+    notes = Notes()
+    train(changed(schedule={"steps": 1}), tmp_path / "data", tmp_path / "run", progress=notes)
+    assert notes.lines[0] == (
+        "F1 flatters: 1 image (images/validation/0.png) of [[validation]] also trained on, under other names"
+    )
+
+
 def test_the_model_at_the_start_counts_by_what_it_is(data: Path, tmp_path: Path) -> None:
     def begun(init: Path) -> TrainConfig:
         return changed(init=str(init), schedule={"steps": 1, "batch_size": 1}, validation=())

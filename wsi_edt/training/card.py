@@ -23,8 +23,8 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
         f"Cells are the peaks of {_evidence(bundle)} above {decode.threshold:g} ({decode.window_px}×{decode.window_px} px "
         f"window, the paper's CCLS). Tiles keep {bundle.halo_px} px of halo.",
         "## Accuracy",
-        f"Evidence, window and threshold were chosen on {bundle.training['settings_chosen_on']}; none of these images was "
-        f"trained on. {_criterion(decode)} The figures are measured on the same images with the chosen settings, which "
+        f"Evidence, window and threshold were chosen on {bundle.training['settings_chosen_on']}; {_apart(provenance)}. "
+        f"{_criterion(decode)} The figures are measured on the same images with the chosen settings, which "
         "flatters, except for those named `left_out`: there, each case was tested with settings that the others chose.",
         _table(("figure", "value"), [(name, f"{value:g}") for name, value in bundle.metrics.items()]),
         "## Training",
@@ -51,6 +51,13 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
         "Not written yet: look at the validation images on which it does worst, and describe here what goes wrong.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _apart(provenance: Provenance) -> str:
+    twins = "" if provenance.data is None else provenance.data.twins
+    if twins:
+        return f"the pictures of {twins} were trained on as well, under other names"
+    return "none of these images was trained on"
 
 
 def _data(provenance: Provenance) -> tuple[str, ...]:

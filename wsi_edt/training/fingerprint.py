@@ -56,6 +56,15 @@ class Fingerprint(BaseModel):
         """A short name for the data that were trained on: equal for equal data."""
         return _digest(json.dumps(self.model_dump(include={"training"}), sort_keys=True).encode())
 
+    @property
+    def twins(self) -> str:
+        """Which images to validate on are trained on under another name, in words; "" if none is."""
+        pixels = _pixels_of(self.training.values())
+        keys = [
+            key for marks in self.validation.values() for key, mark in marks.items() if mark.pixels in pixels
+        ]
+        return _counted(keys) if keys else ""
+
     def changes(self, now: Fingerprint) -> str:
         """What differs in the data of today, in words; "" if nothing does."""
         parts = (

@@ -115,6 +115,9 @@ class _Training:
     def run(self) -> None:
         schedule = self._config.schedule
         self._progress.begun(step=self._step, steps=schedule.steps)
+        twins = self._material.fingerprint.twins
+        if twins:
+            self._progress.note(f"F1 flatters: {twins} of [[validation]] also trained on, under other names")
         if self._step >= schedule.steps:
             self._progress.note(f"all {schedule.steps} steps were made already: nothing is left to train")
         maker = BatchMaker(self._config, self._material, device=self._device)
