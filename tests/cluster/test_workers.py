@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import socket
 import subprocess
@@ -21,7 +23,6 @@ from tests.bundles.tiny import tiny_bundle
 from tests.cluster.dask_processes import scheduler_process
 from tests.stand_ins import MPP, paint, result_files, write_slide
 from wsi_edt.bundles import Bundle
-from wsi_edt.cluster import local
 from wsi_edt.cluster.detector_spec import DetectorSpec
 from wsi_edt.cluster.local import local_worker_count, local_workers, shards_each
 from wsi_edt.cluster.machine import Machine
@@ -187,6 +188,13 @@ def test_the_cores_are_shared_out_among_local_workers() -> None:
     assert local_worker_count(Machine("gpu", 16, Compute("cuda", "torch", "bf16", 2))) == 1
 
 
+@pytest.mark.parametrize(("gib", "expected"), [(0.5, 1), (2.9, 1), (3.0, 2), (8, 5), (200, 32), (0, 32)])
+def test_no_more_workers_than_the_memory_has_room_for(gib: float, expected: int) -> None:
+    """1.5 GiB each; 0 is not known."""
+    node = Machine("node", 64, Compute("cpu", "torch", "fp32", 2), memory_bytes=int(gib * 2**30))
+    assert local_worker_count(node) == expected
+
+
 @pytest.mark.parametrize(
     ("cores", "gpus", "gib", "expected"),
     [
@@ -266,6 +274,18 @@ def test_a_worker_is_born_deaf_to_ctrl_c() -> None:
     assert all(mask & 1 << signal.SIGINT - 1 for mask in blocked)
 
 
+def test_without_semaphores_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("multiprocessing.synchronize.Semaphore.__init__", refuse)
+    with (
+        pytest.raises(UsageError, match=r"no semaphores \(Read-only file system\); /dev/shm must"),
+        local_workers(1),
+    ):
+        pass
+
+
 def test_workers_that_cannot_start_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**options: object) -> None:
         raise RuntimeError("Cluster failed to start:\nTimed out")
@@ -278,15 +298,3 @@ def test_workers_that_cannot_start_are_one_sentence(monkeypatch: pytest.MonkeyPa
         local_workers(1),
     ):
         pass
-
-
-def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    resource = pytest.importorskip("resource")
-    given: list[tuple[int, int]] = []
-    monkeypatch.setattr(resource, "setrlimit", lambda which, limits: given.append(limits))
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (30, 500))
-    local._allow_open_files(60)
-    assert given == [(60, 500)]
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (30, 40))
-    with pytest.raises(UsageError, match="only 40 files may be open at a time, where 60 are needed"):
-        local._allow_open_files(60)

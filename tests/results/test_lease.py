@@ -164,7 +164,7 @@ def test_a_half_written_lease_is_watched_and_then_taken(tmp_path: Path, content:
         held.refuse_if_lost()
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EIO])
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EIO])
 def test_a_disk_without_locks_gets_a_lease(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

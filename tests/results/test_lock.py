@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from wsi_edt.errors import OutputError, UsageError
+from wsi_edt.results import lock
 from wsi_edt.results.lock import refuse_unusable_out, results_lock
-from wsi_edt.results.names import LOCK
+from wsi_edt.results.names import LEASE, LOCK
 
 HOLDER = """
 import sys, time
@@ -40,7 +43,56 @@ def test_a_second_run_is_refused_while_the_first_lives_and_only_then(tmp_path: P
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
         with results_lock(out):
-            assert (out / LOCK).read_text() == f"{os.getpid()}\n"
+            assert (out / LOCK).read_text() == f"{os.getpid()} on {platform.node()}\n"
+
+
+def test_a_lock_of_an_earlier_version_names_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / LOCK).write_text("123\n")
+    monkeypatch.setattr(
+        "fcntl.flock", lambda *arguments: (_ for _ in ()).throw(BlockingIOError(errno.EAGAIN, ""))
+    )
+    with (
+        pytest.raises(OutputError, match=r"\(process 123\); .*remove .*\.wsi-edt\.lock"),
+        results_lock(tmp_path),
+    ):
+        pass
+
+
+def test_a_disk_that_never_answers_has_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(lock, "_ANSWER_S", 0.2)
+    monkeypatch.setattr("fcntl.flock", lambda *arguments: answer.wait(60))
+    said: list[str] = []
+    with results_lock(tmp_path, note=said.append) as refuse_if_lost:
+        refuse_if_lost()
+        assert (tmp_path / LEASE).exists()
+    answer.set()
+    assert "has no locks" in said[0]
+
+
+def test_a_lock_is_lost_with_its_folder(tmp_path: Path) -> None:
+    with results_lock(tmp_path / "out") as refuse_if_lost:
+        refuse_if_lost()
+        (tmp_path / "out").rename(tmp_path / "elsewhere")
+        with pytest.raises(OutputError, match="was removed, moved or emptied while this run was writing"):
+            refuse_if_lost()
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / LOCK).write_text("1 on another\n")
+        with pytest.raises(OutputError, match="is gone, or another run's"):
+            refuse_if_lost()
+        (tmp_path / "out" / LOCK).write_text(f"{os.getpid()} on {platform.node()}\n")
+        refuse_if_lost()
+
+
+def test_a_lock_is_not_lost_while_its_disk_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*arguments: object, **options: object) -> str:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with results_lock(tmp_path) as refuse_if_lost:
+        monkeypatch.setattr(Path, "read_text", away)
+        refuse_if_lost()
 
 
 def test_it_can_be_taken_again(tmp_path: Path) -> None:

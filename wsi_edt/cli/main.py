@@ -10,12 +10,14 @@ import errno
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 import click
 
 import wsi_edt
 from wsi_edt.cli.streams import harmless_streams
 from wsi_edt.errors import UsageError, WsiEdtError
+from wsi_edt.foreign import translated
 
 # name: (module, what it does). The line is here, so that the list of subcommands imports none of them.
 COMMANDS = {
@@ -117,6 +119,16 @@ def _refuse_ascii_names() -> None:
         )
 
 
+def _refuse_absent_folder() -> None:
+    """UsageError if the current folder was removed: libraries look there, and one of them ends the process."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(
+            f"the current folder isn't there any more ({error.strerror})", remedy="cd to one that is"
+        ) from error
+
+
 def exit_code_of(command: Callable[[], object], *, continues: bool) -> int:
     """Run a command, print an error that ends it, and return its exit code.
 
@@ -127,6 +139,7 @@ def exit_code_of(command: Callable[[], object], *, continues: bool) -> int:
     """
     try:
         _refuse_ascii_names()
+        _refuse_absent_folder()
         code = command()
     except WsiEdtError as error:
         click.echo(f"Error: {error}", err=True)
@@ -134,6 +147,9 @@ def exit_code_of(command: Callable[[], object], *, continues: bool) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except (MemoryError, ImportError) as error:  # of libraries, as they are loaded
+        click.echo(f"Error: {translated(error)}; `wsi-edt doctor` looks for what is missing", err=True)
+        return 1
     except (KeyboardInterrupt, click.Abort):
         how = " What is stored stays: the same command continues from there." if continues else ""
         click.echo(f"Interrupted.{how}", err=True)

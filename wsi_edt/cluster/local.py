@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
+from multiprocessing import get_context, resource_tracker
 
 import dask
 from distributed import Client, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
 
 from wsi_edt.cluster.devices import pinned_environments
+from wsi_edt.cluster.limits import allow_open_files
 from wsi_edt.cluster.machine import Machine
 from wsi_edt.cluster.spawning import main_unseen
 from wsi_edt.cluster.worker import WorkerTasks
@@ -29,9 +29,10 @@ _CORES_PER_GPU_PROCESS = 4
 _MOST_PER_GPU = 4
 _GPU_BYTES_PER_PROCESS = 10 << 30
 
-# Open files and sockets: of a client, and more for each worker. With one worker 60 were enough, 40 weren't.
-_FILES = 48
-_FILES_PER_WORKER = 12
+# A worker with the shipped model held 0.8 GiB on a CPU with two threads, in torch and in OpenVINO; open slides come on top.
+BYTES_PER_WORKER = 3 << 29
+
+_SPAWN = get_context("spawn")  # as Dask starts processes
 
 _SHARDS_EACH = 2
 _MOST_SHARDS_EACH = 4  # beside a GPU
@@ -69,9 +70,10 @@ def local_workers(
     """
     if count < 1:
         raise UsageError(f"--workers {count} is too small", remedy="give at least 1")
-    _allow_open_files(_FILES + count * _FILES_PER_WORKER)
+    allow_open_files(count)
     quieten()
     with main_unseen(), _quiet_tracker(), dask.config.set(_LOCAL_SETTINGS):
+        _refuse_without_semaphores()
         cluster = _started(_places(count, pinned_environments(gpus, os.environ), threads))
         with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
             client.register_plugin(_IgnoresInterrupts())
@@ -103,37 +105,36 @@ def _started(places: dict[int, dict[str, object]]) -> SpecCluster:
             )
     except (RuntimeError, OSError) as error:  # Dask's, for whatever is in the way
         reason = " ".join(str(error).split())
-        remedy = "do they have memory, open files and a /dev/shm that can be written?"
+        remedy = (
+            "do they have memory, open files (ulimit -n) and processes (ulimit -u), and room in /dev/shm?"
+        )
         if "127.0.0.1" in reason:
             remedy = "they talk over 127.0.0.1, which must work: bring the loopback network up"
         raise UsageError(f"worker processes can't start on this machine ({reason})", remedy=remedy) from error
 
 
-def _allow_open_files(count: int) -> None:
-    """Raise this process' own limit of open files as far as it may be; UsageError if that is too low."""
-    if sys.platform == "win32":
-        return
-    import resource  # which isn't there
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < count:
-        most = count if hard == resource.RLIM_INFINITY else min(count, hard)
-        if most < count:
-            raise UsageError(
-                f"only {hard} files may be open at a time, where {count} are needed",
-                remedy="raise the limit (ulimit -n 1024), or use fewer --workers",
-            )
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+def _refuse_without_semaphores() -> None:
+    """UsageError if processes can't share semaphores, which Dask starts one with: Linux makes them in /dev/shm."""
+    try:
+        _SPAWN.Semaphore()
+    except (OSError, ImportError) as error:  # ImportError where Python was built without them
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"worker processes can't start on this machine: it lets them share no semaphores ({reason})",
+            remedy="/dev/shm must be there and writable (in a container: mount a tmpfs there, or --shm-size 64m)",
+        ) from error
 
 
 def local_worker_count(machine: Machine) -> int:
     """How many worker processes this machine gets.
 
-    On a CPU its cores divided by the threads of each one's network; with GPUs, as many for each as its memory and its
-    share of the cores have room for, at most four.
+    On a CPU its cores divided by the threads of each one's network, as far as its memory, or its container's, has room for
+    them; with GPUs, as many for each as its memory and its share of the cores have room for, at most four.
     """
     if machine.compute.device != "cuda":
-        return max(1, machine.cores // machine.compute.threads)
+        by_cores = machine.cores // machine.compute.threads
+        by_memory = machine.memory_bytes // BYTES_PER_WORKER if machine.memory_bytes else by_cores
+        return max(1, min(by_cores, by_memory))
     gpus = max(1, machine.gpus)
     by_cores = machine.cores // (gpus * _CORES_PER_GPU_PROCESS)
     by_memory = machine.gpu_bytes // _GPU_BYTES_PER_PROCESS

@@ -34,13 +34,18 @@ def examine(*, model: str | None, out: Path, scheduler: str | None = None) -> It
         ("disk", lambda: import_module("wsi_edt.doctor.machine").disk(out)),
         ("model", lambda: import_module("wsi_edt.doctor.model").model(model)),
     ]
-    if scheduler is not None:
+    if scheduler is None:
+        checks.append(("run", lambda: import_module("wsi_edt.doctor.trial").trial(model, out)))
+    else:
         checks.append(("cluster", lambda: import_module("wsi_edt.doctor.cluster").cluster(scheduler)))
+    told = set()
     for name, check in checks:
         try:
             yield from check()
         except WsiEdtError as error:
-            yield Finding(name, Level.PROBLEM, str(error))
+            if str(error) not in told:  # what stands in the way of several
+                yield Finding(name, Level.PROBLEM, str(error))
+            told.add(str(error))
         except Exception as error:  # anything that a half-installed library raises
             words = " ".join(f"{type(error).__name__}: {error}".split())
             yield Finding(name, Level.PROBLEM, f"can't be checked ({words}); install wsi-edt again")

@@ -8,13 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from wsi_edt.doctor.findings import Finding, Level
 
 _GIB = 2**30
-# A worker with the shipped model held 0.8 GiB on a CPU with two threads, in torch and in OpenVINO; open slides come on top.
-_WORKER_GIB = 1.5
 _GPU_GIB = 4.0  # assumed: no GPU was at hand to measure on
 # A million cells are 0.25 GB of GeoJSON, and a slide has up to several.
 _SCARCE_DISK_GIB, _TOO_LITTLE_DISK_GIB = 5.0, 0.1
@@ -33,28 +29,28 @@ def processor() -> Iterator[Finding]:
     """The cores that this process may use, and the memory."""
     from wsi_edt.cluster.local import local_worker_count
     from wsi_edt.cluster.machine import this_machine
+    from wsi_edt.cluster.memory import memory
     from wsi_edt.detection.compute import ComputeOptions
 
     machine = this_machine(ComputeOptions())
     workers = local_worker_count(machine)
-    memory = psutil.virtual_memory()
-    yield judge_memory(
-        machine.cores, workers=workers, total=memory.total / _GIB, free=memory.available / _GIB
-    )
+    found = memory()
+    yield judge_memory(machine.cores, workers=workers, total=found.total / _GIB, free=found.free / _GIB)
 
 
 def judge_memory(cores: int, *, workers: int, total: float, free: float) -> Finding:
-    """Whether the memory (in GiB) is enough for the workers that a run would start."""
+    """Whether the memory that may be taken (in GiB) is enough for the workers that a run would start."""
+    from wsi_edt.cluster.local import BYTES_PER_WORKER
+
+    each = BYTES_PER_WORKER / _GIB
     found = f"{cores} core{'' if cores == 1 else 's'} usable, {total:.1f} GiB of memory, {free:.1f} free"
-    fitting = int(free // _WORKER_GIB)
+    fitting = int(free // each)
     if fitting >= workers:
         return Finding("processor", Level.OK, found)
     if fitting >= 1:
         remedy = f"runs would start {workers} workers: pass --workers {fitting}"
         return Finding("processor", Level.WARNING, f"{found}; {remedy}")
-    return Finding(
-        "processor", Level.WARNING, f"{found}; end other programs, a worker needs {_WORKER_GIB:g} GiB"
-    )
+    return Finding("processor", Level.WARNING, f"{found}; end other programs, a worker needs {each:g} GiB")
 
 
 def graphics() -> Iterator[Finding]:

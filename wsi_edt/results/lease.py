@@ -179,7 +179,8 @@ def _held(path: Path, content: bytes) -> OutputError:
     owner = _Owner.parse(content)
     who = "" if owner is None else f" (process {owner.pid} on {owner.host})"
     return OutputError(
-        f"another run is writing to {path.parent}{who}", remedy="wait for it, or choose another --out"
+        f"another run is writing to {path.parent}{who}",
+        remedy=f"wait for it, or choose another --out; if no machine has such a run, remove {path}",
     )
 
 

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from filelock import FileLock, Timeout
 
@@ -18,9 +22,18 @@ from wsi_edt.errors import OutputError, UsageError
 from wsi_edt.results import names
 from wsi_edt.results.lease import held_lease
 
-# What the system answers if a folder may not be written to, rather than for a full or broken disk.
-# What it answers if the disk has no locks: NFS without its lock service, SMB, Lustre without flock, FUSE.
-_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EIO}
+# What the system answers if the disk has no locks: NFS without its lock service, SMB, Lustre without flock, FUSE.
+_NO_LOCKS = {
+    errno.ENOLCK,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+    errno.EINVAL,
+    errno.EIO,
+    errno.ETIMEDOUT,
+}
+_ANSWER_S = 30.0  # NFS asks a lock service, and without an answer for ever
+# What it answers if a folder may not be written to, rather than for a full or broken disk.
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 
@@ -51,8 +64,8 @@ def results_lock(
 ) -> Iterator[Callable[[], None]]:
     """Make the results folder and hold its lock; yields what raises an OutputError once the lock is lost.
 
-    The lock's file stays behind: deleting it while another run opens it would let both in. It holds the process id,
-    for the message below.
+    The lock's file stays behind: deleting it while another run opens it would let both in. It says who holds it, for
+    the message below.
 
     Parameters
     ----------
@@ -81,13 +94,12 @@ def results_lock(
 def _held(out: Path, held: ExitStack, note: Callable[[str], None]) -> Callable[[], None]:
     """Hold a lock or a lease until `held` ends."""
     path = out / names.LOCK
-    lock = FileLock(path, timeout=0, fallback_to_soft=False)
     try:
-        lock.acquire()
+        lock = _acquired(path)
     except Timeout:
         raise OutputError(
             f"another run is writing to {out} ({_holder(path)})",
-            remedy="wait for it, or choose another --out",
+            remedy=f"wait for it, or choose another --out; if no machine has such a run, remove {path}",
         ) from None
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
@@ -95,14 +107,60 @@ def _held(out: Path, held: ExitStack, note: Callable[[str], None]) -> Callable[[
         note(f"the disk of {out} has no locks: {names.LEASE} there keeps other runs out")
         return held.enter_context(held_lease(out / names.LEASE)).refuse_if_lost
     held.callback(lock.release)
-    with suppress(OSError):  # the process id is only a courtesy
-        path.write_text(f"{os.getpid()}\n")
+    owner = None
+    with suppress(OSError):  # who holds it is only a courtesy
+        ours = f"{os.getpid()} on {platform.node()}\n"
+        path.write_text(ours, encoding="utf-8")
+        owner = ours
     if (out / names.LEASE).exists():  # of a machine to which this disk has no locks
         return held.enter_context(held_lease(out / names.LEASE)).refuse_if_lost
-    return lambda: None
+    return partial(_refuse_if_gone, path, owner)
+
+
+def _acquired(path: Path) -> FileLock:
+    """The lock, held; Timeout if another process holds it, TimeoutError if the disk doesn't answer."""
+    lock = FileLock(path, timeout=0, fallback_to_soft=False, thread_local=False)
+    answers: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            lock.acquire()
+        except BaseException as error:
+            answers.put(error)
+        else:
+            answers.put(None)
+
+    threading.Thread(target=ask, name="lock", daemon=True).start()
+    try:
+        error = answers.get(timeout=_ANSWER_S)
+    except Empty:
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None
+    if error is not None:
+        raise error
+    return lock
+
+
+def _refuse_if_gone(path: Path, owner: str | None) -> None:
+    """OutputError if the lock's file isn't there any more, as if the folder isn't, or is another run's."""
+    try:
+        if path.read_text(encoding="utf-8") == owner or owner is None:
+            return
+    except FileNotFoundError:
+        pass
+    except (
+        OSError,
+        ValueError,
+    ):  # a network disk may be away for a while; what is written then fails by itself
+        return
+    raise OutputError(
+        f"was removed, moved or emptied while this run was writing there: {path.name} in it is gone, or another run's",
+        where=path.parent,
+        remedy="the same command begins again with what is left",
+    )
 
 
 def _holder(path: Path) -> str:
     with suppress(OSError, ValueError):
-        return f"process {int(path.read_text())}"
+        number, _, host = path.read_text(encoding="utf-8").strip().partition(" on ")
+        return f"process {int(number)}" + (f" on {host}" if host else "")
     return "process unknown"

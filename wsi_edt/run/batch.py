@@ -118,6 +118,7 @@ def run_batch(
                 refuse_if_lost=refuse_if_lost,
             )
             schedule.work()
+        refuse_if_lost()
         rows = files.write()
         result = RunResult(rows, unfinished=len(files.slides) - len(rows))
         record.write(
