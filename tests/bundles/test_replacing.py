@@ -1,6 +1,8 @@
 """A model takes another's place whole, at one moment, and nobody else's."""
 
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from tests.bundles.tiny import tiny_bundle
 from wsi_edt.bundles import Bundle, read_bundle
 from wsi_edt.bundles.replacing import refuse_to_replace
 from wsi_edt.bundles.weights import load_network, write_bundle
-from wsi_edt.errors import UsageError
+from wsi_edt.errors import OutputError, UsageError
 
 
 class KilledError(BaseException):
@@ -116,6 +118,31 @@ def test_what_is_not_replaced(
     prepare(folder)
     with pytest.raises(UsageError, match=says):
         refuse_to_replace(folder, overwrite=overwrite)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="permissions don't hold for root")
+def test_a_folder_above_that_is_read_only_is_known_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir(mode=0o555)
+    with pytest.raises(OutputError, match=r"models/new/mine can't be written: .*models is read-only here"):
+        refuse_to_replace(tmp_path / "models" / "new" / "mine", overwrite=False)
+
+
+def test_a_disk_that_is_read_only_is_known_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def access(path: Path, mode: int) -> bool:
+        asked.append(path)
+        assert mode & os.W_OK
+        return False
+
+    monkeypatch.setattr(os, "access", access)
+    with pytest.raises(
+        OutputError, match=r"new/mine can't be written: .* is read-only here; write the model"
+    ):
+        refuse_to_replace(tmp_path / "new" / "mine", overwrite=False)
+    assert asked == [tmp_path]
 
 
 def test_free_places(old: Bundle, tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from wsi_edt.bundles.bundle import CARD, DESCRIPTION, WEIGHTS, arriving_name, read_bundle
-from wsi_edt.errors import ModelError, UsageError
+from wsi_edt.errors import ModelError, OutputError, UsageError
 
 _NAMED = 3  # of the files that are in the way
 
@@ -20,7 +21,10 @@ def refuse_to_replace(folder: Path, *, overwrite: bool) -> bool:
     ------
     UsageError
         If the folder holds a model that mustn't be overwritten, or, whether or not that is allowed, something else.
+    OutputError
+        If nothing can be written there.
     """
+    _refuse_unwritable(folder)
     if not folder.is_dir():
         return False
     if (folder / DESCRIPTION).exists():
@@ -35,6 +39,15 @@ def refuse_to_replace(folder: Path, *, overwrite: bool) -> bool:
             remedy="give the model a folder of its own",
         )
     return False
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """OutputError that would otherwise end minutes of choosing settings."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"can't be written: {there} is read-only here", where=folder, remedy="write the model elsewhere"
+        )
 
 
 def _refuse_model(folder: Path, *, overwrite: bool) -> None:

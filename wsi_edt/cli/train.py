@@ -33,8 +33,8 @@ from wsi_edt.cli.paths import OutFolder
 def train(config: Path, data: Path, out: Path, init: str | None, device: str) -> None:
     """Train a network as described in the TOML file CONFIG.
 
-    The same command continues a training that was stopped or killed; at most one epoch is lost. `wsi-edt bundle` makes a
-    model from the checkpoint.
+    The same command continues a training that was stopped or killed, if its data are what they were; at most one epoch is
+    lost. `wsi-edt bundle` makes a model from the checkpoint.
 
     Every entry of CONFIG has a default, the shipped model's recipe, so it need only say what to train on; here, a lab's
     own nuclei, marked in QuPath:

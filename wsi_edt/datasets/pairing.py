@@ -60,7 +60,7 @@ def refuse_unpaired(
     raise AnnotationError(
         f"holds {' and '.join(problems)}",
         where=folder,
-        remedy="pair images/NAME.* with points/NAME.csv (a header alone says that there are no cells), move away the rest",
+        remedy="pair images/NAME.* with points/NAME.csv (only a header if there are no cells), and move away the rest",
     )
 
 
