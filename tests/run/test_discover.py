@@ -227,12 +227,6 @@ def test_composed_and_decomposed_letters(tmp_path: Path) -> None:
     assert names(find(tmp_path)) == ["e\u0301.svs", "é.svs"]
 
 
-def test_a_slide_cannot_be_called_like_the_batchs_files(tmp_path: Path) -> None:
-    touch(tmp_path, "report.html")
-    with pytest.raises(UsageError, match=r"is called report\.html, as a file in the results folder is"):
-        find(tmp_path / "report.html")
-
-
 def test_a_zarr_folder_is_a_slide_but_for_a_store(tmp_path: Path) -> None:
     touch(
         tmp_path,

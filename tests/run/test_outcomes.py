@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.run.test_batch import run_all
-from tests.stand_ins import Pool, make_settings, paint, write_slide
+from tests.stand_ins import MPP, Pool, make_settings, paint, write_slide
 from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.errors import ClusterLostError, ModelError, OutputError, SlideError, UsageError
 from wsi_edt.files import writing
 from wsi_edt.report.rows import Status
+from wsi_edt.run.batch import run_batch
+from wsi_edt.run.discover import find_slides
 from wsi_edt.run.outcomes import ends_the_run
+from wsi_edt.run.progress import NoProgress
 
 
 def refused(code: int) -> OutputError:
@@ -78,6 +82,30 @@ def test_another_versions_results_fail_alone_but_not_all_of_them(slides: Path, t
         run_all(slides, out)
     assert (out / "summary.csv").read_bytes() == before
     assert run_all(slides, out, settings=make_settings(overwrite=True)).failed == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["report.html/x.png", "summary.csv/x.png", "/".join(["n" * 250] * 16) + ".png"]
+)
+def test_a_slide_without_a_place_for_its_results_fails_alone(slides: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    found = [*find_slides([slides], out=out, fallback_mpp=MPP).slides]
+    found.append(replace(found[0], name=name))
+    for again in range(2):
+        pool = Pool()
+        result = run_batch(found, out, settings=make_settings(), open_pool=pool.opener, progress=NoProgress())
+        assert [row.status for row in result.rows] == [Status.DONE, Status.DONE, Status.FAILED]
+        assert "give a name in a table" in (result.rows[2].error or "")
+        assert pool.opened == 1 - again
+    assert {path.name for path in out.iterdir()} >= {
+        "a.png",
+        "b.png",
+        "report.html",
+        "summary.csv",
+        "run.json",
+    }
+    assert (out / "report.html").is_file()
+    assert (out / "summary.csv").is_file()
 
 
 def test_a_folder_of_results_that_cannot_be_written_at_all_ends_the_run(

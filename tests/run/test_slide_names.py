@@ -8,7 +8,7 @@ import pytest
 
 from wsi_edt.errors import UsageError, readable
 from wsi_edt.results import names
-from wsi_edt.run.slide_names import fault_of, fitted, refuse_alike, refuse_impossible
+from wsi_edt.run.slide_names import fault_of, fitted, placeless, refuse_alike, refuse_impossible
 
 OUT = Path("/results")
 
@@ -60,18 +60,27 @@ def test_bytes_that_are_no_text_can_be_written() -> None:
 def test_results_that_cannot_lie_beside_each_other() -> None:
     def refused(*slides: str) -> str:
         with pytest.raises(UsageError) as error:
-            refuse_impossible([(f"/slides/{number}", name) for number, name in enumerate(slides)], OUT)
+            refuse_impossible([(f"/slides/{number}", name) for number, name in enumerate(slides)])
         return str(error.value)
 
-    refuse_impossible([("1", "a"), ("2", "A"), ("3", "a-b"), ("4", "b/report.html"), ("5", "b/c")], OUT)
+    refuse_impossible([("1", "a"), ("2", "A"), ("3", "a-b"), ("4", "b/report.html"), ("5", "b/c")])
     assert refused("a", "a").startswith("/slides/0 and /slides/1 would both have their results in a;")
     assert "/slides/1 would have its results among those of /slides/0" in refused(
         "a.svs", "a.svs/x/b.svs", "a.svs-2"
     )
-    assert refused("report.html") == (
-        "/slides/0 is called report.html, as a file in the results folder is; rename it"
-    )
-    assert "too long for a folder below /results" in refused("/".join(["n" * 250] * 16))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("report.html", "report.html is called as a file in the results folder is; rename it"),
+        ("Summary.CSV/a.svs", "Summary.CSV/a.svs is called as a file"),
+        ("/".join(["n" * 250] * 16), "too long for a folder below /results"),
+    ],
+)
+def test_names_that_have_no_place(name: str, says: str) -> None:
+    assert says in str(placeless(name, OUT))
+    assert placeless(f"b/{name[:3000]}", OUT) is None
 
 
 @pytest.mark.parametrize("other", ["A.svs", "é.svs", "ß.svs"])

@@ -26,7 +26,7 @@ from wsi_edt.run.resume import (
 )
 from wsi_edt.run.schedule import Schedule
 from wsi_edt.run.settings import RunSettings
-from wsi_edt.run.slide_names import refuse_alike
+from wsi_edt.run.slide_names import placeless, refuse_alike
 from wsi_edt.run.stop import StopRequest
 from wsi_edt.run.tree import Fault
 from wsi_edt.slides.location import SlidePath
@@ -133,7 +133,15 @@ def run_batch(
 def _look_for_results(
     slide: SlideRef, out: Path, settings: RunSettings, outcomes: Outcomes, progress: RunProgress
 ) -> None:
-    """Take the row of a slide that an earlier run has finished; say what came to harm since."""
+    """Take the row of a slide that an earlier run has finished; say what came to harm since.
+
+    Raises
+    ------
+    SlideError
+        If the slide can't have results there.
+    """
+    if (refused := placeless(slide.name, out)) is not None:
+        raise refused
     if (row := row_if_finished(slide, out, settings)) is not None:
         outcomes.finished_earlier(row)
     elif note := changed_results_note(slide, out):

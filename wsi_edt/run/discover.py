@@ -139,7 +139,7 @@ def find_slides(
     taken = (one for of_one_file in found.values() for ref in of_one_file for one in with_series(ref, series))
     slides = [_with_possible_name(one) for one in taken]
     slides.sort(key=lambda ref: ref.name)
-    refuse_impossible([(ref.source, ref.name) for ref in slides], out)
+    refuse_impossible([(ref.source, ref.name) for ref in slides])
     return Discovery(tuple(slides), images_left_out, tuple(notes), faults)
 
 

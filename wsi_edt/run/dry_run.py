@@ -17,6 +17,7 @@ from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.plan import Planner
 from wsi_edt.run.resume import continues, refuse_other_settings, row_if_finished
 from wsi_edt.run.settings import RunSettings
+from wsi_edt.run.slide_names import placeless
 from wsi_edt.run.tree import Fault
 
 _PLANNERS = 2
@@ -92,6 +93,8 @@ def _preview(
 ) -> Preview:
     size = _size(ref)
     try:
+        if (refused := placeless(ref.name, out)) is not None:
+            raise refused
         row = row_if_finished(ref, out, settings)
         if row is not None:
             return _finished(ref, row, size)

@@ -16,6 +16,7 @@ from wsi_edt.results import names
 from wsi_edt.results.summary import BatchFiles
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.progress import RunProgress
+from wsi_edt.run.slide_names import placeless
 from wsi_edt.run.tree import Fault
 
 T = TypeVar("T")
@@ -103,6 +104,8 @@ class Outcomes:
         self._tell(row)
 
     def _log(self, ref: SlideRef, error: Exception) -> None:
+        if placeless(ref.name, self._out) is not None:
+            return
         trace = "".join(traceback.format_exception(error)).encode(errors="backslashreplace")
         try:
             write_atomically(self._out / ref.name / names.ERROR_LOG, trace)

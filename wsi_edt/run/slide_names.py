@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from wsi_edt.errors import UsageError
+from wsi_edt.errors import SlideError, UsageError
 from wsi_edt.results import names
 
 # What file systems take for one part of a path, in bytes of UTF-8: nearly all of them 255.
@@ -44,13 +44,29 @@ def fault_of(name: str) -> str | None:
     return None
 
 
-def refuse_impossible(slides: Sequence[tuple[object, str]], out: Path) -> None:
+def placeless(name: str, out: Path) -> SlideError | None:
+    """Why no slide of that name can have its results in that folder; None if it can."""
+    if name.split("/", 1)[0].casefold() in _OF_THE_BATCH:
+        return SlideError(
+            "is called as a file in the results folder is",
+            where=name,
+            remedy="rename it, or give a name in a table (see --help)",
+        )
+    if len(name.encode()) > _MOST_PATH_BYTES - len(os.fsencode(out.absolute())):
+        return SlideError(
+            f"has a name of {len(name.encode())} bytes, too long for a folder below {out}",
+            where=name,
+            remedy="choose a shorter --out, or give a name in a table (see --help)",
+        )
+    return None
+
+
+def refuse_impossible(slides: Sequence[tuple[object, str]]) -> None:
     """UsageError if slides can't have their results beside each other.
 
     Parameters
     ----------
     slides : where each lies, for the message, and its name
-    out : the results folder
     """
     where: dict[str, object] = {}
     for path, name in slides:
@@ -60,19 +76,8 @@ def refuse_impossible(slides: Sequence[tuple[object, str]], out: Path) -> None:
                 remedy="give the folder above them, or a name for each in a table (see --help), or run them into two "
                 "results folders",
             )
-        if name.split("/", 1)[0].casefold() in _OF_THE_BATCH:
-            raise UsageError(
-                f"is called {name}, as a file in the results folder is", where=path, remedy="rename it"
-            )
         where[name] = path
-    room = _MOST_PATH_BYTES - len(os.fsencode(out.absolute()))
     for name, path in where.items():
-        if len(name.encode()) > room:
-            raise UsageError(
-                f"has a name of {len(name.encode())} bytes, too long for a folder below {out}",
-                where=path,
-                remedy="choose a shorter --out, or give a name in a table (see --help)",
-            )
         for above in PurePosixPath(name).parents:
             if str(above) in where:
                 raise UsageError(
