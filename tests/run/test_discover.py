@@ -11,7 +11,7 @@ import tifffile
 
 from wsi_edt.errors import UsageError
 from wsi_edt.geometry import Window
-from wsi_edt.results.names import LOCK, RUN_RECORD
+from wsi_edt.results.names import RUN_RECORD
 from wsi_edt.run.discover import Discovery, find_slides
 
 
@@ -41,7 +41,7 @@ def test_slides_at_any_depth_by_relative_name(tmp_path: Path) -> None:
 
 def test_images_only_where_wanted_or_named(tmp_path: Path) -> None:
     touch(tmp_path, "a.svs", "b.png", "c.JPG")
-    assert find(tmp_path) == Discovery(find(tmp_path).slides, 2)
+    assert find(tmp_path) == Discovery(find(tmp_path).slides, 2, ("2 files passed over: .jpg, .png",))
     assert names(find(tmp_path)) == ["a.svs"]
     assert names(find(tmp_path, fallback_mpp=0.25)) == ["a.svs", "b.png", "c.JPG"]
     assert names(find(tmp_path / "b.png")) == ["b.png"]

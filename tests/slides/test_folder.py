@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from pydicom.uid import generate_uid
 
@@ -61,7 +62,10 @@ def test_the_files_of_mirax_and_hamamatsu_slides_are_no_slides(tmp_path: Path) -
     assert found_in(tmp_path) == ["v/case.vms", "v/other.jpg", "x/a.mrxs", "x/b.jpg", "x/loud.MRXS"]
     assert found_in(tmp_path, images=False) == ["v/case.vms", "x/a.mrxs", "x/loud.MRXS"]
     notes = find_slides([tmp_path], out=tmp_path / "out").notes
-    assert notes == (f"{tmp_path / 'lost'} left out: it is the folder of lost.mrxs, which is missing",)
+    assert notes == (
+        f"{tmp_path / 'lost'} left out: it is the folder of lost.mrxs, which is missing",
+        "2 files passed over: .jpg (2)",
+    )
 
 
 def test_tiles_of_web_viewers_and_pixels_of_unread_formats_are_no_slides(tmp_path: Path) -> None:
@@ -160,3 +164,57 @@ def test_what_only_openslide_reads_is_never_taken_for_a_picture(tmp_path: Path, 
     touch(tmp_path, "a/Slidedat.ini")
     with pytest.raises(SlideError, match=r"or is damaged or truncated|; the file is damaged"):
         open_slide(path, 0.25)
+
+
+@pytest.mark.parametrize(
+    "suffix", [".svs", ".ptif", ".ptiff", ".qptiff", ".btf", ".tf2", ".tf8", ".zif", ".avs", ""]
+)
+def test_a_tiff_is_a_slide_in_a_folder_whatever_it_is_called(tmp_path: Path, suffix: str) -> None:
+    """What opens where it is named is taken where it lies."""
+    path = tmp_path / f"a{suffix}"
+    tifffile.imwrite(path, PIXELS, tile=(64, 64), bigtiff=suffix in (".btf", ".tf8", ".zif"))
+    with open_slide(path, 0.25) as slide:
+        assert slide.dimensions == (150, 100)
+    touch(tmp_path, "LICENSE", "empty", "a.tif.part")
+    found = find_slides([tmp_path], out=tmp_path / "out")
+    assert [slide.name for slide in found.slides] == [path.name]
+    assert found.notes == ("3 files passed over: .part, without a suffix (2)",)
+
+
+OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{}</OME>'
+PLANE = '<TiffData FirstZ="{}" IFD="0"><UUID FileName="{}">urn:uuid:{}</UUID></TiffData>'
+
+
+def write_planes(folder: Path, *names: str) -> None:
+    """An OME-TIFF of a plane a file, each of which describes the whole."""
+    planes = "".join(
+        PLANE.format(z, name, f"{z:08}-0000-0000-0000-000000000000") for z, name in enumerate(names)
+    )
+    pixels = (
+        f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="150" SizeY="100" '
+        f'SizeZ="{len(names)}" SizeC="3" SizeT="1" PhysicalSizeX="0.25" PhysicalSizeY="0.25">'
+        f'<Channel ID="Channel:0:0" SamplesPerPixel="3"/>{planes}</Pixels></Image>'
+    )
+    folder.mkdir()
+    for z, name in enumerate(names):
+        text = OME.format(pixels)
+        shown = PIXELS - 10 * np.uint8(z)
+        tifffile.imwrite(
+            folder / name, shown, tile=(64, 64), photometric="rgb", description=text, metadata=None
+        )
+
+
+def test_further_files_of_an_ome_tiff_belong_to_its_first(tmp_path: Path) -> None:
+    write_planes(tmp_path / "x", "a_Z0.ome.tif", "a_Z1.ome.tif", "a_Z2.ome.tif")
+    write_planes(tmp_path / "y", "b_Z0.ome.tif", "b_Z1.ome.tif")
+    (tmp_path / "y/b_Z0.ome.tif").unlink()  # without it the others are told of
+    write_planes(tmp_path / "z", "c.ome.tif")
+    (tmp_path / "z/c.ome.tif").rename(tmp_path / "z/renamed.ome.tif")
+    tifffile.imwrite(tmp_path / "z/c.ome.tif", PIXELS)
+    assert found_in(tmp_path) == [
+        "x/a_Z0.ome.tif", "y/b_Z1.ome.tif", "z/c.ome.tif", "z/renamed.ome.tif"
+    ]  # fmt: skip
+    with open_slide(tmp_path / "x/a_Z0.ome.tif") as slide:
+        assert slide.mpp == 0.25
+    named = find_slides([tmp_path / "x/a_Z1.ome.tif"], out=tmp_path / "out").slides
+    assert [slide.name for slide in named] == ["a_Z1.ome.tif"]

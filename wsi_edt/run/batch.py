@@ -13,6 +13,7 @@ from wsi_edt.report.rows import Status, SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.lock import results_lock
 from wsi_edt.results.summary import BatchFiles
+from wsi_edt.results.traces import without_empty_folders, without_lock
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.outcomes import Outcomes
 from wsi_edt.run.plan import Planner, plan_slide
@@ -84,7 +85,11 @@ def run_batch(
     """
     record = RunRecord.begin(settings)
     progress = HarmlessProgress(progress)
-    with results_lock(out, note=progress.note) as refuse_if_lost:
+    with (
+        without_empty_folders(out),
+        results_lock(out, note=progress.note) as refuse_if_lost,
+        without_lock(out),
+    ):
         refuse_other_settings(slides, out, settings)
         refuse_alike([slide.name for slide in slides], out)
         files = BatchFiles(

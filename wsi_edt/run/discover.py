@@ -7,6 +7,7 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -140,6 +141,7 @@ def find_slides(
     slides = [_with_possible_name(one) for one in taken]
     slides.sort(key=lambda ref: ref.name)
     refuse_impossible([(ref.source, ref.name) for ref in slides])
+    _refuse_own_folder(slides, out)
     return Discovery(tuple(slides), images_left_out, tuple(notes), faults)
 
 
@@ -203,27 +205,34 @@ def with_series(ref: SlideRef, series: Series) -> list[SlideRef]:
 
 def as_on_disk(path: SlidePath) -> SlidePath:
     """The path with its letters as the disk has them: é may be one character or two, and a table was typed elsewhere."""
-    if not isinstance(path, Path) or path.exists():
+    if not isinstance(path, Path) or os.path.lexists(path):
         return path
     forms = (Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))
-    return next((form for form in forms if form.exists()), path)
+    return next((form for form in forms if os.path.lexists(form)), path)
 
 
 def _files_of(base: SlidePath, passed: PassedOver, *, out: Path) -> Iterator[tuple[SlidePath, str]]:
     """The path and the name of each file that an input stands for."""
-    is_there = not isinstance(base, Path) or base.exists() or base.is_symlink()
-    pattern = Pattern.of(base) if isinstance(base, Path) and not is_there else None
+    pattern = Pattern.of(base) if isinstance(base, Path) and not os.path.lexists(base) else None
     if pattern is not None:
         yield from _matching(pattern, passed, out=out)
-    elif not _leads_nowhere(base) and not is_zarr(base) and is_folder(base):
+    elif not _is_out_of_reach(base) and not is_zarr(base) and is_folder(base):
         yield from _below(base, passed, out=out)
     else:
         yield base, _named(base)
 
 
-def _leads_nowhere(path: SlidePath) -> bool:
-    """Whether it is a link to what isn't there: a slide that can't be read, rather than nothing."""
-    return isinstance(path, Path) and path.is_symlink() and not path.exists()
+def _is_out_of_reach(path: SlidePath) -> bool:
+    """Whether it is something, but can't be looked at: a slide that can't be read, rather than nothing."""
+    if not isinstance(path, Path):
+        return False
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return os.path.lexists(path)  # a link to what isn't there
+    except OSError:
+        return True
+    return False
 
 
 def _matching(pattern: Pattern, passed: PassedOver, *, out: Path) -> Iterator[tuple[Path, str]]:
@@ -235,7 +244,7 @@ def _matching(pattern: Pattern, passed: PassedOver, *, out: Path) -> Iterator[tu
             nothing = False
             yield path, below.as_posix()
     passed.add_faults(beside)
-    if nothing:
+    if nothing and not beside.faults:
         raise UsageError("matches nothing", where=pattern, remedy="check the pattern")
 
 
@@ -265,6 +274,18 @@ def _below(folder: SlidePath, passed: PassedOver, *, out: Path) -> Iterator[tupl
     base = folder.absolute()
     for path in search(base, passed, out=out):
         yield path, path.relative_to(base).as_posix()
+
+
+def _refuse_own_folder(slides: Sequence[SlideRef], out: Path) -> None:
+    """UsageError if a slide lies where its own results would be."""
+    for ref in slides:
+        path = ref.source.path
+        with suppress(OSError):  # there is nothing yet, or what is out of reach
+            if isinstance(path, Path) and (out / ref.name).samefile(path):
+                raise UsageError(
+                    f"--out {out} is the own folder of {ref.name}: its results would be in a folder of that name",
+                    remedy="choose another --out",
+                )
 
 
 def _nothing_found(

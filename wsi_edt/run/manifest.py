@@ -15,7 +15,7 @@ from wsi_edt.run.slide_names import fault_of
 from wsi_edt.slides.location import SlidePath, location
 from wsi_edt.slides.metadata import refuse_implausible_mpp
 
-SUFFIXES = (".csv", ".tsv")
+SUFFIXES = (".csv", ".tsv", ".txt")
 _SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 MOST_FAULTS = 20  # that one message lists
 
@@ -60,11 +60,18 @@ def is_manifest(path: Path) -> bool:
     UsageError
         If it is a spreadsheet, which isn't read.
     """
-    if path.suffix.lower() in _SPREADSHEETS and path.is_file():
+    if path.suffix.lower() in _SPREADSHEETS and _is_file(path):
         raise UsageError(
             "is a spreadsheet", where=path, remedy="save it as CSV, which is read as a table of slides"
         )
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    return path.suffix.lower() in SUFFIXES and _is_file(path)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # out of reach, of which opening it tells
+        return False
 
 
 def read_manifest(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
@@ -105,7 +112,7 @@ def read_manifest(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
         )
     if not rows:
         raise UsageError("lists no slides", where=path, remedy="give a line for each")
-    return rows, table.others
+    return rows, tuple(table.others)
 
 
 def _rows(table: Table, path: Path) -> tuple[list[ManifestRow], list[str]]:
@@ -127,10 +134,9 @@ def _rows(table: Table, path: Path) -> tuple[list[ManifestRow], list[str]]:
 
 
 def _row(table: Table, fields: list[str], folder: Path) -> ManifestRow:
-    if any(map(str.strip, fields[table.width :])):
-        raise ValueError(
-            f"has {len(fields)} fields, and the header {table.width} (a comma in one of them? quote it)"
-        )
+    surplus = table.surplus(fields)
+    if surplus is not None:
+        raise ValueError(surplus)
     given = table.cell(fields, "path")
     if not given:
         raise ValueError("has no path")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -39,7 +39,9 @@ def isolated_planner(stop: StopRequest | None = None) -> Iterator[Planner]:
 
 def planning_limit_s(path: SlidePath) -> float:
     """Seconds that planning a slide may take: 300, and 600 more for each GB of its file."""
-    size = path.stat().st_size if isinstance(path, Path) and path.exists() else 0
+    size = 0
+    with suppress(OSError):  # opening it tells
+        size = path.stat().st_size if isinstance(path, Path) else 0
     return _LIMIT_S + _LIMIT_S_PER_GB * size / 1e9
 
 

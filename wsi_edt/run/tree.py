@@ -61,7 +61,7 @@ class PassedOver:
     results: list[str] = field(default_factory=list)
     in_out: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
-    special: Counter[str] = field(default_factory=Counter)
+    special: list[str] = field(default_factory=list)
     suffixes: Counter[str] = field(default_factory=Counter)
 
     def add_faults(self, other: PassedOver) -> None:
@@ -76,10 +76,9 @@ class PassedOver:
             (self.results, "results of a run, whose files are no slides"),
             (self.again, "left out, since it is here under another name"),
             (self.hidden, "left out as hidden"),
+            (self.special, "left out, since it is no file"),
         ]
         notes = [f"{why}: {_some(found)}" for found, why in kinds if found]
-        if self.special:
-            notes.append(f"left out, since they are no files: {by_count(self.special)}")
         if self.suffixes:
             notes.append(f"{counted(self.suffixes.total(), 'file')} passed over: {by_count(self.suffixes)}")
         return notes
@@ -232,8 +231,8 @@ class _Folder:
                 if not (self.of_run and entry.name in _OWN):
                     content.files.append(entry.name)
             elif not entry.is_dir():
-                kind = _SPECIAL.get(stat.S_IFMT(entry.stat().st_mode), "neither file nor folder")
-                passed.special[kind] += 1
+                kind = _SPECIAL.get(stat.S_IFMT(entry.stat().st_mode), "special file")
+                passed.special.append(f"{path.relative_to(self.base).as_posix()}, a {kind}")
             elif entry.name == names.STORE and _is_store(path):
                 pass
             elif suffix == ZARR_SUFFIX and is_zarr(path):
@@ -247,7 +246,8 @@ class _Folder:
             if suffix in SLIDE_SUFFIXES | IMAGE_SUFFIXES or mimetypes.guess_type(entry.name)[0]:
                 content.files.append(entry.name)
             elif error.errno in _NOWHERE and entry.is_symlink():
-                what = f"is a link to {path.readlink()}, which isn't there: what should be in it is left out"
+                how = "leads in a circle" if error.errno == errno.ELOOP else "isn't there"
+                what = f"is a link to {path.readlink()}, which {how}: what should be in it is left out"
                 content.faults.append(
                     (below, below._fault(what, "mount what it leads to, or remove the link"))
                 )

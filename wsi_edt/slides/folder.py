@@ -24,7 +24,7 @@ class FolderContent:
     ----------
     slides : the file that stands for each, and its name as it was given
     images_left_out : how many plain images weren't wanted
-    others : how many files were passed over that look like nothing that is read, by suffix
+    others : how many files were passed over, such images among them, by suffix
     notes : what else was left out that might pass for slides, a clause each
     """
 
@@ -66,6 +66,7 @@ def slides_among(files: Iterable[tuple[SlidePath, str]], *, given: SlidePath, im
             slides.append((path, name))
         elif suffix in IMAGE_SUFFIXES:
             images_left_out += 1
+            others[suffix] += 1
         elif not suffix and isinstance(path, Path) and _is_tiff(path):
             slides.append((path, name))
         else:

@@ -31,7 +31,10 @@ Json = Mapping[str, Any]
 
 def is_zarr(path: SlidePath) -> bool:
     """Whether it is the folder of a Zarr group or array."""
-    return isinstance(path, Path) and path.is_dir() and any((path / name).is_file() for name in _METADATA)
+    try:
+        return isinstance(path, Path) and path.is_dir() and any((path / name).is_file() for name in _METADATA)
+    except OSError:  # out of reach, of which opening it tells
+        return False
 
 
 def zarr_pictures(path: Path) -> tuple[Picture, ...]:
