@@ -64,8 +64,8 @@ def results_lock(
 ) -> Iterator[Callable[[], None]]:
     """Make the results folder and hold its lock; yields what raises an OutputError once the lock is lost.
 
-    The lock's file stays behind: deleting it while another run opens it would let both in. It says who holds it, for
-    the message below.
+    The lock's file stays behind, unless `wsi_edt.results.traces` removes it while the lock is held: deleting it later
+    would let two runs in. It says who holds it, for the message below.
 
     Parameters
     ----------
