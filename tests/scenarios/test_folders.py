@@ -135,9 +135,11 @@ def test_what_was_passed_over_is_counted_and_named(done: subprocess.CompletedPro
     assert "results of a run, whose files are no slides: 1 (results/)" in said
 
 
-def test_slides_in_the_results_folder_are_named(slides: Path) -> None:
+def test_slides_in_the_results_folder_are_named(slides: Path, done: subprocess.CompletedProcess[str]) -> None:
     out = slides / "results"
     seen = run(slides, out, "--dry-run")
+    assert seen.returncode == 1
+    assert "locked can't be read (Permission denied)" in seen.stdout
     assert f"in --out, which isn't searched for slides: 1 ({out / 'case 7/h.tif'})" in seen.stderr
 
 
