@@ -77,6 +77,12 @@ def lab(tmp_path: Path) -> Lab:
 LEFT, RIGHT = (0, 0, 200, 300), (200, 0, 440, 300)
 
 
+def test_half_a_letter_in_a_name_is_written_as_an_escape(lab: Lab) -> None:
+    lab.draw(("core \ud83d", LEFT))
+    assert lab.run()[0].failed == 0
+    assert [area["name"] for area in lab.areas][1:] == [r"core \ud83d"]
+
+
 def test_each_region_has_numbers_of_its_own(lab: Lab) -> None:
     lab.draw(("left", LEFT), ("right", RIGHT), ("Ignore*", (0, 150, 900, 300)))
     result, _ = lab.run()

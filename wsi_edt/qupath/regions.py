@@ -13,7 +13,7 @@ import shapely
 import shapely.affinity
 from shapely import MultiPolygon, Polygon
 
-from wsi_edt.errors import AnnotationError
+from wsi_edt.errors import AnnotationError, readable
 from wsi_edt.qupath.dialect import ANNOTATION, CELL, DETECTION, LINES, NO_PLACE, Feature, shape_of
 
 Polygons: TypeAlias = Polygon | MultiPolygon
@@ -86,7 +86,7 @@ def find_regions(features: Iterable[Feature], *, corner: tuple[float, float] = (
             continue
         polygon = shapely.affinity.translate(_area(shape, feature), *corner)
         name = feature.properties.get("name") or feature.class_name or str(feature.number)
-        found.append(Region(str(name), polygon, feature.class_name))
+        found.append(Region(readable(str(name)), polygon, feature.class_name))
     return RegionsFound(found, passed_over)
 
 
