@@ -178,7 +178,9 @@ def _black(share: float) -> str:
     """A clause on a slide that is black in large part."""
     if share < _MUCH_BLACK:
         return ""
-    return f"{share:.0%} of the picture is black (not scanned, or a copy that stopped) and read as white"
+    return (
+        f"{100 * share:.0f} % of the picture is black (not scanned, or a copy that stopped) and read as white"
+    )
 
 
 def _zeros(state: FileState) -> str:

@@ -32,7 +32,7 @@ _BAND_REACH = TISSUE_REACH + MARGIN_UNITS + 2
 
 
 def tissue_cover(overview: RgbArray, searched: BoolArray, pen: BoolArray) -> CoverArray:
-    """How much of each px of an overview is tissue, in 255ths: (H, W) uint8; 0 where `searched` is False.
+    """How much of each px of an overview is tissue, in 255ths: (H, W) uint8; 0 from one px beyond `searched` on.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def tissue_cover(overview: RgbArray, searched: BoolArray, pen: BoolArray) -> Cov
     usual = np.array([overview[..., channel][deep].mean() for channel in range(3)], np.float32)
     for rows, seen in _bands(*searched.shape):
         own = slice(rows.start - seen.start, rows.stop - seen.start)
-        if searched[rows].any():
+        if searched[seen].any():
             shares = _shares(overview[seen], searched[seen], pen[seen], deep[seen], usual)
             cover[rows] = (FULL * shares[own]).round()
     return cover
@@ -69,7 +69,7 @@ def _shares(
     share = np.where(deep | pen, 1, np.where(searched, share, 0)).astype(np.float32)
     # Dense and pale spots of the tissue itself lie above and below 1: neighbours make up for each other before the limit.
     smooth = cv2.blur(share, (3, 3), borderType=cv2.BORDER_REFLECT)
-    return np.where(searched, np.minimum(smooth, 1), 0).astype(np.float32)
+    return np.where(pen, 0, np.minimum(smooth, 1)).astype(np.float32)
 
 
 def _mean_around(colour: FloatArray, held: BoolArray, reach: int) -> tuple[FloatArray, BoolArray]:

@@ -115,8 +115,11 @@ def slide_tissue(slide: Slide, *, model_mpp: float) -> tuple[TissueMask, RgbArra
     unit_mpp = UNIT_PX * model_mpp
     overview = read_in_blocks(slide, Window(0, 0, columns, rows), wanted_mpp=unit_mpp)
     black = unscanned_black(overview)
+    black_share = 0.0
     if black.any():
-        overview = read_in_blocks(BlackAsWhite(slide), Window(0, 0, columns, rows), wanted_mpp=unit_mpp)
+        shown = read_in_blocks(BlackAsWhite(slide), Window(0, 0, columns, rows), wanted_mpp=unit_mpp)
+        black_share = 1.0 if black.all() else float((shown - overview).mean()) / 255
+        overview = shown
     width, height = scale.to_model(np.array(slide.dimensions, np.float64)).tolist()
     mask, pen = find_tissue_and_pen(overview)
     found = TissueMask(
@@ -126,7 +129,7 @@ def slide_tissue(slide: Slide, *, model_mpp: float) -> tuple[TissueMask, RgbArra
         (width, height),
         _hidden_share(mask, pen),
         tissue_cover(overview, mask, pen),
-        float(black.mean()),
+        black_share,
     )
     return found, overview
 
