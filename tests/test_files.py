@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from wsi_edt.errors import OutputError
-from wsi_edt.files import append, atomic_write, remove, sync, write_atomically
+from wsi_edt.files import append, atomic_write, refusal_of_system, remove, sync, write_atomically
 
 
 def test_folders_are_made_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_place_below_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     path = tmp_path / "file" / "cells.geojson"
     with pytest.raises(
-        OutputError, match=r"can't be written: (File exists|Not a directory); .*write elsewhere"
+        OutputError, match=r"can't be written: (File exists|Not a directory); .*elsewhere"
     ) as caught:
         write_atomically(path, b"")
     assert caught.value.where == str(path)
@@ -165,5 +165,58 @@ def test_a_write_that_the_system_stops_in_the_middle_leaves_nothing(tmp_path: Pa
     run = subprocess.run(
         [sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, check=True, timeout=120
     )
-    assert "File too large" in run.stdout, run.stderr
+    assert "File too large; files so large aren't allowed there" in run.stdout, run.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("code", "helps"),
+    [
+        (errno.ENOSPC, "make room there"),
+        (errno.EDQUOT, "your share of that disk is used up"),
+        (errno.EFBIG, "FAT32 ends at 4 GiB.*ulimit -f"),
+        (errno.EROFS, "mounted read-only"),
+        (errno.EACCES, "check its permissions"),
+        (errno.EPERM, "check its permissions"),
+        (errno.ENAMETOOLONG, "use shorter names"),
+        (errno.EINVAL, "names there may not hold such characters"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.ENFILE, "end other programs"),
+        (errno.ENOENT, "not mounted"),
+        (errno.ENOTDIR, "is a file, not a folder"),
+        (errno.EISDIR, "there is a folder of that name"),
+        (errno.EEXIST, "there is something else of that name"),
+        (errno.EBUSY, "another program has it open"),
+        (errno.EIO, "is failing"),
+        (errno.ESTALE, "see that it is mounted"),
+        (errno.ENOTCONN, "see that it is mounted"),
+        (errno.ENOTEMPTY, "check the path and its permissions"),
+    ],
+)
+def test_what_helps_is_what_the_system_s_answer_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, helps: str
+) -> None:
+    def refused(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(OutputError, match=helps) as caught:
+        write_atomically(tmp_path / "x", b"")
+    assert f"x can't be written: {os.strerror(code)}" in str(caught.value)
+    assert ("make room" in str(caught.value)) is (code == errno.ENOSPC)
+    assert ("bytes free" in str(caught.value)) is (code == errno.ENOSPC)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(errno.ESTALE, "Stale file handle"), errno.ESTALE),
+        (RuntimeError("Couldn't open a.mrxs: Too many open files"), errno.EMFILE),
+        (RuntimeError("a.svs: Input/output error"), errno.EIO),
+        (RuntimeError("Bogus marker length"), None),
+        (OSError("cannot identify image file"), None),  # Pillow's own
+    ],
+)
+def test_a_refusal_of_the_system_is_told_from_damage(error: Exception, code: int | None) -> None:
+    found = refusal_of_system(error)
+    assert (None if found is None else found.errno) == code

@@ -5,14 +5,52 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from wsi_edt.errors import OutputError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_AGAIN = "then give the same command again"
+_AWAY = f"the disk is out of reach: see that it is mounted, {_AGAIN}"
+# By what the system answers, what helps.
+_REMEDIES: Mapping[int, str] = {
+    errno.ENOSPC: f"make room there, {_AGAIN}",
+    errno.EDQUOT: f"your share of that disk is used up: remove something of yours, or have it raised, {_AGAIN}",
+    errno.EFBIG: "files so large aren't allowed there: write to another disk (FAT32 ends at 4 GiB), or lift this "
+    "session's limit (ulimit -f unlimited)",
+    errno.EROFS: "it is mounted read-only: write elsewhere",
+    errno.EACCES: "check its permissions, or choose a place elsewhere",
+    errno.EPERM: "check its permissions, or choose a place elsewhere",
+    errno.ENAMETOOLONG: "use shorter names, or a place with a shorter path",
+    errno.EINVAL: "names there may not hold such characters: rename it, or choose a place elsewhere",
+    errno.EILSEQ: "names there may not hold such characters: rename it, or choose a place elsewhere",
+    errno.EMFILE: f"raise this session's limit of open files (ulimit -n 4096), {_AGAIN}",
+    errno.ENFILE: f"the whole machine has too many files open: end other programs, {_AGAIN}",
+    errno.ENOENT: "check the path: is a disk not mounted, or was a folder removed?",
+    errno.ENOTDIR: "a part of its path is a file, not a folder: choose a place elsewhere",
+    errno.EISDIR: "there is a folder of that name: choose a place elsewhere",
+    errno.EEXIST: "there is something else of that name: choose a place elsewhere",
+    errno.ELOOP: "its links lead in a circle: correct them, or choose a place elsewhere",
+    errno.EBUSY: f"another program has it open: close that, {_AGAIN}",
+    errno.ETXTBSY: f"another program has it open: close that, {_AGAIN}",
+    errno.EIO: "the disk, or the way to it, is failing: check it, or choose a place elsewhere",
+    errno.ENOMEM: f"end other programs, {_AGAIN}",
+    errno.ESTALE: _AWAY,
+    errno.ETIMEDOUT: _AWAY,
+    errno.ENOTCONN: _AWAY,
+    errno.EHOSTDOWN: _AWAY,
+    errno.EHOSTUNREACH: _AWAY,
+    errno.ENETUNREACH: _AWAY,
+    errno.ENODEV: _AWAY,
+    errno.ENXIO: _AWAY,
+}
+# Whose words no library uses for anything else: too many files, a disk that fails or is away.
+_WORDS = {
+    code: os.strerror(code) for code in (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.ENOTCONN)
+}
+_OTHER_REMEDY = "check the path and its permissions, or choose a place elsewhere"
 # What Windows and some network disks answer if asked to flush a folder.
 _NO_FOLDER_SYNC = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EISDIR}
 
@@ -79,7 +117,7 @@ def remove(path: Path) -> None:
         raise OutputError(
             f"can't be removed: {_reason(error)}",
             where=path,
-            remedy="check its permissions, or write elsewhere",
+            remedy=remedy_of(error),
         ) from error
 
 
@@ -110,12 +148,23 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            reason = f"{_reason(error)} ({_free_space(path)})"
-            remedy = "make room there, then give the same command again"
-        else:
-            reason, remedy = _reason(error), "check the path and its permissions, or write elsewhere"
-        raise OutputError(f"can't be written: {reason}", where=path, remedy=remedy) from error
+        free = f" ({_free_space(path)})" if error.errno == errno.ENOSPC else ""
+        raise OutputError(
+            f"can't be written: {_reason(error)}{free}", where=path, remedy=remedy_of(error)
+        ) from error
+
+
+def remedy_of(error: OSError) -> str:
+    """What helps where the system refuses to read, write or remove a file."""
+    return _REMEDIES.get(error.errno or 0, _OTHER_REMEDY)
+
+
+def refusal_of_system(error: Exception) -> OSError | None:
+    """What the system answered, if an error comes from that; libraries of other languages leave only its words."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    words = str(error)
+    return next((OSError(code, text) for code, text in _WORDS.items() if text in words), None)
 
 
 def _flush(file: BinaryIO) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wsi_edt.errors import AnnotationError
+from wsi_edt.files import refusal_of_system, remedy_of
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -40,9 +41,10 @@ def read_content(path: Path) -> bytes:
             with gzip.open(path, "rb") as file:
                 content = file.read(LARGEST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise AnnotationError(
-            f"can't be read: {error}", where=path, remedy="check the path and the file"
-        ) from error
+        refused = refusal_of_system(error)
+        reason = refused.strerror if refused is not None else error
+        remedy = "copy or export it again" if refused is None else remedy_of(refused)
+        raise AnnotationError(f"can't be read: {reason}", where=path, remedy=remedy) from error
     if len(content) > LARGEST_BYTES:
         raise AnnotationError(
             f"has more than {LARGEST_BYTES >> 30} GiB", where=path, remedy="split it, one file an image"

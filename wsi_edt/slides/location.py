@@ -21,6 +21,7 @@ from fsspec.spec import AbstractFileSystem
 from upath import UPath
 
 from wsi_edt.errors import SlideError, UsageError, WsiEdtError
+from wsi_edt.files import refusal_of_system, remedy_of
 from wsi_edt.slides.unsupported import unsupported
 
 SlidePath = Path | UPath
@@ -201,8 +202,10 @@ def read_failure(path: SlidePath, error: Exception, what: str = "can't be read")
     refusal = unsupported(path, reason, what)
     if refusal is not None and "range requests" not in reason:
         return refusal
+    refused = refusal_of_system(error)
     if isinstance(path, Path):
-        remedy = "the file is damaged or truncated: copy or export it again"
+        damaged = "the file is damaged or truncated: copy or export it again"
+        remedy = damaged if refused is None else remedy_of(refused)
     elif "range requests" in reason:  # what fsspec says of it is for programmers
         reason = "its server sends only whole files, no ranges of bytes"
         remedy = "use one that does, or copy the slide here"
@@ -224,7 +227,8 @@ def _refusal(kind: type[WsiEdtError], path: SlidePath, error: Exception) -> WsiE
     if isinstance(path, Path):
         if isinstance(error, FileNotFoundError):
             return kind("doesn't exist", where=path, remedy="check the path")
-        return kind(f"can't be read ({_reason(error)})", where=path, remedy="check its permissions")
+        remedy = remedy_of(error) if isinstance(error, OSError) else "check its permissions"
+        return kind(f"can't be read ({_reason(error)})", where=path, remedy=remedy)
     if isinstance(error, FileNotFoundError):
         cause = error.__cause__  # fsspec's web driver takes whatever goes wrong for a missing file
         if not isinstance(cause, OSError) and getattr(cause, "status", 404) == 404:
