@@ -122,18 +122,17 @@ def evaluate(
     from wsi_edt.datasets import SetSpec, held_out_split
     from wsi_edt.evaluation.evaluation import evaluate_files, write_json, write_sweep
     from wsi_edt.evaluation.figure import check_figure_path, write_figure
-    from wsi_edt.qupath.classes import ClassNames
+    from wsi_edt.qupath.classes import ClassNames, meanings_in
 
     if figure_path is not None:
         check_figure_path(figure_path)
-    if (class_names or slide_path) and (predicted is None or truth is None):
-        raise UsageError(
-            "--class and --slide are for PREDICTED and TRUTH", remedy="a data set says what its classes are"
-        )
+    if slide_path is not None and (predicted is None or truth is None):
+        raise UsageError("--slide is for PREDICTED and TRUTH", remedy="leave it out")
     if model is not None and dataset is not None and predicted is None:
         form, folder = dataset
         split = split or held_out_split(form)
-        data_set = SetSpec(name=form, folder=folder.absolute(), split=split, mpp=mpp)
+        names = meanings_in(class_names)
+        data_set = SetSpec(name=form, folder=folder.absolute(), split=split, mpp=mpp, class_names=names)
         evaluation = _evaluate_model(model, data_set, radii_px=radii_px, resamples=resamples)
     elif predicted is not None and truth is not None and model is None and dataset is None:
         if split is not None or failures_folder is not None:

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import csv
-import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsi_edt.annotations.content import text_of
+from wsi_edt.annotations.numbers import NumberTexts
 from wsi_edt.annotations.tables import Columns, Table, open_table
 from wsi_edt.cells import CellClass
+from wsi_edt.datasets.class_column import ClassColumn, find_class_column
 from wsi_edt.datasets.points_found import PointsFound
 from wsi_edt.datasets.records import PointRecords, parse_number, points_stem
 from wsi_edt.errors import AnnotationError
 from wsi_edt.qupath.classes import ClassNames, UnknownClasses
 
 # By what a column means, its names in lower case without what stands around a unit.
-_log = logging.getLogger(__name__)
-_MOST_OTHERS = 6  # of columns that might have been meant as the class; a table of measurements has dozens
 _COLUMNS: Columns = {
-    "x": ("x", "x px"),
-    "y": ("y", "y px"),
+    "x": ("x", "x px", "x coordinate", "x position", "position x", "pos x", "center x", "centre x", "cx"),
+    "y": ("y", "y px", "y coordinate", "y position", "position y", "pos y", "center y", "centre y", "cy"),
     "centroid_x": ("centroid x px", "centroid x"),
     "centroid_y": ("centroid y px", "centroid y"),
     "x_um": ("x µm",),
     "y_um": ("y µm",),
     "centroid_x_um": ("centroid x µm",),
     "centroid_y_um": ("centroid y µm",),
-    "class": ("class", "classification", "label"),
+    "class": ("class", "classification", "class name", "class label", "cell class", "object class"),
     "score": ("score",),
     "image": ("image", "image name"),
     "type": ("object type",),
@@ -76,10 +75,10 @@ def parse_csv(
     """The cells of a table by image.
 
     The header names the columns in any order: x and y, in px or, as QuPath exports them, "Centroid X µm"; and, if known,
-    class (positive, negative, nucleus or nothing), score, and image. Without an image column the file is one image,
-    named after its stem. Other columns don't matter. Commas, semicolons and tabs separate; with the latter two, numbers
-    may have decimal commas. A file in which every coordinate is a whole number of px holds pixel indices: their
-    centres are half a pixel further on.
+    class (positive, negative, nucleus or nothing; see `find_class_column`), score, and image. Without an image column the
+    file is one image, named after its stem. Other columns don't matter. Commas, semicolons and tabs separate; numbers may
+    have decimal commas, see `NumberTexts`. A file in which every coordinate is a whole number of px holds pixel indices:
+    their centres are half a pixel further on.
 
     Parameters
     ----------
@@ -93,7 +92,7 @@ def parse_csv(
     ------
     AnnotationError
         If there is no header with x and y, a number is missing or isn't one, a class isn't known, or positions are in µm
-        and `mpp` is None; it names the line.
+        and `mpp` is None; if a row has more fields than the header. It names the line.
     """
     try:
         table = open_table(
@@ -128,24 +127,26 @@ def _read(
 ) -> PointsFound:
     passed_over: Counter[str] = Counter()
     unknown = UnknownClasses()
+    numbers = NumberTexts()
     stem = points_stem(path)
     has_images = "image" in table.columns
-    if "class" not in table.columns and 0 < len(table.others) <= _MOST_OTHERS:
-        _log.warning(
-            "%s: has no column class, so that its cells have none; it has %s", path, ", ".join(table.others)
-        )
+    rows: Iterable[tuple[int, list[str]]] = table.rows
+    column = ClassColumn(table.columns.get("class"))
+    if column.at is None:
+        rows = list(rows)
+        column = find_class_column(table, rows, path, classes)
     if not has_images:
         records.add_image(stem)
-    for line, fields in table.rows:
+    for line, fields in rows:
         where = f"{path}, line {line}"
-        kind = table.cell(fields, "type").lower()
-        if kind not in _CELL_TYPES:
-            passed_over[f"object of type {kind}"] += 1
+        surplus = table.surplus(fields)
+        if surplus is not None:  # "100,5,200,5" would be read as (100, 5)
+            raise AnnotationError(surplus, where=where, remedy="separate the columns by semicolons or tabs")
+        other = _not_a_cell(table, fields)
+        if other is not None:
+            passed_over[other] += 1
             continue
-        if table.cell(fields, "name").lower() == _UNNAMED_ANNOTATION:
-            passed_over["annotation"] += 1
-            continue
-        label = table.cell(fields, "class")
+        label = column.label(fields)
         try:
             class_id = classes.meaning(label)
         except KeyError:
@@ -155,21 +156,30 @@ def _read(
             passed_over["cell of a class to ignore"] += 1
             continue
         x, y = (_number_text(table, fields, name, where) for name in (axes.x, axes.y))
-        score = table.number_text(fields, "score")
+        score = table.cell(fields, "score")
         records.add_point(
             table.cell(fields, "image") if has_images else stem,
-            x,
-            y=y,
-            score=parse_number(score, where) if score else 1.0,
+            numbers.plain(x, where),
+            y=numbers.plain(y, where),
+            score=parse_number(numbers.plain(score, where), where) if score else 1.0,
             class_id=CellClass(class_id),
             where=where,
         )
     unknown.refuse()
+    numbers.refuse_doubtful()
     return PointsFound(records.by_image(), passed_over)
 
 
+def _not_a_cell(table: Table, fields: list[str]) -> str | None:
+    """What a row is if it is no cell."""
+    kind = table.cell(fields, "type").lower()
+    if kind not in _CELL_TYPES:
+        return f"object of type {kind}"
+    return "annotation" if table.cell(fields, "name").lower() == _UNNAMED_ANNOTATION else None
+
+
 def _number_text(table: Table, fields: list[str], name: str, where: str) -> str:
-    text = table.number_text(fields, name)
+    text = table.cell(fields, name)
     if not text:
         raise AnnotationError(f"has no {name.removeprefix('centroid_').removesuffix('_um')}", where=where)
     return text

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from wsi_edt.annotations import AnnotatedSlide
-from wsi_edt.cells import Cells
+from wsi_edt.cells import CellClass, Cells
 from wsi_edt.datasets.points_io import read_points
 from wsi_edt.datasets.records import POINTS_SUFFIXES, points_stem, points_suffix
 from wsi_edt.errors import AnnotationError
@@ -69,13 +69,30 @@ def read_pairs(
             remedy="give two files or two folders",
         )
     pairs = _pairs(predicted, truth, partial(read_points, mpp=mpp, classes=classes, slide=slide))
-    for where, cells in (
-        (predicted, sum(len(pair.predicted) for pair in pairs)),
-        (truth, sum(len(pair.truth) for pair in pairs)),
-    ):
-        if pairs and not cells:
+    sides = ((predicted, [pair.predicted for pair in pairs]), (truth, [pair.truth for pair in pairs]))
+    for where, cells in sides:
+        if pairs and not any(map(len, cells)):
             raise AnnotationError("holds no cells, so that there is nothing to compare", where=where)
+    _warn_of_missing_classes(sides, classes)
     return pairs
+
+
+def _warn_of_missing_classes(sides: Iterable[tuple[Path, list[Cells]]], classes: ClassNames) -> None:
+    """Say why there will be no figures of positive and negative cells, and which of the user's names no cell has."""
+    without = [(path, sum(map(len, cells))) for path, cells in sides if not any(map(_tell_classes, cells))]
+    if len(without) == 1:
+        ((path, count),) = without
+        _log.warning(
+            "%s: none of its %d cells is positive or negative, so that only all cells are compared",
+            path,
+            count,
+        )
+    for name in classes.never_met():
+        _log.warning("--class %s: no cell has this class", name)
+
+
+def _tell_classes(cells: Cells) -> bool:
+    return bool((cells.class_id != CellClass.NUCLEUS).any())
 
 
 def _pairs(predicted: Path, truth: Path, read: Reader) -> tuple[ImagePair, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,13 @@ from wsi_edt.errors import AnnotationError, UsageError
 
 IGNORED = "ignore"
 KNOWN: Mapping[str, CellClass] = {kind.label.lower(): kind for kind in CellClass}
+_SPOKEN: Mapping[str, CellClass] = {
+    **KNOWN,
+    **dict.fromkeys(("pos", "+"), CellClass.POSITIVE),
+    **dict.fromkeys(("neg", "-", "\N{MINUS SIGN}", "\N{EN DASH}"), CellClass.NEGATIVE),
+}
+# "Ki-67 positive", "Ki67+", "positive nuclei"
+_AROUND = re.compile(r"^ki[- ]?67[\s_]*|[\s_]*\b(?:cells?|nucle(?:us|i))$")
 _MOST_NAMED = 5
 
 
@@ -22,9 +30,11 @@ class ClassNames:
     Attributes
     ----------
     given : a user's own names in lower case; None: cells of that name are passed over
+    asked : if names are given: the names in lower case whose meaning was asked for, of any number of files
     """
 
     given: Mapping[str, CellClass | None] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set, compare=False)
 
     @classmethod
     def from_options(cls, options: Iterable[str]) -> Self:
@@ -35,8 +45,7 @@ class ClassNames:
         UsageError
             If a text isn't NAME=CLASS, or the class isn't known.
         """
-        parts = [option.rpartition("=") for option in options]
-        return cls.of({name: meaning for name, _, meaning in parts}, where="--class")
+        return cls.of(meanings_in(options), where="--class")
 
     @classmethod
     def of(cls, meanings: Mapping[str, str], *, where: str) -> Self:
@@ -63,12 +72,17 @@ class ClassNames:
     def meaning(self, name: str | None) -> CellClass | None:
         """The class of that name, `CellClass.NUCLEUS` without one; None if it is to be passed over.
 
+        Beside the classes' own names "pos", "neg", "+" and "-" are known, also as "Ki-67 positive", "Ki67+", "positive
+        cell". Numbers mean nothing by themselves: programs count classes from 0 or from 1, in any order.
+
         Raises
         ------
         KeyError
             If the name means nothing.
         """
         whole = (name or "").strip().lower()
+        if self.given:
+            self.asked.add(whole)
         if whole in self.given:
             return self.given[whole]
         last = whole.rsplit(":", 1)[-1].strip()
@@ -76,7 +90,19 @@ class ClassNames:
             return self.given[last]
         if last.startswith(IGNORED):  # QuPath's Ignore*
             return None
-        return KNOWN[last] if last else CellClass.NUCLEUS
+        if not last:
+            return CellClass.NUCLEUS
+        return KNOWN[last] if last in KNOWN else _SPOKEN[_AROUND.sub("", last)]
+
+    def never_met(self) -> list[str]:
+        """Of a user's own names those that no cell had."""
+        last_parts = {name.rsplit(":", 1)[-1].strip() for name in self.asked}
+        return sorted(self.given.keys() - self.asked - last_parts)
+
+
+def meanings_in(options: Iterable[str]) -> dict[str, str]:
+    """What texts such as "Neoplastic=nucleus" say: by the name what it stands for, neither of them checked."""
+    return {name: meaning for name, _, meaning in (option.rpartition("=") for option in options)}
 
 
 class UnknownClasses:

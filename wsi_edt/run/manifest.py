@@ -11,6 +11,7 @@ from typing import TypeVar
 from wsi_edt.annotations.content import text_of
 from wsi_edt.annotations.tables import Columns, Table, open_table
 from wsi_edt.errors import UsageError, WsiEdtError
+from wsi_edt.files import remedy_of
 from wsi_edt.run.slide_names import fault_of
 from wsi_edt.slides.location import SlidePath, location
 from wsi_edt.slides.metadata import refuse_implausible_mpp
@@ -97,9 +98,7 @@ def read_manifest(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
         )
         rows, faults = _rows(table, path)
     except OSError as error:
-        raise UsageError(
-            f"can't be read ({error.strerror})", where=path, remedy="check its permissions"
-        ) from error
+        raise UsageError(f"can't be read ({error.strerror})", where=path, remedy=remedy_of(error)) from error
     except (WsiEdtError, csv.Error) as error:
         raise UsageError(
             str(error) if isinstance(error, WsiEdtError) else f"{path} isn't CSV: {error}",
