@@ -36,10 +36,10 @@ def test_so_is_one_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = Limits(monkeypatch, RLIMIT_AS=(GIB, resource.RLIM_INFINITY))
     refuse_tight_limits()
     assert limits.now == {resource.RLIMIT_AS: (3 * GIB, resource.RLIM_INFINITY)}
-    Limits(monkeypatch, RLIMIT_AS=(GIB, 2 * GIB))
-    with pytest.raises(UsageError, match=r"may only have 2\.0 GiB of addresses here, where 3 are needed"):
+    Limits(monkeypatch, RLIMIT_AS=(GIB, 3 * GIB // 2))
+    with pytest.raises(UsageError, match=r"may only have 1\.5 GiB of addresses here, where 3 are needed"):
         refuse_tight_limits()
-    Limits(monkeypatch, RLIMIT_AS=(4 * GIB, 4 * GIB))
+    Limits(monkeypatch, RLIMIT_AS=(5 * GIB // 2, 5 * GIB // 2))
     refuse_tight_limits()
 
 
