@@ -87,7 +87,6 @@ def _found(path: Path, mpp: float | None, classes: ClassNames, slide: AnnotatedS
 
 
 def _has_header(content: bytes) -> bool:
-    """Whether one of the first two lines names x and y, where text of one line per image has numbers alone."""
+    """Whether one of the first lines names x and y, where text of one line per image has numbers alone."""
     head = content[:4096].replace(b"\0", b"").decode("utf-8", errors="ignore")
-    lines = head.lower().splitlines()[:2]
-    return any({"x", "y"} <= set(re.split("[^a-z]+", line)) for line in lines)
+    return any({"x", "y"} <= set(re.split("[^a-z]+", line)) for line in head.lower().splitlines())
