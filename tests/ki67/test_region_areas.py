@@ -52,6 +52,15 @@ def test_units_beyond_the_slides_edge_do_not_count() -> None:
     assert tissue_mm2(box(0, 0, 999, 999), cut, SCALE) == pytest.approx(1.5 * UNIT_MM2)
 
 
+def test_units_count_by_their_share_of_tissue() -> None:
+    cover = np.zeros((2, 3), np.uint8)
+    cover[:, 0], cover[:, 1] = 255, 51  # whole, and a fifth
+    partly = TissueMask(cover > 0, 32.0, (96, 64), cover=cover)
+    assert partly.area_mm2 == pytest.approx(2.4 * UNIT_MM2)
+    assert tissue_mm2(box(0, 0, 999, 999), partly, SCALE) == pytest.approx(2.4 * UNIT_MM2)
+    assert tissue_mm2(box(32, 0, 96, 64), partly, SCALE) == pytest.approx((0.5 + 0.1) * UNIT_MM2)
+
+
 def test_a_number_makes_no_name_that_another_region_has() -> None:
     regions = [Region(name, box(0, 0, 1, 1)) for name in ("nest", "nest (2)", "nest")]
     assert [name for name, _ in named_areas(regions)] == ["nest", "nest (2)", "nest (3)"]

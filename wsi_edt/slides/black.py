@@ -114,9 +114,11 @@ def whitened(pixels: RgbArray, *, px_um: float) -> RgbArray:
 
 
 def _opened(mask: BoolArray, side: int) -> BoolArray:
-    """What squares of `side` px inside the mask cover; beyond the picture it goes on."""
+    """What squares of `side` px inside the mask cover; beyond the picture it goes on as at its edge."""
     kernel = np.ones((side, side), np.uint8)
-    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel), dtype=np.bool_)
+    around = cv2.copyMakeBorder(mask.astype(np.uint8), side, side, side, side, cv2.BORDER_REPLICATE)
+    opened = cv2.morphologyEx(around, cv2.MORPH_OPEN, kernel)[side:-side, side:-side]
+    return np.asarray(opened, dtype=np.bool_)
 
 
 def _dilated(mask: BoolArray, radius: int) -> BoolArray:

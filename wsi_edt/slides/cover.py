@@ -69,7 +69,8 @@ def _shares(
     share = np.where(deep | pen, 1, np.where(searched, share, 0)).astype(np.float32)
     # Dense and pale spots of the tissue itself lie above and below 1: neighbours make up for each other before the limit.
     smooth = cv2.blur(share, (3, 3), borderType=cv2.BORDER_REFLECT)
-    return np.where(pen, 0, np.minimum(smooth, 1)).astype(np.float32)
+    reached = cv2.dilate(searched.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.where(reached & ~pen, np.minimum(smooth, 1), 0).astype(np.float32)
 
 
 def _mean_around(colour: FloatArray, held: BoolArray, reach: int) -> tuple[FloatArray, BoolArray]:
