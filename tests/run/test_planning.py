@@ -124,15 +124,19 @@ class Hanging:
 
     ended: Callable[[], None]
     abandoned: list[object]
+    endless: bool = False
 
     def result(self) -> ShardResult:
         raise SlideError("the worker was ended")
 
     def cancel(self) -> None:
-        return
+        if self.endless:
+            self.ended()
 
     def abandon(self) -> None:
         self.abandoned.append(self)
+        if self.endless:
+            raise RuntimeError("no such worker")
         self.ended()
 
 
@@ -141,22 +145,24 @@ class HangingPool(Pool):
     """Hangs in every shard of hang.png."""
 
     abandoned: list[object] = field(default_factory=list)
+    endless: bool = False
 
     def submit(self, task: ShardTask, done: Callable[[], None]) -> PendingShard:
         if task.source.path.name == "hang.png":
             time.sleep(0.1 * task.shard.index)  # they aren't overdue all at once
-            return Hanging(done, self.abandoned)
+            return Hanging(done, self.abandoned, self.endless)
         return super().submit(task, done)
 
 
+@pytest.mark.parametrize("endless", [False, True], ids=["ended", "can't be ended"])
 def test_all_shards_of_a_slide_may_hang_each_in_a_worker_of_its_own(
-    slides: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slides: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endless: bool
 ) -> None:
     (slides / "crash.png").unlink()
     monkeypatch.setattr(schedule, "_SILENCE", 0.05)
     monkeypatch.setattr(schedule, "_SHARD_LIMIT_S", 0.3)
     monkeypatch.setattr(schedule, "_SHARD_LIMIT_S_PER_TILE", 0.0)
-    pool = HangingPool()
+    pool = HangingPool(endless=endless)
     rows = run(slides, tmp_path / "out", pool).rows
     assert [row.slide for row in rows if row.error] == ["hang.png"]
     assert len(pool.abandoned) > 1, "or the case shows nothing"

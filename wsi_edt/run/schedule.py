@@ -319,9 +319,20 @@ class Schedule:
                 flight.deadline = max(flight.deadline, now + flight.limit_s)
         for slide, index, flight in overdue:
             flight.deadline = math.inf  # it is ended once
-            flight.pending.abandon()
             if not slide.failed:
                 self._give_up(slide.ref, _overdue(slide.ref, index, flight.limit_s))
+            self._end_worker(slide, flight.pending)
+
+    def _end_worker(self, slide: _OpenSlide, pending: PendingShard) -> None:
+        """End the worker that has a shard, or at least wait for it no longer."""
+        try:
+            pending.abandon()
+        except Exception as error:
+            if ends_the_run(error):
+                raise
+            pending.cancel()
+            why = sentence_on(slide.ref, error, with_remedy=False)
+            self._progress.note(f"{slide.ref.name}: the worker that it holds up can't be ended ({why})")
 
     def _on_silence(self) -> None:
         """Report, once until a shard is stored again, that all workers are gone; a cluster may have new ones queued."""
