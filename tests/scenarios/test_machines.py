@@ -128,9 +128,9 @@ def test_in_a_folder_that_was_removed(place: Path) -> None:
 
 
 def test_a_script_from_standard_input_without_a_guard(place: Path) -> None:
-    words = ["run", place / "a.png", "--out", place / "script", "--mpp", str(MPP), "--model", place / "tiny"]
+    words = ["run", str(place / "a.png"), "--out", str(place / "script"), "--mpp", str(MPP)]
     done = subprocess.run(
-        [sys.executable, "-", *words, "--tile-px", "512", "--workers", "1"],
+        [sys.executable, "-", *words, "--model", str(place / "tiny"), "--tile-px", "512", "--workers", "1"],
         input=SCRIPT,
         capture_output=True,
         text=True,
