@@ -42,7 +42,7 @@ class ClassColumn:
     def label(self, fields: list[str]) -> str:
         """The name of a row's class, "" without one."""
         text = fields[self.at].strip() if self.at is not None and self.at < len(fields) else ""
-        return self.words.get(text.lower(), text)
+        return self.words.get(text.lower(), text) if self.words else text
 
 
 def find_class_column(table: Table, rows: Rows, path: Path, classes: ClassNames) -> ClassColumn:

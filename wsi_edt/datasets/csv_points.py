@@ -129,7 +129,7 @@ def _read(
     unknown = UnknownClasses()
     numbers = NumberTexts()
     stem = points_stem(path)
-    has_images = "image" in table.columns
+    has_images, has_scores = "image" in table.columns, "score" in table.columns
     rows: Iterable[tuple[int, list[str]]] = table.rows
     column = ClassColumn(table.columns.get("class"))
     if column.at is None:
@@ -137,37 +137,46 @@ def _read(
         column = find_class_column(table, rows, path, classes)
     if not has_images:
         records.add_image(stem)
+    may_be_others = bool({"type", "name"} & table.columns.keys())
+    meanings: dict[str, CellClass | None] = {}
     for line, fields in rows:
         where = f"{path}, line {line}"
-        surplus = table.surplus(fields)
-        if surplus is not None:  # "100,5,200,5" would be read as (100, 5)
-            raise AnnotationError(surplus, where=where, remedy="separate the columns by semicolons or tabs")
-        other = _not_a_cell(table, fields)
+        if len(fields) > table.width:
+            _refuse_surplus(table, fields, where)
+        other = _not_a_cell(table, fields) if may_be_others else None
         if other is not None:
             passed_over[other] += 1
             continue
         label = column.label(fields)
-        try:
-            class_id = classes.meaning(label)
-        except KeyError:
-            unknown.add(label, where)
-            continue
+        if label not in meanings:
+            try:
+                meanings[label] = classes.meaning(label)
+            except KeyError:
+                unknown.add(label, where)
+                continue
+        class_id = meanings[label]
         if class_id is None:
             passed_over["cell of a class to ignore"] += 1
             continue
         x, y = (_number_text(table, fields, name, where) for name in (axes.x, axes.y))
-        score = table.cell(fields, "score")
+        score = table.cell(fields, "score") if has_scores else ""
         records.add_point(
             table.cell(fields, "image") if has_images else stem,
             numbers.plain(x, where),
             y=numbers.plain(y, where),
             score=parse_number(numbers.plain(score, where), where) if score else 1.0,
-            class_id=CellClass(class_id),
+            class_id=class_id,
             where=where,
         )
     unknown.refuse()
     numbers.refuse_doubtful()
     return PointsFound(records.by_image(), passed_over)
+
+
+def _refuse_surplus(table: Table, fields: list[str], where: str) -> None:
+    surplus = table.surplus(fields)
+    if surplus is not None:  # "100,5,200,5" would be read as (100, 5)
+        raise AnnotationError(surplus, where=where, remedy="separate the columns by semicolons or tabs")
 
 
 def _not_a_cell(table: Table, fields: list[str]) -> str | None:
