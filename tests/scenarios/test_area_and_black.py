@@ -40,7 +40,7 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def write(path: Path, pixels: RgbArray, *, jpeg: bool = False) -> None:
+def write(path: Path, pixels: RgbArray, *, jpeg: bool = False, mpp: float = MPP) -> None:
     tifffile.imwrite(
         path,
         pixels,
@@ -48,7 +48,7 @@ def write(path: Path, pixels: RgbArray, *, jpeg: bool = False) -> None:
         photometric="rgb",
         compression="jpeg" if jpeg else "deflate",
         compressionargs={"level": 75} if jpeg else {},
-        resolution=(1e4 / MPP, 1e4 / MPP),
+        resolution=(1e4 / mpp, 1e4 / mpp),
         resolutionunit="CENTIMETER",
     )
 
@@ -166,3 +166,24 @@ def test_fluorescence_on_exact_black_is_refused_and_so_is_a_slide_without_a_pict
     assert "is a fluorescence slide" in found["fluorescence.tif"]["error"]
     assert "is black all over" in found["nothing.tif"]["error"]
     assert {found[name]["status"] for name in ("fluorescence.tif", "nothing.tif")} == {"failed"}
+
+
+@pytest.mark.slide
+def test_the_shipped_model_finds_the_same_cells_beside_black_as_beside_white(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    """A field of a real slide, two fifths of it covered."""
+    (tmp_path / "slides").mkdir()
+    field = tifffile.imread(data_dir / "slides/ki67-scanner-a.tif")[600:1300, 900:1600]
+    for name, level, jpeg in (("white.tif", 255, False), ("black.tif", 0, False), ("smeared.tif", 0, True)):
+        covered = field.copy()
+        covered[:, 420:] = level
+        write(tmp_path / "slides" / name, covered, jpeg=jpeg, mpp=0.2271)
+    words = ["run", str(tmp_path / "slides"), "--out", str(tmp_path / "out"), "--tile-px", "512"]
+    done = command(*words, "--batch-size", "1", "--workers", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    white, black, smeared = (rows(tmp_path)[f"{name}.tif"] for name in ("white", "black", "smeared"))
+    assert int(white["total"]) > 50
+    for other in (black, smeared):
+        assert int(other["total"]) == pytest.approx(int(white["total"]), rel=0.03)
+        assert float(other["area_mm2"]) == pytest.approx(float(white["area_mm2"]), rel=0.03)
