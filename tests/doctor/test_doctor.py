@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from importlib import metadata
 from pathlib import Path
 
@@ -86,6 +88,15 @@ def test_each_format_is_looked_at(sample: Sample, tmp_path: Path, monkeypatch: p
         flat = tried(Sample(sample.name, sample.file, sample.write, 1, sample.states_mpp), tmp_path)
         assert "sees 2 levels and 0.25" in flat.sentence
     assert "pip install" in swapped.sentence and "pip install" in damaged.sentence
+
+
+def test_a_full_disk_is_no_matter_of_packages(tmp_path: Path) -> None:
+    def full(path: Path, pixels: Pixels) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    finding = tried(Sample("TIFF", "a.tif", full), tmp_path)
+    assert finding.level is Level.WARNING
+    assert finding.sentence.endswith(f"No space left on device); {tmp_path.parent} needs room; or set TMPDIR")
 
 
 def test_requirements_that_are_not_fulfilled() -> None:

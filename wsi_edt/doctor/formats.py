@@ -84,10 +84,10 @@ def tried(sample: Sample, folder: Path) -> Finding:
     try:
         sample.write(path, pixels)
     except Exception as error:  # encoders raise all kinds
+        refused = isinstance(error, OSError) and error.errno is not None  # by the system
+        remedy = f"{folder.parent} needs room; or set TMPDIR" if refused else "pip install -U imagecodecs"
         return Finding(
-            sample.name,
-            Level.WARNING,
-            f"can't be tried, as no file of it can be written ({error}); pip install -U imagecodecs",
+            sample.name, Level.WARNING, f"can't be tried, as no file of it can be written ({error}); {remedy}"
         )
     try:
         with open_slide(path, None if sample.states_mpp else _MPP) as slide:
