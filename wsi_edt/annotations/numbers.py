@@ -6,8 +6,7 @@ import re
 
 from wsi_edt.errors import AnnotationError
 
-_PLAIN = re.compile(r"[+-]?\d*\.?\d*(?:[eE][+-]?\d+)?").fullmatch
-_COMMA = re.compile(r"[+-]?\d*,\d*").fullmatch
+_SIMPLE = re.compile(r"[+-]?\d*[.,]?\d*(?:[eE][+-]?\d+)?").fullmatch
 _GAP = re.compile(r"(?<=\d)[\s'’](?=\d{3}(?!\d))")  # French and Swiss groups, of which there is no doubt
 _MAY_BE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _REMEDY = "write its numbers without separators of thousands"
@@ -31,15 +30,15 @@ class NumberTexts:
         AnnotationError
             If it has a separator of thousands that might be a decimal one in another line; `where` names the line.
         """
-        if _PLAIN(text):
-            return text
-        if not _COMMA(text):
+        if not _SIMPLE(text):
             text = _GAP.sub("", text)
             if text.count(",") + text.count(".") > 1 and re.fullmatch(r"[+-]?[\d.,]+", text):
                 raise AnnotationError(
                     f"has {text!r}, with separators of thousands", where=where, remedy=_REMEDY
                 )
-        if not self._decided and "," in text:
+        if "," not in text:
+            return text
+        if not self._decided:
             self._decided = _MAY_BE_THOUSANDS.fullmatch(text) is None
             self._doubtful = self._doubtful or (text, where)
         return text.replace(",", ".")

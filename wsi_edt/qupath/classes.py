@@ -19,7 +19,7 @@ _SPOKEN: Mapping[str, CellClass] = {
     **dict.fromkeys(("neg", "-", "\N{MINUS SIGN}", "\N{EN DASH}"), CellClass.NEGATIVE),
 }
 # "Ki-67 positive", "Ki67+", "positive nuclei"
-_AROUND = re.compile(r"^ki[- ]?67[\s_]*|[\s_]*\b(?:cells?|nucle(?:us|i))$")
+_AROUND = re.compile(r"^ki[- ]?67[\s_]*|(?:^|[\s_]+)(?:cells?|nucle(?:us|i))$")
 _MOST_NAMED = 5
 
 
