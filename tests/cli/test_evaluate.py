@@ -288,3 +288,28 @@ def test_the_slide_gives_the_scale_and_the_edge(tmp_path: Path) -> None:
     ]
     with pytest.raises(UsageError, match="--slide is one slide; give two files"):
         CliRunner().invoke(evaluate, [str(tmp_path)] * 2 + given, catch_exceptions=False)
+
+
+def test_classes_of_a_set_of_your_own_get_a_meaning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tiny_bundle(tmp_path / "tiny", mpp=0.25)
+    for name in ("images", "points"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "mine/images/a.png"), np.full((128, 128, 3), 255, np.uint8))
+    (tmp_path / "mine/points/a.csv").write_text("x,y,class\n10.5,10.5,Neoplastic\n20.5,20.5,2+\n")
+    arguments = [
+        "--model",
+        str(tmp_path / "tiny"),
+        "--dataset",
+        "points",
+        str(tmp_path / "mine"),
+        "--mpp",
+        "0.25",
+    ]
+    with pytest.raises(AnnotationError, match="in evaluate by --class 'Neoplastic=nucleus'"):
+        CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+    for meaning in ("Neoplastic=negative", "2+=positive", "Absent=ignore"):
+        arguments += ["--class", meaning]
+    result = CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+    cells = {row[0]: row[1] for row in map(str.split, result.output.splitlines()) if len(row) > 1}
+    assert (cells["all"], cells["positive"], cells["negative"]) == ("2", "1", "1")
+    assert "the set 'points': no cell has the class absent, which class_names names" in caplog.text

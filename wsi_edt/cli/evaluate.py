@@ -55,7 +55,8 @@ LARGEST_MPP = 1000.0
     "class_names",
     metavar="NAME=CLASS",
     multiple=True,
-    help="What a class of the files stands for: positive, negative, nucleus or ignore. Can be given several times.",
+    help="What a class of the files, or of a data set of your own, stands for: positive, negative, nucleus or ignore. Can "
+    "be given several times.",
 )
 @click.option(
     "--slide",

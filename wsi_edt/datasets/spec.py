@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +21,8 @@ from wsi_edt.datasets.labelled import ImageArray, Labelled, LabelledImage, Recor
 from wsi_edt.errors import AnnotationError, UsageError
 from wsi_edt.qupath.classes import ClassNames
 from wsi_edt.qupath.regions import Polygons
+
+_log = logging.getLogger(__name__)
 
 ALL_SPLITS = "all"
 CONTEXT_UM = 40.0  # around a region: 128 px at 0.3125 µm/px, where a network's tiles have a halo of 64
@@ -111,7 +114,7 @@ def read_set(spec: SetSpec, data: Path) -> list[LabelledImage]:
             remedy=f"the splits of {spec.format} are {', '.join(facts.splits)}, and {ALL_SPLITS!r} is all of them",
         )
     splits = facts.splits if spec.split == ALL_SPLITS else (spec.split,)
-    read = _reader(spec)
+    read, names = _reader(spec)
     records = [record for split in splits for record in read(folder, split)]
     if not records:
         which = "" if spec.split == ALL_SPLITS else f"{spec.split} "
@@ -119,23 +122,25 @@ def read_set(spec: SetSpec, data: Path) -> list[LabelledImage]:
             f"holds no {which}images in the layout of {spec.format}, which workflows/training.md describes",
             where=folder,
         )
+    for name in names.never_met():
+        _log.warning("the set %r: no cell has the class %s, which class_names names", spec.name, name)
     records = _of_cases(spec, records)
     classes = spec.classes or (Labelled.NOWHERE if _has_no_class(records) else facts.classes)
     return [_labelled_image(spec, record, classes) for record in records]
 
 
-def _reader(spec: SetSpec) -> Callable[[Path, str], Iterator[Record]]:
-    """Who reads a set; UsageError if its format's classes can't be named otherwise, or a name is wrong."""
+def _reader(spec: SetSpec) -> tuple[Callable[[Path, str], Iterator[Record]], ClassNames]:
+    """Who reads a set, and what it takes names for; UsageError if its format's are fixed, or a name is wrong."""
     facts = FORMATS[spec.format]
     if not spec.class_names:
-        return facts.read
+        return facts.read, ClassNames()
     where = f"class_names of the set {spec.name!r}"
     if facts.read_named is None:
         raise UsageError(
             f"can't be, since the classes of {spec.format} are fixed", where=where, remedy="remove it"
         )
     read, names = facts.read_named, ClassNames.of(spec.class_names, where=where)
-    return lambda folder, split: read(folder, split, names)
+    return lambda folder, split: read(folder, split, names), names
 
 
 def _of_cases(spec: SetSpec, records: list[Record]) -> list[Record]:
