@@ -98,7 +98,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, ihc_pixels: RgbArray) -> Pat
         write(slides / name, filled, jpeg=jpeg)
     write(slides / "fluorescence.tif", fluorescence())
     write(slides / "nothing.tif", np.zeros((500, 500, 3), np.uint8))
-    options = ["--model", str(folder / "tiny"), "--precision", "fp32", "--runtime", "torch", "--workers", "1"]
+    options = ["--model", str(folder / "tiny"), "--precision", "fp32", "--workers", "1"]
     options += ["--tile-px", "512", "--batch-size", "1"]
     done = command("run", str(slides), "--out", str(folder / "out"), *options)
     assert done.returncode == 1, done.stdout + done.stderr  # fluorescence, and nothing at all
