@@ -146,3 +146,11 @@ def test_a_spreadsheet_is_told_from_a_slide(tmp_path: Path) -> None:
     (tmp_path / "batch.XLSX").write_bytes(b"PK")
     with pytest.raises(UsageError, match=r"batch\.XLSX is a spreadsheet; save it as CSV"):
         slides_of(tmp_path / "batch.XLSX")
+
+
+def test_text_is_a_table_only_with_its_header(tmp_path: Path) -> None:
+    """`slides/*` names a readme too, which must end no batch."""
+    table(tmp_path, "sep=;\npath;case\na.tif;7\n", encoding="utf-16", name="batch.txt")
+    table(tmp_path, "Slides of May.\nAsk Ines.\n", name="readme.TXT")
+    assert list(slides_of(tmp_path / "batch.txt")) == ["a.tif"]
+    assert list(slides_of(tmp_path / "readme.TXT")) == ["readme.TXT"]  # a slide that fails alone

@@ -16,7 +16,8 @@ from wsi_edt.run.slide_names import fault_of
 from wsi_edt.slides.location import SlidePath, location
 from wsi_edt.slides.metadata import refuse_implausible_mpp
 
-SUFFIXES = (".csv", ".tsv", ".txt")
+SUFFIXES = (".csv", ".tsv")
+_NOTES = ".txt"  # a table only if it has the header of one: `slides/*` names a readme too
 _SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 MOST_FAULTS = 20  # that one message lists
 
@@ -65,7 +66,23 @@ def is_manifest(path: Path) -> bool:
         raise UsageError(
             "is a spreadsheet", where=path, remedy="save it as CSV, which is read as a table of slides"
         )
+    if path.suffix.lower() == _NOTES and _is_file(path):
+        try:
+            _table(path)
+        except (OSError, WsiEdtError, csv.Error):
+            return False
+        return True
     return path.suffix.lower() in SUFFIXES and _is_file(path)
+
+
+def _table(path: Path) -> Table:
+    return open_table(
+        text_of(path.read_bytes(), path),
+        path,
+        columns=COLUMNS,
+        suffice=lambda meanings: "path" in meanings,
+        needs="a column path",
+    )
 
 
 def _is_file(path: Path) -> bool:
@@ -89,13 +106,7 @@ def read_manifest(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
         up to 20.
     """
     try:
-        table = open_table(
-            text_of(path.read_bytes(), path),
-            path,
-            columns=COLUMNS,
-            suffice=lambda meanings: "path" in meanings,
-            needs="a column path",
-        )
+        table = _table(path)
         rows, faults = _rows(table, path)
     except OSError as error:
         raise UsageError(f"can't be read ({error.strerror})", where=path, remedy=remedy_of(error)) from error
