@@ -148,7 +148,7 @@ def test_a_spike_is_dropped(tmp_path: Path) -> None:
         (feature(polygon([[0, 0], ["a", 0], [5, 5], [0, 0]])), "has a Polygon that can't be read"),
         (feature({"type": "Polygon", "coordinates": 3}), "has a Polygon that can't be read"),
         (feature([1]), "has properties or a geometry that isn't an object"),  # type: ignore[arg-type]
-        ("text", "is a str, not an object"),
+        ("text", "isn't an object, as GeoJSON's features are"),
     ],
 )
 def test_wrong_features_are_named(tmp_path: Path, wrong: object, says: str) -> None:

@@ -198,7 +198,7 @@ def parsed_json(content: bytes, path: Path) -> object:
 def _feature(entry: object, number: int, path: Path) -> Feature:
     where = f"{path}, feature {number}"
     if not isinstance(entry, dict):
-        raise AnnotationError(f"is a {type(entry).__name__}, not an object", where=where)
+        raise AnnotationError("isn't an object, as GeoJSON's features are", where=where)
     if "type" in entry and entry["type"] != "Feature":
         raise AnnotationError(
             f"is a {entry['type']}, not a GeoJSON feature",
