@@ -81,6 +81,7 @@ def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
         "one,two.svs,,,\n"
         "two,three.svs,,,4\n"
         "f.svs,,,,,\n"
+        'h.svs,"1.000,5",,\n'
         f"g.svs,,{'n' * 256},\n",
     )
     with pytest.raises(UsageError) as raised:
@@ -95,7 +96,8 @@ def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
         "line 8 has '0' as its series",
         "line 9 has 'two.svs' as its µm/px",
         "line 10 has 5 fields, and the header 4",
-        f"line 12 has the name '{'n' * 256}', which is longer than 255 bytes",
+        "line 12 has '1.000,5' as its µm/px",
+        f"line 13 has the name '{'n' * 256}', which is longer than 255 bytes",
     ):
         assert words in message
     assert "line 11 " not in message, "separators at the end hold nothing"

@@ -40,6 +40,9 @@ READ = {
     "no line end": COMMAS.rstrip(),
     "end of DOS": COMMAS + "\x1a",
     "unnamed index": "\n".join(f"{n if n else ''},{line}" for n, line in enumerate(COMMAS.splitlines())),
+    "pandas' tabs": "\n".join(f"{n if n else ''}\t{line}" for n, line in enumerate(TABS.splitlines())),
+    "R's names of rows": TABS.splitlines()[0]
+    + "".join(f'\n"{n}"\t{line}' for n, line in enumerate(TABS.splitlines()) if n),
     "QuPath's px": COMMAS.replace("x,y,class", "Centroid X px,Centroid Y px,Classification"),
     "px in brackets": COMMAS.replace("x,y", "X [px],Y (pixels)"),
 }
@@ -115,6 +118,8 @@ def test_however_its_micro_sign_came_through(
         ("x;y\n1.100,5;2\n", "line 2 has '1.100,5', with separators of thousands"),
         ("x;y\n2;2\n1,234,567;2\n", "line 3 has '1,234,567', with separators of thousands"),
         ("x;y\n1,100;2,200\n", "line 2 has '1,100', which may be 1100 or 1.100, and no other number tells"),
+        ("x;y\n1.300;1.480\n", "line 2 has '1.300', which may be 1300 or 1.300, and no other number tells"),
+        ("x\ty\n1.5\t2\t3\n", "line 2 has 3 fields, and the header 2 (name every column)"),
         ("x,y\n1.5,2\n3,4\0\0\0\n", "line 3 holds zero bytes, as files have that came to harm"),
         ("x,y\n1.5,\n", "line 2 has no y"),
         ("case,stain\n1,2\n", "has no header with x and y: its first line is 'case,stain'"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from wsi_edt.errors import AnnotationError
@@ -20,6 +21,10 @@ _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?[,;\s]*$", re.IGNORECASE)  # Exce
 _COMMENT = "#"
 _REMARK = re.compile(r"#+(\s|$)")
 _END_OF_TEXT = "\x1a"  # of DOS
+_NUMBER = re.compile(r"[+-]?[\d.,'’\s]+(?:e[+-]?\d+)?", re.IGNORECASE)
+_FEWEST_COUNTED = (
+    3  # rows between whose commas no text may be torn: their first fields are then counted, not cells
+)
 
 Columns = Mapping[str, tuple[str, ...]]
 
@@ -33,13 +38,15 @@ class Table:
     rows : the lines below the header that are neither blank nor a comment, each with its number in the file, from 1
     columns : by what they mean, their numbers
     others : of columns that mean nothing here: by their names, their numbers
-    width : how many columns the header has
+    width : how many columns there are, a nameless one of the rows' names among them
+    delimiter : what separates them
     """
 
     rows: Iterator[tuple[int, list[str]]]
     columns: Mapping[str, int]
     others: Mapping[str, int]
     width: int
+    delimiter: str
 
     def cell(self, fields: list[str], name: str) -> str:
         """What a row has in a column, "" if there is no such column or the row is too short."""
@@ -50,13 +57,24 @@ class Table:
         """What is wrong with a row that has more fields than the header names; None for another."""
         if len(fields) <= self.width or not any(map(str.strip, fields[self.width :])):
             return None
-        return f"has {len(fields)} fields, and the header {self.width} (a comma in one of them? quote it)"
+        hint = "a comma in one of them? quote it" if self.delimiter == "," else "name every column"
+        return f"has {len(fields)} fields, and the header {self.width} ({hint})"
+
+    @property
+    def surplus_remedy(self) -> str:
+        """What helps where rows have more fields than the header."""
+        if self.delimiter == ",":
+            return "separate the columns by semicolons or tabs"
+        return "write a name for each column into the header, also for that of the rows' names"
 
 
 def open_table(
     text: str, path: Path, *, columns: Columns, suffice: Callable[[Collection[str]], bool], needs: str
 ) -> Table:
     """The table in a text.
+
+    Where every row has one field more than the header, and the first look like names, they are the rows' names, as R
+    writes them and reads them: its columns are named from the second on.
 
     Parameters
     ----------
@@ -97,7 +115,7 @@ def open_table(
             if suffice(known):
                 rows = _rows(lines, delimiter, above=above, width=len(names))
                 others = {name: at for at, name in enumerate(names) if name and at not in known.values()}
-                return Table(rows, known, others, len(names))
+                return _with_names_of_rows(Table(rows, known, others, len(names), delimiter))
     raise AnnotationError(
         f"has no header with {needs}: {f'its first line is {shown[:_MOST_SHOWN]!r}' if shown else 'it is empty'}",
         where=path,
@@ -106,9 +124,44 @@ def open_table(
 
 
 def _names(line: str, delimiter: str) -> list[str]:
-    """The columns' names in a line that may be the header, which some programs mark as a comment."""
-    fields = next(csv.reader([line.lstrip().lstrip(_COMMENT)], delimiter=delimiter), [])
+    """The columns' names in a line that may be the header, which some programs mark as a comment.
+
+    The first name may be empty, that of an index: blanks before a name go, separators stay.
+    """
+    blanks = " \ufeff\xa0".replace(delimiter, "")
+    fields = next(csv.reader([line.lstrip(blanks).lstrip(_COMMENT)], delimiter=delimiter), [])
     return [normal_name(name) for name in fields]
+
+
+def _with_names_of_rows(table: Table) -> Table:
+    """The table, its columns one further on if each row begins with a name that has no column."""
+    first = next(table.rows, None)
+    if first is None or len(first[1]) != table.width + 1:
+        return replace(table, rows=iter(()) if first is None else chain([first], table.rows))
+    rows = [first, *table.rows]
+    same = replace(table, rows=iter(rows))
+    is_named = all(len(fields) == table.width + 1 for _, fields in rows)
+    is_named = is_named and any(fields[-1].strip() for _, fields in rows)
+    if not is_named or not _are_names([fields[0].strip() for _, fields in rows], table.delimiter):
+        return same
+    columns = {meaning: at + 1 for meaning, at in table.columns.items()}
+    others = {name: at + 1 for name, at in table.others.items()}
+    return replace(same, columns=columns, others=others, width=table.width + 1)
+
+
+def _are_names(texts: Sequence[str], delimiter: str) -> bool:
+    """Whether texts name rows: no two alike, and either counted through from 0 or 1, or none of them a number.
+
+    Other numbers may be coordinates, and the last column the one without a name. Where commas separate, a text may be
+    torn by one of its own, so that only many rows that are counted through are believed.
+    """
+    if "" in texts or len(set(texts)) < len(texts):
+        return False
+    numbers = sorted(int(text) for text in texts if text.isascii() and text.isdecimal())
+    if len(numbers) == len(texts):
+        are_many = len(texts) >= _FEWEST_COUNTED or delimiter != ","
+        return are_many and numbers[0] in (0, 1) and numbers[-1] - numbers[0] == len(texts) - 1
+    return delimiter != "," and not any(map(_NUMBER.fullmatch, texts))
 
 
 def _rows(lines: io.StringIO, delimiter: str, *, above: int, width: int) -> Iterator[tuple[int, list[str]]]:

@@ -127,7 +127,7 @@ def _read(
 ) -> PointsFound:
     passed_over: Counter[str] = Counter()
     unknown = UnknownClasses()
-    numbers = NumberTexts()
+    numbers = NumberTexts(points_may_group=table.delimiter == ";")
     stem = points_stem(path)
     has_images, has_scores = "image" in table.columns, "score" in table.columns
     rows: Iterable[tuple[int, list[str]]] = table.rows
@@ -176,7 +176,7 @@ def _read(
 def _refuse_surplus(table: Table, fields: list[str], where: str) -> None:
     surplus = table.surplus(fields)
     if surplus is not None:  # "100,5,200,5" would be read as (100, 5)
-        raise AnnotationError(surplus, where=where, remedy="separate the columns by semicolons or tabs")
+        raise AnnotationError(surplus, where=where, remedy=table.surplus_remedy)
 
 
 def _not_a_cell(table: Table, fields: list[str]) -> str | None:

@@ -162,7 +162,7 @@ def _row(table: Table, fields: list[str], folder: Path) -> ManifestRow:
         raise ValueError(f"names the regions {regions}, which don't exist")
     return ManifestRow(
         path=folder / slide if isinstance(slide, Path) else slide,
-        mpp=_optional(table.cell(fields, "mpp").replace(",", "."), _mpp),
+        mpp=_optional(table.cell(fields, "mpp"), _mpp),
         name=_name(table.cell(fields, "name"), slide, series),
         case=table.cell(fields, "case"),
         series=series,
@@ -176,7 +176,7 @@ def _optional(text: str, parse: Callable[[str], _T]) -> _T | None:
 
 def _mpp(text: str) -> float:
     try:
-        mpp = float(text)
+        mpp = float(text.replace(",", "."))
         refuse_implausible_mpp(mpp)
     except (ValueError, UsageError) as error:
         raise ValueError(f"has {text!r} as its µm/px") from error
