@@ -10,7 +10,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from tests.ki67.made import result
+from tests.ki67.made import BLURRED, result
 from wsi_edt.cli.run_display import (
     LineDisplay,
     TerminalDisplay,
@@ -41,6 +41,10 @@ def test_outcomes_in_words() -> None:
     assert outcome(DONE) == "17.4 % positive of 2,001 cells"
     assert outcome(EMPTY) == "not assessable: no cells (0 cells)"
     assert outcome(FAILED) == "failed: c.svs is damaged [here]"
+    blurred = SummaryRow.from_result(result(349, 1652, quality=BLURRED), seconds=1.0)
+    assert outcome(blurred) == "17.4 % positive of 2,001 cells; out of focus"
+    nothing = SummaryRow.from_result(result(quality=BLURRED), seconds=1.0)
+    assert outcome(nothing) == "not assessable: no cells (0 cells); out of focus"
 
 
 def test_lines_for_a_log() -> None:

@@ -19,6 +19,8 @@ QUALITY = SlideQuality(
         "pen_share": 0.0,
         "counterstain_contrast": 0.3,
         "background_dab": 0.02,
+        "zero_share": 0.0,
+        "black_share": 0.0,
     }
 )
 BLURRED = SlideQuality({**QUALITY.values, "out_of_focus_share": 0.312})

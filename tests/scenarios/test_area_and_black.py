@@ -110,9 +110,10 @@ def rows(place: Path) -> dict[str, dict[str, str]]:
         return {row["slide"]: row for row in csv.DictReader(file)}
 
 
-def remark(place: Path, slide: str) -> str | None:
-    stated: str | None = json.loads((place / "out" / slide / "ki67.json").read_text()).get("remark")
-    return stated
+def sentences(place: Path, slide: str) -> str:
+    """What is said of the slide's quality."""
+    quality = json.loads((place / "out" / slide / "ki67.json").read_text())["quality"]
+    return " ".join(flag["sentence"] for flag in quality["flags"])
 
 
 def cells(place: Path, slide: str) -> npt.NDArray[np.float64]:
@@ -155,10 +156,14 @@ def test_tissue_beside_black_counts_as_beside_white(place: Path) -> None:
 def test_what_is_black_is_said_and_is_no_fluorescence(place: Path) -> None:
     share = 100 * (1 - (HEIGHT * BLACK_FROM - NOTCH[0] * NOTCH[1]) / (HEIGHT * MOSTLY_BLACK_WIDTH))
     assert rows(place)["mostly_black.tif"]["error"] == ""
-    said = re.search(r"(\d+) % of the picture is black", remark(place, "mostly_black.tif") or "")
+    said = re.search(r"(\d+) % of the picture is black", sentences(place, "mostly_black.tif"))
     assert said is not None
     assert int(said[1]) == pytest.approx(share, abs=2)
-    assert remark(place, "white.tif") is None
+    assert "black" in rows(place)["mostly_black.tif"]["quality"].split("; ")
+    page = (place / "out/report.html").read_text()
+    assert re.search(r">mostly_black.tif<.*?class=\"flag\">[^<]*black<", page, re.DOTALL)
+    assert "black" not in sentences(place, "white.tif") + rows(place)["white.tif"]["quality"]
+    assert "picture is black" in command("info", str(place / "slides/mostly_black.tif")).stdout
 
 
 def test_fluorescence_on_exact_black_is_refused_and_so_is_a_slide_without_a_picture(place: Path) -> None:

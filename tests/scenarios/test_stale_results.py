@@ -69,6 +69,9 @@ def test_what_changed_is_said_and_what_came_to_harm_is_written_anew(place: Path)
     before = {name: (out / name / "cells.geojson").read_bytes() for name in NAMES}
     assert all(len(content) > 1000 for content in before.values())
     assert "of the file's bytes are zeros" in (out / "growing.tif/ki67.json").read_text()
+    assert "zeros in the file" in rows(place, "out")["growing.tif"]["quality"]
+    assert "zeros in the file" in (out / "report.html").read_text()
+    assert "zeros" not in rows(place, "out")["same.tif"]["quality"]
 
     size = (slides / "growing.tif").stat().st_size
     (slides / "growing.tif").write_bytes((place / "whole/growing.tif").read_bytes()[:size])

@@ -31,10 +31,12 @@ def tissue_pixels(ihc_pixels: RgbArray) -> RgbArray:
     return np.pad(tissue, ((300, 300), (300, 300), (0, 0)), constant_values=240)
 
 
-def quality_of(pixels: RgbArray, mpp: float = MPP, *, staining: Staining = Staining.DAB) -> SlideQuality:
+def quality_of(
+    pixels: RgbArray, mpp: float = MPP, *, staining: Staining = Staining.DAB, zero_share: float = 0.0
+) -> SlideQuality:
     slide = ImageSlide(Path("a.png"), pixels, mpp)
     tissue, overview = slide_tissue(slide, model_mpp=MODEL_MPP)
-    return measure_quality(slide, tissue, overview, staining)
+    return measure_quality(slide, tissue, overview, staining, zero_share=zero_share)
 
 
 def blurred(pixels: RgbArray, sigma_um: float) -> RgbArray:
@@ -156,7 +158,7 @@ def test_a_large_slide_costs_48_small_reads(ihc_pixels: RgbArray) -> None:
     slide = Counting(Path("a.png"), pixels, 1.0)
     tissue = TissueMask(np.ones((410, 410), np.bool_), 32 * MODEL_MPP, (13108, 13108))
     overview = np.full((*tissue.mask.shape, 3), 200, dtype=np.uint8)
-    measure_quality(slide, tissue, overview, Staining.DAB)
+    measure_quality(slide, tissue, overview, Staining.DAB, zero_share=0.0)
     assert len(read) == 48
     assert max(window.bottom for window in read) > 3900
     assert max(window.width * window.height for window in read) < 100**2
@@ -192,6 +194,32 @@ def test_measuring_twice_gives_the_same(tissue_pixels: RgbArray) -> None:
     assert quality_of(tissue_pixels).to_json() == quality_of(tissue_pixels.copy()).to_json()
 
 
+@pytest.mark.parametrize("staining", list(Staining))
+def test_zeros_and_black_are_said_whatever_the_stain(staining: Staining) -> None:
+    """A fifth of the picture is black, and the file was said to hold zeros; neither tells below a twentieth."""
+    pixels = np.full((600, 500, 3), 240, np.uint8)
+    pixels[:300, :400] = 190
+    pixels[:, 400:] = 0
+    quality = quality_of(pixels, staining=staining, zero_share=0.29)
+    assert flags(quality)[-2:] == ["zeros in the file", "black"]
+    assert quality.flag_names.endswith("zeros in the file; black")
+    zeros, black = quality.flags[-2:]
+    assert "About 29 % of the file's bytes are zeros" in zeros.sentence
+    assert black.value == pytest.approx(0.2, abs=0.02)
+    assert f"{100 * black.value:.0f} % of the picture is black" in black.sentence
+    pixels[:, 400:480] = 240
+    fewer = flags(quality_of(pixels, staining=staining, zero_share=0.04))
+    assert not {"zeros in the file", "black"} & set(fewer)
+
+
+def test_a_result_of_before_is_read_as_incomplete(tissue_pixels: RgbArray) -> None:
+    """So that its slide's files are written again."""
+    fields = quality_of(tissue_pixels).to_json()
+    for name in ("zero_share", "black_share"):
+        with pytest.raises(KeyError):
+            SlideQuality.from_json({key: value for key, value in fields.items() if key != name})
+
+
 def test_names_are_one_each() -> None:
     assert (
         len({measure.name for measure in MEASURES})
@@ -217,7 +245,7 @@ def test_real_slides_are_sharp_and_clean(data_dir: Path, name: str) -> None:
     with open_slide(data_dir / "slides" / name, 0.25) as slide:
         tissue, overview = slide_tissue(slide, model_mpp=MODEL_MPP)
         staining = classify_staining(slide, tissue, overview)
-        assert measure_quality(slide, tissue, overview, staining).flags == ()
+        assert measure_quality(slide, tissue, overview, staining, zero_share=0.0).flags == ()
         mpp = slide.mpp or 0.25
         pixels = slide.read_level(0, Window(0, 0, *slide.dimensions))
     soft = np.asarray(cv2.GaussianBlur(pixels, (0, 0), 2.0 / mpp), dtype=np.uint8)

@@ -194,7 +194,9 @@ def _facts(pixels: ImageArray, mpp: float) -> QualityFacts:
     slide = ImageSlide(Path("picture"), pixels, mpp)
     tissue, overview = slide_tissue(slide, model_mpp=0.3125)
     fields, field_mpp = sample_fields(slide, tissue)
-    return QualityFacts(tissue, overview, light_of(overview, tissue, fields), fields, field_mpp)
+    return QualityFacts(
+        tissue, overview, light_of(overview, tissue, fields), fields, field_mpp, zero_share=0.0
+    )
 
 
 def point(

@@ -86,7 +86,8 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
             if staining is not Staining.FLUORESCENCE:
                 share = tissue.area_mm2 / tissue.everywhere().area_mm2
                 rows.append(("tissue", f"{tissue.area_mm2:.3f} mm², {share:.0%} of the slide"))
-                quality = measure_quality(slide, tissue, overview, staining)
+                zero_share = source.state().zero_share
+                quality = measure_quality(slide, tissue, overview, staining, zero_share=zero_share)
                 rows.append(("quality", " ".join(flag.sentence for flag in quality.flags) or "no flag"))
     _print(rows)
 

@@ -216,7 +216,7 @@ def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
         regions = f"whole tissue; {row.regions}" if row.regions else ""
         status = "" if row.status == "done" else str(row.status)
         note = ": ".join(word for word in (status, remark) if word)
-        note = ", ".join(word for word in (note, regions) if word)
+        note = ", ".join(word for word in (note, regions, row.quality) if word)
         table.add_row(Text(row.slide, overflow="fold"), index, cells, Text(note, overflow="fold"))
     console.print(table)
     if len(rows) > len(shown):

@@ -57,13 +57,14 @@ def rate_in_words(tiles_per_second: float) -> str:
 
 
 def outcome(row: SummaryRow) -> str:
-    """How a slide ended, in words: "17.4 % positive of 2 103 cells", or why not."""
+    """How a slide ended, in words: "17.4 % positive of 2 103 cells; out of focus", or why not."""
     if row.status is Status.FAILED:
         return f"failed: {row.error}"
     cells = counted(row.total, "cell") if row.total is not None else "cells"
+    flags = f"; {row.quality}" if row.quality else ""
     if row.index_percent is None:
-        return f"not assessable: {row.reason} ({cells})"
-    return f"{row.index_percent:.1f} % positive of {cells}"
+        return f"not assessable: {row.reason} ({cells}){flags}"
+    return f"{row.index_percent:.1f} % positive of {cells}{flags}"
 
 
 class LineDisplay:

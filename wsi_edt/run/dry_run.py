@@ -118,7 +118,7 @@ def _preview(
         tiles=tiles,
         tiles_stored=stored,
         seconds=None if seconds_per_tile is None else (tiles - stored) * seconds_per_tile,
-        note=ref.mpp_note(plan.scale.slide_mpp),
+        note=_note(ref.mpp_note(plan.scale.slide_mpp), plan.quality.flag_names),
     )
 
 
@@ -132,8 +132,12 @@ def _finished(ref: SlideRef, row: SummaryRow, size: int | None) -> Preview:
         tissue_mm2=cast(float, row.whole.values["area_mm2"]),
         seconds=0.0,
         finished=True,
-        note="" if row.slide_mpp is None else ref.mpp_note(row.slide_mpp),
+        note=_note("" if row.slide_mpp is None else ref.mpp_note(row.slide_mpp), row.quality or ""),
     )
+
+
+def _note(*clauses: str) -> str:
+    return "; ".join(filter(None, clauses))
 
 
 def _size(ref: SlideRef) -> int | None:

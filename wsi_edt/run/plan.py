@@ -16,7 +16,6 @@ from wsi_edt.results.store import StoreHeader
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.settings import CellSettings
 from wsi_edt.slides.black import BlackAsWhite
-from wsi_edt.slides.fingerprint import FileState
 from wsi_edt.slides.grid import Shard, TileGrid, shards
 from wsi_edt.slides.metadata import COARSEST_MPP
 from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, Slide, remark, required_mpp
@@ -24,8 +23,6 @@ from wsi_edt.slides.quality import SlideQuality, measure_quality
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
 
-_MUCH_BLACK = 0.05  # of the slide
-_MANY_ZEROS = 0.05  # of the file; a compressed slide has none
 LARGEST_SLIDE_MM2 = 20_000.0  # 100 × 200 mm; glass of 76 × 52 mm is the largest in use but for whole organs
 
 
@@ -113,11 +110,10 @@ def plan_slide(
                 where=ref.source,
                 remedy="the model is for brightfield, so leave it out",
             )
-        quality = measure_quality(slide, tissue, overview, staining)
+        quality = measure_quality(slide, tissue, overview, staining, zero_share=state.zero_share)
         regions, passed_over = _regions(ref, slide)
         bounds, stated = slide.bounds, slide.mpp_stated
-        said = (remark(slide), _black(tissue.black_share), _zeros(state), passed_over)
-        remarked = "; ".join(filter(None, said)) or None
+        remarked = "; ".join(filter(None, (remark(slide), passed_over))) or None
     if not cells.tissue_mask:
         tissue = tissue.everywhere()
     grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
@@ -172,22 +168,6 @@ def _refuse_all_black(tissue: TissueMask, ref: SlideRef) -> None:
             where=ref.source,
             remedy="copy or export it again",
         )
-
-
-def _black(share: float) -> str:
-    """A clause on a slide that is black in large part."""
-    if share < _MUCH_BLACK:
-        return ""
-    return (
-        f"{100 * share:.0f} % of the picture is black (not scanned, or a copy that stopped) and read as white"
-    )
-
-
-def _zeros(state: FileState) -> str:
-    """A clause on a file of which a large part holds zeros, as a copy that stopped leaves it."""
-    if state.zero_share < _MANY_ZEROS:
-        return ""
-    return f"about {state.zero_share:.0%} of the file's bytes are zeros: an incomplete copy?"
 
 
 def _refuse_impossible_size(dimensions: tuple[int, int], scale: Scale, ref: SlideRef) -> None:

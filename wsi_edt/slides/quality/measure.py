@@ -10,6 +10,7 @@ from wsi_edt.slides.staining import Staining
 from wsi_edt.slides.tissue import FloatArray, TissueMask
 
 BRIGHTFIELD = frozenset({Staining.DAB, Staining.HE, Staining.GREY})
+EVERY_STAIN = frozenset(Staining)  # and a slide without one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +23,7 @@ class QualityFacts:
     light : the colour of glass (3,), grey levels
     fields : a sample of the tissue, each (H, W, 3) uint8
     field_mpp : µm/px of the fields
+    zero_share : of the file's blocks, how many hold nothing but zeros
     """
 
     tissue: TissueMask
@@ -29,6 +31,7 @@ class QualityFacts:
     light: FloatArray
     fields: tuple[RgbArray, ...]
     field_mpp: float
+    zero_share: float
 
 
 @dataclass(frozen=True, slots=True)

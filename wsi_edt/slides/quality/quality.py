@@ -87,7 +87,9 @@ class SlideQuality:
         return cls({name: None if value is None else _number(value) for name, value in values.items()})
 
 
-def measure_quality(slide: Slide, tissue: TissueMask, overview: RgbArray, staining: Staining) -> SlideQuality:
+def measure_quality(
+    slide: Slide, tissue: TissueMask, overview: RgbArray, staining: Staining, *, zero_share: float
+) -> SlideQuality:
     """The quality of a brightfield slide, from its overview and up to 48 fields of 80 µm on its tissue.
 
     Parameters
@@ -95,6 +97,7 @@ def measure_quality(slide: Slide, tissue: TissueMask, overview: RgbArray, staini
     slide : the open slide
     tissue : its tissue, as it was found
     overview : (rows, columns, 3) uint8, of the tissue mask's shape
+    zero_share : of the blocks of its files, how many hold nothing but zeros, see `FileState`
 
     Raises
     ------
@@ -103,7 +106,8 @@ def measure_quality(slide: Slide, tissue: TissueMask, overview: RgbArray, staini
     """
     assert overview.shape[:2] == tissue.mask.shape, (overview.shape, tissue.mask.shape)
     fields, field_mpp = sample_fields(slide, tissue)
-    facts = QualityFacts(tissue, overview, light_of(overview, tissue, fields), fields, field_mpp)
+    light = light_of(overview, tissue, fields)
+    facts = QualityFacts(tissue, overview, light, fields, field_mpp, zero_share)
     values = {measure.name: measure.of(facts) if staining in measure.stains else None for measure in MEASURES}
     return SlideQuality(
         {name: None if value is None else round(value, DIGITS) for name, value in values.items()}
