@@ -55,6 +55,21 @@ def test_a_thin_strip() -> None:
     assert found(drawn_tissue(strip)).area_mm2 == pytest.approx(0.15, rel=0.02)
 
 
+@pytest.mark.parametrize("glass", [240, 255])
+@pytest.mark.parametrize("gap_px", [50, 70, 100])
+def test_glass_between_pieces_is_no_tissue(gap_px: int, glass: int) -> None:
+    pieces = np.zeros((700, 900), np.bool_)
+    pieces[200:500, 151:351] = pieces[200:500, 351 + gap_px : 551 + gap_px] = True
+    assert found(drawn_tissue(pieces, glass=glass)).area_mm2 == pytest.approx(0.12, rel=0.03)
+
+
+@pytest.mark.parametrize("glass", [240, 255])
+def test_glass_along_the_edge_of_the_picture_is_no_tissue(glass: int) -> None:
+    piece = np.zeros((500, 500), np.bool_)
+    piece[56:456, 56:456] = True
+    assert found(drawn_tissue(piece, glass=glass)).area_mm2 == pytest.approx(0.16, rel=0.03)
+
+
 @pytest.mark.parametrize(("hole", "counted"), [(300, False), (60, True)])
 def test_a_large_lumen_is_no_tissue_and_a_small_one_is(hole: int, counted: bool) -> None:
     tissue = found(drawn_tissue(disc(800, hole)))
@@ -77,9 +92,9 @@ def test_glass_has_no_area() -> None:
     assert found(drawn_tissue(np.zeros((300, 300), np.bool_))).area_mm2 == 0
 
 
-def test_what_is_too_thin_to_judge_by_counts_as_it_is_searched() -> None:
+def test_what_is_too_thin_to_judge_by_counts_whole() -> None:
     searched = np.zeros((30, 30), np.bool_)
-    searched[10:15, 5:25] = True
+    searched[10:12, 5:25] = True
     overview = np.full((30, 30, 3), 240, np.uint8)
     cover = tissue_cover(overview, searched, np.zeros_like(searched))
     assert (cover == np.where(searched, FULL, 0)).all()

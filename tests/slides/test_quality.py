@@ -16,7 +16,7 @@ from wsi_edt.slides.protocol import RgbArray
 from wsi_edt.slides.quality import MEASURES, SlideQuality, measure_quality
 from wsi_edt.slides.quality.fields import sample_fields
 from wsi_edt.slides.quality.focus import edge_width_um
-from wsi_edt.slides.tissue import find_tissue_and_pen
+from wsi_edt.slides.tissue import look_for_tissue
 
 MODEL_MPP = 0.3125
 MPP = 0.5
@@ -118,7 +118,7 @@ def test_a_pen_over_tissue_hides_it_and_one_on_glass_does_not(tissue_pixels: Rgb
     on_glass = np.pad(tissue_pixels, ((0, 700), (0, 0), (0, 0)), constant_values=240)
     cv2.line(on_glass, (200, 2400), (1800, 2400), green, 200)
     slide = ImageSlide(Path("a.png"), on_glass, MPP)
-    assert find_tissue_and_pen(slide_tissue(slide, model_mpp=MODEL_MPP)[1])[1].any()  # the mark is seen
+    assert look_for_tissue(slide_tissue(slide, model_mpp=MODEL_MPP)[1]).pen.any()  # the mark is seen
     assert (quality_of(on_glass).values["pen_share"] or 0) < 0.02
 
 

@@ -102,11 +102,22 @@ def ragged(radius_um: float) -> Shape:
     return Shape(f"ragged, about {radius_um / 500:g} mm", 2.4 * radius_um, 2.4 * radius_um, inside)
 
 
+def apart(gap_um: float) -> Shape:
+    """Two pieces of 300 × 600 µm side by side."""
+    return Shape(
+        f"two of 0.3 × 0.6 mm, {gap_um:g} µm apart",
+        600 + gap_um,
+        600,
+        lambda x, y: (np.abs(np.abs(x) - gap_um / 2 - 150) <= 150) & (np.abs(y) <= 300),
+    )
+
+
 SHAPES = (
     square(64),
     square(88.5),
     disc(360),
     strip(100, 1500),
+    apart(60),
     disc(600),
     disc(800),
     disc(800, hole_um=300),

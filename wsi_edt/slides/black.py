@@ -21,10 +21,11 @@ from wsi_edt.slides.protocol import RgbArray, Slide, required_mpp
 
 BoolArray = npt.NDArray[np.bool_]
 
-# Grey levels of a px's brightest channel. Unscanned black is 0, and JPEG smears it to 8 beside a picture; the darkest unit
-# of the real slides at hand has 54, and a black marker 35.
-BLACKEST_UNIT = 4
-BLACKEST_PX = 8
+# Grey levels of a px's brightest channel. Unscanned black is 0, or little more in some exports, and JPEG smears it beside
+# a picture; the darkest unit of the real slides at hand has 54, and a black marker 35.
+BLACKEST_UNIT = 12
+BLACKEST_PX = 16
+LIT = 8  # brighter than the dark of fluorescence
 UNSCANNED_UNITS = 4  # side of the least square that is black all over: 40 µm
 UNSCANNED_UM = 16.0  # the same where px are read, as a window may show a corner alone
 SMEAR_PX = 8  # a block of JPEG at the picture's edge is dark all over,
@@ -40,7 +41,7 @@ DIM, MOST_DIM = 60, 0.2  # the share of dim px: light on black fades into it, a 
 def is_dark_field(overview: RgbArray) -> bool:
     """Whether an overview (H, W, 3) uint8 shows light on black, as fluorescence does; px that are black tell nothing."""
     brightest = overview.max(axis=2)
-    lit = brightest > BLACKEST_PX
+    lit = brightest > LIT
     if not lit.any():
         return False
     pixels = overview[lit]

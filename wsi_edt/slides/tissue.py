@@ -30,6 +30,7 @@ UNIT_PX = 32  # side of one mask px in model px: the grid that tiles lie on
 TEXTURE = 2.5
 # Mean optical density against the glass. Glass that the scanner stitched unevenly (255 beside 240) differs by 0.026.
 STAIN_OD = 0.04
+GLASS_OD = 0.015  # what is paler, and even, is glass
 CLOSING_UNITS = 2
 SMALLEST_TISSUE_UNITS = 12
 LARGEST_HOLE_UNITS = 100
@@ -121,50 +122,71 @@ def slide_tissue(slide: Slide, *, model_mpp: float) -> tuple[TissueMask, RgbArra
         black_share = 1.0 if black.all() else float((shown - overview).mean()) / 255
         overview = shown
     width, height = scale.to_model(np.array(slide.dimensions, np.float64)).tolist()
-    mask, pen = find_tissue_and_pen(overview)
+    seen = look_for_tissue(overview)
     found = TissueMask(
-        mask,
+        seen.searched,
         unit_mpp,
         extent,
         (width, height),
-        _hidden_share(mask, pen),
-        tissue_cover(overview, mask, pen),
+        _hidden_share(seen.searched, seen.pen),
+        tissue_cover(overview, seen.outlined, seen.pen),
         black_share,
     )
     return found, overview
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenTissue:
+    """What an overview shows, each (H, W) bool.
+
+    Attributes
+    ----------
+    searched : where to look for cells; it spans gaps, and the glass between pieces that lie close
+    outlined : of it, all but the glass that goes on from outside: margin, gaps between pieces, clefts that are open
+    pen : pen marks
+    """
+
+    searched: BoolArray
+    outlined: BoolArray
+    pen: BoolArray
+
+
 def find_tissue(overview: RgbArray) -> BoolArray:
-    """For each px of an overview (H, W, 3) uint8 at about 10 µm/px, whether it is tissue: (H, W) bool."""
-    return find_tissue_and_pen(overview)[0]
+    """For each px of an overview (H, W, 3) uint8 at about 10 µm/px, whether to look for cells there: (H, W) bool."""
+    return look_for_tissue(overview).searched
 
 
-def find_tissue_and_pen(overview: RgbArray) -> tuple[BoolArray, BoolArray]:
-    """For each px of an overview (H, W, 3) uint8 at about 10 µm/px, whether it is tissue and whether pen: (H, W) bool.
+def look_for_tissue(overview: RgbArray) -> SeenTissue:
+    """Where an overview (H, W, 3) uint8 at about 10 µm/px shows tissue and pen.
 
     Tissue is what is stained or uneven: at 10 µm/px a single pale nucleus lifts the local deviation above that of
     glass, while a threshold on colour alone, or one taken from the slide's histogram, loses pale haematoxylin or
     fails on a field without glass. Pen marks are recognised by their colour, which no stain has, or by being solid and
     smooth over more than 90 µm; a pen over tissue hides it.
     """
-    blank = _blank(overview)
+    unscanned = _unscanned(overview)
+    blank = _dilated(unscanned, 1)  # and those beside them, which are mixtures
     if blank.all():
-        return np.zeros_like(blank), np.zeros_like(blank)
+        return SeenTissue(*(np.zeros_like(blank) for _ in range(3)))
     glass, middle = _glass_and_mean(overview, ~blank)
-    tissue, pen = np.zeros_like(blank), np.zeros_like(blank)
+    tissue, pen, pale, even = (np.zeros_like(blank) for _ in range(4))
     for rows, seen in _bands(*blank.shape):
         own = slice(rows.start - seen.start, rows.stop - seen.start)
         pixels = overview[seen].astype(np.float32)
         density = optical_density(pixels, glass)
         texture = _texture(pixels - middle, ~blank[seen])
-        tissue[rows] = ((texture > TEXTURE) | (density.mean(axis=2) > STAIN_OD))[own]
+        stain = density.mean(axis=2)
+        tissue[rows] = ((texture > TEXTURE) | (stain > STAIN_OD))[own]
+        pale[rows], even[rows] = (stain < GLASS_OD)[own], (texture <= TEXTURE)[own]
         pen[rows] = _pen(density)[own]
     tissue &= ~pen & ~blank
-    tissue = _closed(tissue, CLOSING_UNITS)
-    tissue = _without_small(tissue, SMALLEST_TISSUE_UNITS)
+    tissue = _without_small(_closed(tissue, CLOSING_UNITS), SMALLEST_TISSUE_UNITS)
     if tissue.any():  # a slide of a few units without tissue isn't a hole
         tissue = ~_without_small(~tissue, LARGEST_HOLE_UNITS)
-    return _dilated(tissue, 1) & ~pen, pen
+    searched = _dilated(tissue, 1) & ~pen
+    between = _open_glass(searched | pen, (pale & even) | unscanned)
+    between |= _dilated(between & ~unscanned, 1) & pale  # which the tissue beside it made uneven
+    return SeenTissue(searched, searched & ~between, pen)
 
 
 def save_tissue_picture(path: Path, overview: RgbArray, mask: BoolArray) -> None:
@@ -214,10 +236,9 @@ def optical_density(pixels: FloatArray, glass: FloatArray) -> FloatArray:
     return np.maximum(-np.log10(np.maximum(pixels, 1) / glass), 0).astype(np.float32)
 
 
-def _blank(overview: RgbArray) -> BoolArray:
-    """Px that the scanner didn't scan (pure white or black), and those beside them, which are mixtures."""
-    unscanned = (overview.min(axis=2) >= 254) | (overview.max(axis=2) <= 2)
-    return _dilated(np.asarray(unscanned, dtype=np.bool_), 1)
+def _unscanned(overview: RgbArray) -> BoolArray:
+    """Px that the scanner didn't scan: pure white or black."""
+    return np.asarray((overview.min(axis=2) >= 254) | (overview.max(axis=2) <= 2), dtype=np.bool_)
 
 
 def _bands(height: int, width: int) -> Iterator[tuple[slice, slice]]:
@@ -316,6 +337,23 @@ def _without_small(mask: BoolArray, smallest_px: int) -> BoolArray:
     keep = stats[:, cv2.CC_STAT_AREA] >= smallest_px
     keep[0] = False  # the background
     return np.asarray(keep[labels], dtype=np.bool_)
+
+
+def _open_glass(taken: BoolArray, glass: BoolArray) -> BoolArray:
+    """Glass outside of what is taken, and inside as far as it goes on from there or from the picture's edge.
+
+    Parameters
+    ----------
+    taken : (H, W), tissue with the gaps that it spans, and pen
+    glass : (H, W), what looks like it
+    """
+    around = np.pad(~taken | glass, 1, constant_values=True)
+    outside = np.pad(~taken, 1, constant_values=True)
+    _, labels = cv2.connectedComponents(around.astype(np.uint8), connectivity=8)
+    is_open = np.zeros(labels.max() + 1, np.bool_)
+    is_open[labels[outside & around]] = True
+    is_open[0] = False
+    return np.asarray(is_open[labels][1:-1, 1:-1], dtype=np.bool_)
 
 
 def _units(extent: tuple[int, int]) -> tuple[int, int]:
