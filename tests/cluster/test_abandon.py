@@ -15,7 +15,7 @@ from tests.cluster.dask_processes import dask_scheduler, dask_workers
 from wsi_edt.cluster.pool import DaskShard
 from wsi_edt.cluster.worker import ShardResult
 
-SECONDS = 60.0
+SECONDS = 180.0
 
 
 def hang(begun: Path) -> None:

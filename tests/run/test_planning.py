@@ -160,7 +160,7 @@ def test_all_shards_of_a_slide_may_hang_each_in_a_worker_of_its_own(
 ) -> None:
     (slides / "crash.png").unlink()
     monkeypatch.setattr(schedule, "_SILENCE", 0.05)
-    monkeypatch.setattr(schedule, "_SHARD_LIMIT_S", 0.3)
+    monkeypatch.setattr(schedule, "_SHARD_LIMIT_S", 1.5)
     monkeypatch.setattr(schedule, "_SHARD_LIMIT_S_PER_TILE", 0.0)
     pool = HangingPool(endless=endless)
     rows = run(slides, tmp_path / "out", pool).rows
