@@ -71,6 +71,34 @@ def test_a_column_that_tells_most_classes_asks_for_the_others(tmp_path: Path) ->
     assert classes_in(tmp_path, "x,y,type", "Positive", "Lymphocyte", names=names) == [POSITIVE]
 
 
+@pytest.mark.parametrize("column", ["Klasse", "classe", "Befund", "stain"])
+@pytest.mark.parametrize(
+    ("positive", "negative"),
+    [
+        ("positiv", "negativ"),
+        ("Positif", "Négatif"),
+        ("positivo", "negativo"),
+        ("positief", "negatief"),
+        ("pozytywny", "negatywny"),
+        ("positiivinen", "negatiivinen"),
+    ],
+)
+def test_words_of_other_languages_are_asked_about(
+    tmp_path: Path, column: str, positive: str, negative: str
+) -> None:
+    rows = (positive, negative, "")
+    with pytest.raises(AnnotationError, match=f"line 2 has the class '{positive}'.* by --class '{positive}="):
+        classes_in(tmp_path, f"x,y,{column}", *rows)
+    names = ClassNames.from_options([f"{positive}=positive", f"{negative}=negative"])
+    assert classes_in(tmp_path, f"x,y,{column}", *rows, names=names) == [POSITIVE, NEGATIVE, NUCLEUS]
+
+
+def test_what_klasse_holds_is_its_class_whatever_it_is(tmp_path: Path) -> None:
+    with pytest.raises(AnnotationError, match="has the class 'Krebs'"):
+        classes_in(tmp_path, "x,y,Klasse", "Krebs")
+    assert classes_in(tmp_path, "x,y,note", "Position 1", "Positron") == [NUCLEUS, NUCLEUS]
+
+
 def test_a_user_s_names_make_a_column_the_class(tmp_path: Path) -> None:
     names = ClassNames.from_options(["1=negative", "2=positive", "3=nucleus"])
     assert classes_in(tmp_path, "x,y,foo", "1", "2", names=names) == [NEGATIVE, POSITIVE]

@@ -206,7 +206,7 @@ def test_line_numbers_count_every_line(tmp_path: Path) -> None:
 def test_a_class_column_of_another_name_is_pointed_at(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "a.csv").write_text("X;Y;Klasse\n1,5;2;positiv\n")
+    (tmp_path / "a.csv").write_text("X;Y;Befund\n1,5;2;gefärbt\n", encoding="utf-8")
     with caplog.at_level(logging.WARNING):
         read_points(tmp_path / "a.csv")
-    assert "has no column class, so that its cells have none; it has klasse" in caplog.text
+    assert "has no column class, so that its cells have none; it has befund" in caplog.text

@@ -320,7 +320,7 @@ def test_wrong_annotations_are_named(lab: Path, features: list[Json], says: str)
 
 def test_an_empty_file_is_named(lab: Path) -> None:
     (lab / "a.geojson").write_text("")
-    with pytest.raises(AnnotationError, match=r"a\.geojson isn.t GeoJSON"):
+    with pytest.raises(AnnotationError, match=r"a\.geojson is empty"):
         read(lab)
 
 

@@ -53,4 +53,4 @@ def test_a_user_s_word_comes_first() -> None:
         POSITIVE,
         POSITIVE,
     ]
-    assert names.never_met() == ["absent"]
+    assert names.never_met() == ["Absent"]

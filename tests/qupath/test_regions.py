@@ -160,7 +160,7 @@ def test_wrong_features_are_named(tmp_path: Path, wrong: object, says: str) -> N
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "isn't GeoJSON"),
+        ("", "is empty"),
         ("{", "isn't GeoJSON"),
         ("3", "isn't GeoJSON"),
         ('{"type": "Topology"}', "has no features"),

@@ -67,6 +67,20 @@ def points(path: Path, *names: str | None, **properties: object) -> Path:
     return path
 
 
+def scripted(path: Path, name: str, *texts: str) -> Path:
+    """Points at the truth's places with a property of that name."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [100.5 + 100 * n] * 2},
+            "properties": {name: text},
+        }
+        for n, text in enumerate(texts)
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
 def areas(path: Path, **properties: object) -> Path:
     feature = {
         "type": "Feature",
@@ -203,7 +217,7 @@ def test_a_class_that_no_cell_has_is_said(tmp_path: Path, truth: Path, evaluate:
     found = points(tmp_path / "found.geojson", "Positive", "Tumor: Positive", "Negative")
     said = evaluate(found, truth, "--class", "Neoplasic=nucleus", "--class", "tumor: positive=positive")
     assert (said.code, said.rows["positive"]) == (0, POSITIVE_ROW)
-    assert said.words == "--class neoplasic: no cell has this class"
+    assert said.words == "--class Neoplasic: no cell has this class"
 
 
 def test_cells_without_classes_leave_out_two_lines_and_it_is_said_why(
@@ -215,3 +229,85 @@ def test_cells_without_classes_leave_out_two_lines_and_it_is_said_why(
     assert "found.geojson: none of its 3 cells is positive or negative" in said.words
     said = evaluate(found, found)
     assert said.words == ""  # nobody expects classes there
+
+
+@pytest.mark.parametrize("name", ["class", "Class", "label", "name", "type", "cell_type", "classification"])
+def test_the_class_of_geojson_is_found_whatever_its_property_is_called(
+    tmp_path: Path, truth: Path, evaluate: Evaluate, name: str
+) -> None:
+    """As Python scripts write it, without QuPath's classification."""
+    found = scripted(tmp_path / "found.geojson", name, "Positive", "positive", "neg")
+    for files in ((found, truth), (truth, found)):
+        said = evaluate(*files)
+        assert (said.rows["positive"], said.rows["negative"]) == (POSITIVE_ROW, NEGATIVE_ROW)
+        assert (said.code, said.words) == (0, "")
+
+
+@pytest.mark.parametrize(("name", "texts"), [("class", "AAB"), ("label", ("positiv", "positiv", "negativ"))])
+def test_foreign_classes_of_a_property_get_a_meaning(
+    tmp_path: Path, truth: Path, evaluate: Evaluate, name: str, texts: tuple[str, ...]
+) -> None:
+    found = scripted(tmp_path / "found.geojson", name, *texts)
+    said = evaluate(found, truth)
+    assert (said.code, said.rows) == (1, {})
+    assert f"(in all 2 '{texts[0]}', 1 '{texts[2]}')" in said.words
+    assert f"in evaluate by --class '{texts[0]}=" in said.words
+    said = evaluate(found, truth, "--class", f"{texts[0]}=positive", "--class", f"{texts[2]}=negative")
+    assert (said.rows["positive"], said.rows["negative"], said.words) == (POSITIVE_ROW, NEGATIVE_ROW, "")
+
+
+def test_a_property_that_may_be_the_class_is_said(tmp_path: Path, truth: Path, evaluate: Evaluate) -> None:
+    found = scripted(tmp_path / "found.geojson", "label", "A", "A", "B")
+    said = evaluate(found, truth)
+    assert list(said.rows) == ["all"]
+    assert "have no class, but the property label ('A', 'B')" in said.words
+    assert "--class TEXT=positive" in said.words
+    named = evaluate(scripted(tmp_path / "found.geojson", "name", "A", "A", "B"), truth)
+    assert "the property" not in named.words  # objects have names
+
+
+def test_qupaths_classification_comes_before_a_property(
+    tmp_path: Path, truth: Path, evaluate: Evaluate
+) -> None:
+    found = points(tmp_path / "found.geojson", "Positive", "Positive", "Negative", label="Negative")
+    said = evaluate(found, truth)
+    assert (said.rows["positive"], said.words) == (POSITIVE_ROW, "")
+
+
+def test_cells_without_a_class_among_others_are_said(tmp_path: Path, truth: Path, evaluate: Evaluate) -> None:
+    found = points(tmp_path / "found.geojson", "Positive", "Positive", None, "Negative", "Nucleus", "Ignore*")
+    table = tmp_path / "table.csv"
+    table.write_text("x,y,class\n100.5,100.5,positive\n200.5,200.5,\n300.5,300.5,\n400.5,400.5,nucleus\n")
+    said = evaluate(found, truth)
+    assert said.rows["all"] == ["all", "3", "5", "3"]
+    assert said.words.removeprefix(
+        f"{found}: passed over what doesn't count as a cell: 1 cell of a class to ignore "
+    ) == (f"{found}: 1 of 5 cells has no class and counts among all cells alone")
+    said = evaluate(table, truth)
+    assert said.rows["all"] == ["all", "3", "4", "3"]
+    assert said.words == f"{table}: 2 of 4 cells have no class and count among all cells alone"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "found.geojson is empty"),
+        (" \n", "found.geojson is empty"),
+        ("[" * 100_000, "isn't GeoJSON: it is nested too deeply"),
+        (
+            '{"type":"Feature","properties":{"objectType":"detection"},"geometry":'
+            + '{"type":"GeometryCollection","geometries":[' * 480
+            + "]}" * 480
+            + "}",
+            "feature 1 has a GeometryCollection that can't be read: it is nested too deeply",
+        ),
+    ],
+    ids=["empty", "blank", "lists", "geometries"],
+)
+def test_words_for_files_of_nothing_and_of_nests(
+    tmp_path: Path, truth: Path, evaluate: Evaluate, content: str, says: str
+) -> None:
+    (tmp_path / "found.geojson").write_text(content)
+    said = evaluate(tmp_path / "found.geojson", truth)
+    assert (said.code, said.rows) == (1, {})
+    assert says in said.words and "recursion" not in said.words

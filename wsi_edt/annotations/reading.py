@@ -55,6 +55,8 @@ def drawing_of(content: bytes, path: Path, slide: AnnotatedSlide | None = None) 
     kind = kind_of(content, path)
     if kind is Kind.XML:
         return Drawing(xml_features(text_of(content, path), path, slide), level_0)
+    if kind is Kind.TEXT and not content.strip(b"\0 \t\r\n"):
+        raise AnnotationError("is empty", where=path, remedy="export it again")
     if kind is Kind.TEXT:
         raise AnnotationError(
             "isn't GeoJSON or XML of annotations", where=path, remedy="export GeoJSON from QuPath"

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsi_edt.annotations.tables import Table
-from wsi_edt.qupath.classes import ClassNames
+from wsi_edt.qupath.classes import LIKELY_CLASS_WORDS, ClassNames, looks_like_a_class
 
 _log = logging.getLogger(__name__)
 
 Rows = Sequence[tuple[int, list[str]]]
 
-# Often the class, if a class's name is among their texts. Of other columns all texts must be classes' names.
-_LIKELY = ("label", "type", "name", "cell type", "category", "status", "stain", "phenotype")
 _OF_THE_STAIN = re.compile(r"(?:is )?(?:ki[- ]?67|positive|ki[- ]?67 positive)")
 _YES_OR_NO = {
     **dict.fromkeys(("1", "1.0", "true", "yes"), "positive"),
@@ -48,6 +46,9 @@ class ClassColumn:
 def find_class_column(table: Table, rows: Rows, path: Path, classes: ClassNames) -> ClassColumn:
     """The column whose texts are names of classes: 1 and 0 too, if it is called Ki67 or positive.
 
+    Of a column that is called label, type and so on one text must be a class's name, of others all; "positiv" or "négatif"
+    is taken for one, so that it is asked what it stands for.
+
     If there is none, it is logged which columns there are, with their texts if they are few.
 
     Parameters
@@ -61,10 +62,9 @@ def find_class_column(table: Table, rows: Rows, path: Path, classes: ClassNames)
     if "name" in table.columns:
         columns["name"] = table.columns["name"]
     texts = {name: _texts(rows, at) for name, at in columns.items()}
-    likely = [name for name in _LIKELY if name in columns]
-    probe = ClassNames(classes.given)  # of its own, since what is met here needn't be a class
+    likely = [name for name in LIKELY_CLASS_WORDS if name in columns]
     for name in sorted(columns, key=lambda one: likely.index(one) if one in likely else len(likely)):
-        known = [_is_class(text, probe) for text in texts[name]]
+        known = [classes.knows(text) or looks_like_a_class(text) for text in texts[name]]
         if (any(known) and name in likely) or (known and all(known)):
             return ClassColumn(columns[name])
         if _OF_THE_STAIN.fullmatch(name) and texts[name] and texts[name] <= _YES_OR_NO.keys():
@@ -83,14 +83,6 @@ def find_class_column(table: Table, rows: Rows, path: Path, classes: ClassNames)
 def _texts(rows: Rows, at: int) -> set[str]:
     """The different texts of a column in lower case, without empty ones."""
     return {fields[at].strip().lower() for _, fields in rows if at < len(fields)} - {""}
-
-
-def _is_class(text: str, classes: ClassNames) -> bool:
-    try:
-        classes.meaning(text)
-    except KeyError:
-        return False
-    return True
 
 
 def _shown(name: str, texts: Iterable[str]) -> str:

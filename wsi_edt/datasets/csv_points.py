@@ -16,7 +16,7 @@ from wsi_edt.datasets.class_column import ClassColumn, find_class_column
 from wsi_edt.datasets.points_found import PointsFound
 from wsi_edt.datasets.records import PointRecords, parse_number, points_stem
 from wsi_edt.errors import AnnotationError
-from wsi_edt.qupath.classes import ClassNames, UnknownClasses
+from wsi_edt.qupath.classes import CLASS_WORDS, ClassNames, UnknownClasses
 
 # By what a column means, its names in lower case without what stands around a unit.
 _COLUMNS: Columns = {
@@ -28,7 +28,7 @@ _COLUMNS: Columns = {
     "y_um": ("y µm",),
     "centroid_x_um": ("centroid x µm",),
     "centroid_y_um": ("centroid y µm",),
-    "class": ("class", "classification", "class name", "class label", "cell class", "object class"),
+    "class": CLASS_WORDS,
     "score": ("score",),
     "image": ("image", "image name"),
     "type": ("object type",),
@@ -139,6 +139,7 @@ def _read(
         records.add_image(stem)
     may_be_others = bool({"type", "name"} & table.columns.keys())
     meanings: dict[str, CellClass | None] = {}
+    unclassed = 0
     for line, fields in rows:
         where = f"{path}, line {line}"
         if len(fields) > table.width:
@@ -168,9 +169,10 @@ def _read(
             class_id=class_id,
             where=where,
         )
+        unclassed += not label
     unknown.refuse()
     numbers.refuse_doubtful()
-    return PointsFound(records.by_image(), passed_over)
+    return PointsFound(records.by_image(), passed_over, unclassed)
 
 
 def _refuse_surplus(table: Table, fields: list[str], where: str) -> None:

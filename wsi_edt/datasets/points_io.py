@@ -30,6 +30,7 @@ def read_points(
     mpp: float | None = None,
     classes: ClassNames = _NO_NAMES,
     slide: AnnotatedSlide | None = None,
+    say_unclassed: bool = False,
 ) -> dict[str, Cells]:
     """The cells of each image that a points file names; what the file holds beside them is logged as a warning.
 
@@ -46,6 +47,7 @@ def read_points(
     classes : what names of classes stand for beside Positive, Negative and Nucleus
     slide : that the cells were marked on, if it is known: coordinates are then level-0 px, also where QuPath shows a part
         of the slide only
+    say_unclassed : whether a warning says that some cells have no class beside others that have one
 
     Returns
     -------
@@ -68,6 +70,16 @@ def read_points(
                 remedy="give a file of detections or points",
             )
         _log.warning("%s: passed over what doesn't count as a cell: %s", path, words)
+    if say_unclassed and found.unclassed and found.tells_classes:
+        has, counts = ("has", "counts") if found.unclassed == 1 else ("have", "count")
+        _log.warning(
+            "%s: %d of %d cells %s no class and %s among all cells alone",
+            path,
+            found.unclassed,
+            found.count,
+            has,
+            counts,
+        )
     return dict(found.images)
 
 
@@ -79,7 +91,7 @@ def _found(path: Path, mpp: float | None, classes: ClassNames, slide: AnnotatedS
     if kind_of(content, path) is not Kind.TEXT or suffix not in TEXT_SUFFIXES:
         drawing = drawing_of(content, path, slide)
         cells = find_cells(drawing.features, corner=drawing.corner, classes=classes)
-        return PointsFound({points_stem(path): cells.cells}, cells.passed_over)
+        return PointsFound({points_stem(path): cells.cells}, cells.passed_over, cells.unclassed)
     if suffix == ".txt" and not _has_header(content):  # QuPath names its tables .txt, too
         return parse_text(content, path)
     known_mpp, corner = (mpp, (0.0, 0.0)) if slide is None else (mpp or slide.mpp, slide.corner)

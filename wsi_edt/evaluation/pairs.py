@@ -68,7 +68,9 @@ def read_pairs(
             where=f"{predicted} and {truth}",
             remedy="give two files or two folders",
         )
-    pairs = _pairs(predicted, truth, partial(read_points, mpp=mpp, classes=classes, slide=slide))
+    pairs = _pairs(
+        predicted, truth, partial(read_points, mpp=mpp, classes=classes, slide=slide, say_unclassed=True)
+    )
     sides = ((predicted, [pair.predicted for pair in pairs]), (truth, [pair.truth for pair in pairs]))
     for where, cells in sides:
         if pairs and not any(map(len, cells)):

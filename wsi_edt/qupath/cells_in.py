@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wsi_edt.cells import Cells
+from wsi_edt.qupath.class_property import find_class_property
 from wsi_edt.qupath.classes import ClassNames, UnknownClasses
 from wsi_edt.qupath.dialect import (
     ANNOTATION,
@@ -37,10 +38,12 @@ class CellsFound:
     ----------
     cells : in the file's order
     passed_over : how many of what aren't cells, by what they are, for `passed_over.in_words`
+    unclassed : how many of the cells have no class
     """
 
     cells: Cells
     passed_over: Counter[str]
+    unclassed: int
 
 
 def find_cells(
@@ -53,8 +56,8 @@ def find_cells(
 
     Detections and cells count with any geometry, polygons by their centroid (a cell's by its nucleus); annotations
     only as Point or MultiPoint, since an annotation with an area is a region. Coordinates are continuous px. The
-    class is the last part of the feature's, so that "Tumor: Positive" is Positive; without one it is
-    `CellClass.NUCLEUS`. The score is the measurement "Score", or 1.
+    class is the last part of the feature's, so that "Tumor: Positive" is Positive; if no cell has one, a property may tell
+    it, see `find_class_property`. Without one it is `CellClass.NUCLEUS`. The score is the measurement "Score", or 1.
 
     Parameters
     ----------
@@ -70,15 +73,21 @@ def find_cells(
     rows: list[tuple[float, float, float, int]] = []
     passed_over: Counter[str] = Counter()
     unknown = UnknownClasses()
+    marked: list[Feature] = []
     for feature in features:
         other = _not_a_cell(feature)
-        if other is not None:
+        if other is None:
+            marked.append(feature)
+        else:
             passed_over[other] += 1
-            continue
+    named = find_class_property(marked, classes)
+    unclassed = 0
+    for feature in marked:
+        name = feature.class_name if named is None else _text(feature.properties.get(named))
         try:
-            kind = classes.meaning(feature.class_name)
+            kind = classes.meaning(name)
         except KeyError:
-            unknown.add(str(feature.class_name), feature.where)
+            unknown.add(str(name), feature.where)
             continue
         if kind is None:
             passed_over["cell of a class to ignore"] += 1
@@ -88,8 +97,13 @@ def find_cells(
         if not places:
             passed_over[NO_PLACE] += 1
         rows.extend((x, y, score, int(kind)) for x, y in places)
+        unclassed += 0 if name else len(places)
     unknown.refuse()
-    return CellsFound(_cells(rows, corner), passed_over)
+    return CellsFound(_cells(rows, corner), passed_over, unclassed)
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
 
 
 def cells_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0, 0.0)) -> Cells:

@@ -21,6 +21,16 @@ _SPOKEN: Mapping[str, CellClass] = {
 # "Ki-67 positive", "Ki67+", "positive nuclei"
 _AROUND = re.compile(r"^ki[- ]?67[\s_]*|(?:^|[\s_]+)(?:cells?|nucle(?:us|i))$")
 _MOST_NAMED = 5
+# "positiv", "négatif", "negativo": no class by itself, but a sign that classes are meant
+_LOOKS_LIKE = re.compile(r"(?:po[sz][iy]|n[eé]ga)t[iy]+e?[fvwn]\w*")
+
+# What programs and people call the class, in lower case with blanks between the words.
+CLASS_WORDS = (
+    *("class", "classification", "class name", "class label", "cell class", "object class"),
+    *("klasse", "zellklasse", "klassifikation", "klassifizierung", "classe", "clase", "klass", "klasa"),
+)
+# Often the class, if a class's name is among their texts.
+LIKELY_CLASS_WORDS = ("label", "type", "name", "cell type", "category", "status", "stain", "phenotype")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +41,12 @@ class ClassNames:
     ----------
     given : a user's own names in lower case; None: cells of that name are passed over
     asked : if names are given: the names in lower case whose meaning was asked for, of any number of files
+    spelled : the user's names as they were written, by those in lower case
     """
 
     given: Mapping[str, CellClass | None] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set, compare=False)
+    spelled: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
     def from_options(cls, options: Iterable[str]) -> Self:
@@ -67,7 +79,7 @@ class ClassNames:
                     remedy=f"give for example Neoplastic=nucleus; classes are {', '.join([*KNOWN, IGNORED])}",
                 )
             given[name.strip().lower()] = KNOWN.get(kind)
-        return cls(given)
+        return cls(given, spelled={name.strip().lower(): name.strip() for name in meanings})
 
     def meaning(self, name: str | None) -> CellClass | None:
         """The class of that name, `CellClass.NUCLEUS` without one; None if it is to be passed over.
@@ -94,10 +106,23 @@ class ClassNames:
             return CellClass.NUCLEUS
         return KNOWN[last] if last in KNOWN else _SPOKEN[_AROUND.sub("", last)]
 
+    def knows(self, name: str) -> bool:
+        """Whether the name means anything, without its meaning being asked for."""
+        try:
+            ClassNames(self.given).meaning(name)
+        except KeyError:
+            return False
+        return True
+
     def never_met(self) -> list[str]:
-        """Of a user's own names those that no cell had."""
+        """Of a user's own names those that no cell had, as they were written."""
         last_parts = {name.rsplit(":", 1)[-1].strip() for name in self.asked}
-        return sorted(self.given.keys() - self.asked - last_parts)
+        return [self.spelled.get(name, name) for name in sorted(self.given.keys() - self.asked - last_parts)]
+
+
+def looks_like_a_class(name: str) -> bool:
+    """Whether a name that isn't known is probably a class's in another language."""
+    return _LOOKS_LIKE.fullmatch(name.strip().lower()) is not None
 
 
 def meanings_in(options: Iterable[str]) -> dict[str, str]:

@@ -69,6 +69,7 @@ UNREADABLE_SHAPE: Final = (
     KeyError,
     IndexError,
     AttributeError,
+    RecursionError,
     ShapelyError,
 )
 _ELLIPSE_QUARTER_SEGMENTS = 32
@@ -191,7 +192,11 @@ def parsed_json(content: bytes, path: Path) -> object:
         pass
     try:
         return json.loads(content)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise AnnotationError(
+            "isn't GeoJSON: it is nested too deeply", where=path, remedy="export it again"
+        ) from error
+    except ValueError as error:
         raise AnnotationError(f"isn't GeoJSON: {error}", where=path, remedy="export it again") from error
 
 
@@ -230,8 +235,9 @@ def shape_of(geometry: Mapping[str, Any], where: str) -> shapely.Geometry:
 
 def unreadable_shape(geometry: Mapping[str, Any], where: str, error: Exception) -> AnnotationError:
     """The error for a feature whose geometry can't be read."""
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
     return AnnotationError(
-        f"has a {geometry.get('type', 'geometry')} that can't be read: {error}", where=where
+        f"has a {geometry.get('type', 'geometry')} that can't be read: {reason}", where=where
     )
 
 
