@@ -70,10 +70,10 @@ def local_workers(
     """
     if count < 1:
         raise UsageError(f"--workers {count} is too small", remedy="give at least 1")
+    refuse_without_semaphores()
     allow_open_files(count)
     quieten()
     with main_unseen(), _quiet_tracker(), dask.config.set(_LOCAL_SETTINGS):
-        _refuse_without_semaphores()
         cluster = _started(_places(count, pinned_environments(gpus, os.environ), threads))
         with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
             client.register_plugin(_IgnoresInterrupts())
@@ -113,10 +113,11 @@ def _started(places: dict[int, dict[str, object]]) -> SpecCluster:
         raise UsageError(f"worker processes can't start on this machine ({reason})", remedy=remedy) from error
 
 
-def _refuse_without_semaphores() -> None:
+def refuse_without_semaphores() -> None:
     """UsageError if processes can't share semaphores, which Dask starts one with: Linux makes them in /dev/shm."""
     try:
-        _SPAWN.Semaphore()
+        with _quiet_tracker():
+            _SPAWN.Semaphore()
     except (OSError, ImportError) as error:  # ImportError where Python was built without them
         reason = getattr(error, "strerror", None) or error
         raise UsageError(

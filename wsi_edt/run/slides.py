@@ -172,16 +172,17 @@ def _workers(options: RunOptions, stack: ExitStack) -> _Workers:
     """Who would compute.
 
     A cluster is connected here, because its machines decide what "auto" means; local workers start when there is
-    something to compute.
+    something to compute, but whether they can is looked at now.
     """
     from wsi_edt.cluster.devices import chosen_gpus
-    from wsi_edt.cluster.local import local_worker_count
+    from wsi_edt.cluster.local import local_worker_count, refuse_without_semaphores
     from wsi_edt.cluster.machine import this_machine
     from wsi_edt.cluster.remote import connected_workers
 
     if options.scheduler is not None:
         cluster = stack.enter_context(connected_workers(options.scheduler))
         return _Workers(cluster.machines(options.compute), cluster=cluster)
+    refuse_without_semaphores()  # before anything is written
     here = this_machine(options.compute)
     gpus = chosen_gpus(options.devices, here)
     here = replace(here, gpus=len(gpus))
