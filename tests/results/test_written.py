@@ -47,3 +47,13 @@ def test_what_a_person_changed_is_kept(tmp_path: Path) -> None:
     keep_aside(tmp_path, ["cells.geojson.gz"])
     assert [path.name for path in tmp_path.iterdir()] == ["cells.changed.geojson.gz"]
     assert aside_name("report.html") == "report.changed.html"
+
+
+def test_a_folder_in_the_place_of_what_is_kept_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cells.geojson").write_bytes(b"a person's")
+    (tmp_path / "cells.changed.geojson").mkdir()
+    with pytest.raises(
+        OutputError, match=r"cells\.changed\.geojson can't be written: Is a directory; there is a folder"
+    ):
+        keep_aside(tmp_path, ["cells.geojson"])
+    assert (tmp_path / "cells.geojson").read_bytes() == b"a person's"

@@ -49,8 +49,9 @@ def keep_aside(folder: Path, names: Iterable[str]) -> None:
         If the system refuses.
     """
     for name in names:
-        with files.writing(folder / name):
-            (folder / name).replace(folder / aside_name(name))
+        aside = folder / aside_name(name)
+        with files.writing(aside):
+            (folder / name).replace(aside)
 
 
 def aside_name(name: str) -> str:
