@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 import sys
@@ -96,6 +97,32 @@ def test_files_and_folders(memory: UPath) -> None:
     assert [is_folder(url) for url in (file, memory, memory / "deep")] == [False, True, True]
     with pytest.raises(UsageError, match=r"slides/b\.svs doesn't exist; check the URL"):
         is_folder(memory / "b.svs")
+
+
+def test_what_is_no_file_here_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dead.svs").symlink_to("gone.svs")
+    (tmp_path / "self.svs").symlink_to("self.svs")
+    (tmp_path / "a.svs").write_bytes(b"a slide")
+    (tmp_path / "linked.svs").symlink_to("a.svs")
+    assert [is_folder(tmp_path / name) for name in ("a.svs", "linked.svs", ".")] == [False, False, True]
+    for name, says in (
+        ("b.svs", "b.svs is neither a file nor a folder"),
+        ("a.svs/b.svs", "b.svs is neither a file nor a folder"),
+        ("dead.svs", "dead.svs is a link to gone.svs, which isn't there"),
+        ("self.svs", "self.svs is a link that leads in a circle"),
+        ("a" * 300, r"can't be read \(File name too long\); use shorter names"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            is_folder(tmp_path / name)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "stat", refuse)
+    with pytest.raises(
+        UsageError, match=r"a\.svs can't be read \(Permission denied\); check its permissions"
+    ):
+        is_folder(tmp_path / "a.svs")
 
 
 def test_a_listing_has_names_that_stay_in_the_folder(memory: UPath) -> None:

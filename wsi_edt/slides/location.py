@@ -6,6 +6,7 @@ process opens it with its own driver and its own credentials, which are fsspec's
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -73,15 +74,30 @@ def is_folder(path: SlidePath) -> bool:
         If it is neither, or can't be reached.
     """
     if isinstance(path, Path):
-        if path.is_file():
-            return False
-        if path.is_dir():
-            return True
-        raise UsageError("is neither a file nor a folder", where=path, remedy="check the path")
+        return _is_folder_here(path)
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except Exception as error:  # drivers raise what they like
         raise _refusal(UsageError, path, error) from error
+
+
+def _is_folder_here(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            what = f"is a link to {path.readlink()}, which isn't there"
+            raise UsageError(what, where=path, remedy="mount what it leads to, or correct the link") from None
+        mode = 0
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UsageError(
+                "is a link that leads in a circle", where=path, remedy="correct the link"
+            ) from error
+        raise _refusal(UsageError, path, error) from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise UsageError("is neither a file nor a folder", where=path, remedy="check the path")
+    return stat.S_ISDIR(mode)
 
 
 def file_name(path: SlidePath) -> str:
