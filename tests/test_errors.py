@@ -12,7 +12,7 @@ import pytest
 import torch
 from distributed.scheduler import KilledWorker, WorkerState
 
-from wsi_edt.errors import ClusterLostError, MissingMppError, ModelError, SlideError, WsiEdtError
+from wsi_edt.errors import ClusterLostError, MissingMppError, ModelError, SlideError, WsiEdtError, printable
 from wsi_edt.foreign import known, translated
 
 ERROR = MissingMppError("has no µm/px", where="/slides/a.svs", remedy="pass --mpp")
@@ -68,3 +68,8 @@ def test_what_is_unknown_is_called_unexpected() -> None:
 def test_a_name_of_bytes_that_are_no_text_can_be_printed() -> None:
     error = SlideError("can't be read", where=Path("/slides/\udcff.svs"))
     assert str(error).encode() == b"/slides/\\xff.svs can't be read"
+
+
+def test_what_would_steer_a_terminal_stands_as_an_escape() -> None:
+    assert printable("a\x1b[31mb\x00\x7f\x9b\t\n") == r"a\x1b[31mb\x00\x7f\x9b\t\n"
+    assert printable("naïve 染色 1\u202f234 \udcff") == "naïve 染色 1\u202f234 \\xff"

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import ClassVar, Self
 
@@ -115,3 +116,11 @@ def readable(text: str) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # on Windows, half of a letter of two
         return text.encode("utf-8", "backslashreplace").decode()
+
+
+def printable(text: str) -> str:
+    r"""The text as a terminal shows it whole: characters that would steer it, as names of files may hold, stand as \x1b."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), readable(text))
+
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from tests.ki67.made import BLURRED, result
+from wsi_edt.cli.run import _print_rows as print_rows
 from wsi_edt.cli.run_display import (
     LineDisplay,
     TerminalDisplay,
@@ -45,6 +46,39 @@ def test_outcomes_in_words() -> None:
     assert outcome(blurred) == "17.4 % positive of 2,001 cells; out of focus"
     nothing = SummaryRow.from_result(result(quality=BLURRED), seconds=1.0)
     assert outcome(nothing) == "not assessable: no cells (0 cells); out of focus"
+
+
+def test_names_do_not_steer_the_terminal() -> None:
+    hostile = SummaryRow.failed("\x1b[31ma.svs", "\x1b[31ma.svs is\x07 damaged", model="m 1")
+    lines, terminal = io.StringIO(), io.StringIO()
+    for watcher in (
+        LineDisplay(lines),
+        TerminalDisplay(Console(file=terminal, width=200, color_system=None)),
+    ):
+        with watcher:
+            watcher.note("\x9b31m")
+            watcher.planned("\x1b[31ma.svs", tiles=1, tiles_stored=0)
+            watcher.ended(hostile)
+    for shown in (lines.getvalue(), terminal.getvalue()):
+        assert r"\x1b[31ma.svs: failed: \x1b[31ma.svs is\x07 damaged" in shown
+        assert r"\x9b31m" in shown
+        assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+
+
+def test_the_closing_table_says_flags_and_escapes_names() -> None:
+    stream = io.StringIO()
+    rows = [
+        SummaryRow.from_result(result(349, 1652, slide="a.svs", quality=BLURRED), seconds=1.0),
+        SummaryRow.from_result(result(1, 3, slide="b.svs", quality=BLURRED), seconds=1.0),
+        SummaryRow.from_result(result(349, 1652, slide="c\x1b[31m.svs"), seconds=1.0),
+    ]
+    print_rows(Console(file=stream, width=200, color_system=None), rows)
+    lines = [re.sub(" {2,}", "  ", line).rstrip() for line in stream.getvalue().splitlines()]
+    assert lines[1:] == [
+        "a.svs  17.4 %  2,001  out of focus",
+        "b.svs  25.0 %  4  few cells, out of focus",
+        r"c\x1b[31m.svs  17.4 %  2,001",
+    ]
 
 
 def test_lines_for_a_log() -> None:

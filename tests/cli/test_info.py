@@ -79,6 +79,39 @@ def test_what_isnt_a_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureF
     assert "is a folder, not a slide" in capsys.readouterr().err
 
 
+def test_an_empty_text_is_no_slide(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["info", ""]) == 2
+    assert "an empty text doesn't name a slide (an unset variable?)" in capsys.readouterr().err
+
+
+def test_what_would_steer_a_terminal_is_shown_escaped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a\x1b[31m\n.png"
+    Image.fromarray(np.full((40, 50, 3), 240, dtype=np.uint8)).save(path)
+    assert run_command(["info", str(path)]) == 0
+    assert run_command(["info", f"{path}.gone"]) == 2
+    shown = capsys.readouterr()
+    for words in (shown.out, shown.err):
+        assert r"a\x1b[31m\n.png" in words
+        assert "\x1b" not in words
+
+
+def test_zeros_in_a_file_are_said(tmp_path: Path) -> None:
+    """A third of a picture is missing from its uncompressed file."""
+    path, pixels = tmp_path / "a.tif", np.full((600, 600, 3), 190, dtype=np.uint8)
+    pixels[:, 300:] = 240
+    tifffile.imwrite(path, pixels, photometric="rgb", resolution=(20000, 20000), resolutionunit="CENTIMETER")
+    assert rows_of(str(path))["quality"].strip() == "no flag"
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(size * 2 // 3)
+        file.truncate(size)
+    said = rows_of(str(path))["quality"]
+    assert "About 33 % of the file's bytes are zeros" in said
+    assert "33 % of the picture is black" in said
+
+
 def test_an_impossible_scale_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(np.full((40, 50, 3), 240, dtype=np.uint8)).save(path)

@@ -102,3 +102,17 @@ def test_it_refuses_what_a_run_would_refuse(slides: Path, tmp_path: Path) -> Non
     error = look(slides, out)["a.png"].error
     assert error is not None
     assert error.startswith("isn't the file that its results in ")
+
+
+def test_flags_of_quality_are_noted(tmp_path: Path) -> None:
+    """Before the run and after it; a quarter of the picture is black."""
+    painted = paint(0)
+    painted.pixels[:, 675:] = 0
+    write_slide(tmp_path / "slides/a.png", painted)
+    write_slide(tmp_path / "slides/b.png", paint(1))
+    for _ in range(2):
+        said = look(tmp_path / "slides", tmp_path / "out")
+        assert "black" in said["a.png"].note.split("; ")
+        assert "black" not in said["b.png"].note
+        run(tmp_path / "slides", tmp_path / "out")
+    assert said["a.png"].finished

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import click
 
-from wsi_edt.errors import UsageError, readable
+from wsi_edt.errors import UsageError, printable
 
 _MODEL_MPP = 0.3125  # at which tissue and staining are judged here; they hardly depend on it
 
 
 @click.command(name="info")
-@click.argument("slide_path", metavar="SLIDE", type=click.Path())
+@click.argument("slide_path", metavar="SLIDE", type=click.Path(readable=False))
 @click.option(
     "--mpp",
     "fallback_mpp",
@@ -36,6 +36,8 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
     from wsi_edt.slides.quality import measure_quality
     from wsi_edt.slides.zarr_reader import is_zarr
 
+    if not slide_path:
+        raise UsageError("an empty text doesn't name a slide (an unset variable?)", remedy="give its path")
     source = SlideSource(location(slide_path), fallback_mpp, series)
     if not is_zarr(source.path) and is_folder(source.path):
         raise UsageError("is a folder, not a slide", where=source, remedy="name a file in it")
@@ -95,4 +97,4 @@ def info(slide_path: str, fallback_mpp: float | None, series: int | None) -> Non
 def _print(rows: Sequence[tuple[str, str]]) -> None:
     column = max(len(name) for name, _ in rows)
     for name, value in rows:
-        click.echo(readable(f"{name:<{column}}  {value}"))
+        click.echo(printable(f"{name:<{column}}  {value}"))

@@ -16,7 +16,7 @@ import click
 
 import wsi_edt
 from wsi_edt.cli.streams import harmless_streams
-from wsi_edt.errors import UsageError, WsiEdtError
+from wsi_edt.errors import UsageError, WsiEdtError, printable
 from wsi_edt.foreign import translated
 
 # name: (module, what it does). The line is here, so that the list of subcommands imports none of them.
@@ -142,7 +142,7 @@ def exit_code_of(command: Callable[[], object], *, continues: bool) -> int:
         _refuse_absent_folder()
         code = command()
     except WsiEdtError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {printable(str(error))}", err=True)
         return error.exit_code
     except click.ClickException as error:
         error.show()

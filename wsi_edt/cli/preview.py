@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsi_edt.cli.run_display import duration
+from wsi_edt.errors import printable
 from wsi_edt.run.progress import NoProgress, counted
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Notes(NoProgress):
 
     def note(self, line: str) -> None:
         """Print it."""
-        click.echo(f"Note: {line}.", err=True)
+        click.echo(printable(f"Note: {line}."), err=True)
 
 
 def show_previews(previews: Iterator[Preview]) -> int:
@@ -73,14 +74,14 @@ def _table(previews: Sequence[Preview]) -> Table:
     table.add_column("")
     for one in previews:
         table.add_row(
-            Text(one.slide),
-            *([Text(one.case)] if with_cases else []),
+            Text(printable(one.slide)),
+            *([Text(printable(one.case))] if with_cases else []),
             "" if one.size_bytes is None else f"{one.size_bytes / _MIB:,.1f}",
             "" if one.slide_mpp is None else f"{one.slide_mpp:.4f}",
             "" if one.tissue_mm2 is None else f"{one.tissue_mm2:,.2f}",
             "" if one.finished or one.error else f"{one.tiles - one.tiles_stored:,}",
             "" if one.finished or one.error or one.seconds is None else duration(one.seconds),
-            Text(_remark(one)),
+            Text(printable(_remark(one))),
         )
     return table
 

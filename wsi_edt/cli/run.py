@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsi_edt.cli.paths import OutFolder
-from wsi_edt.errors import readable
+from wsi_edt.errors import printable
 
 if TYPE_CHECKING:
     from wsi_edt.report.rows import SummaryRow
@@ -52,7 +52,7 @@ def _series(
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(readable=False), metavar="INPUT...")
 @click.option("--out", required=True, type=OutFolder(file_okay=True), help="The results folder.")
 @click.option("--model", help="A shipped model, or a model's folder.  [default: the shipped Ki-67 model]")
 @click.option("--mpp", "fallback_mpp", type=float, help="µm per px, for slides and images that state none.")
@@ -192,7 +192,9 @@ def run_and_show(job: Job, out: Path) -> int:
         _print_rows(console, result.rows)
         failed = f", {result.failed} failed" if result.failed else ""
         report = out / names.BATCH_REPORT
-        console.print(Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {readable(str(report))}"))
+        console.print(
+            Text(f"{counted(len(result.rows), 'slide')}{failed}. Results: {printable(str(report))}")
+        )
     if result.unfinished:
         click.echo(display.stopped(), err=True)
         return INTERRUPTED
@@ -217,7 +219,9 @@ def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
         status = "" if row.status == "done" else str(row.status)
         note = ": ".join(word for word in (status, remark) if word)
         note = ", ".join(word for word in (note, regions, row.quality) if word)
-        table.add_row(Text(row.slide, overflow="fold"), index, cells, Text(note, overflow="fold"))
+        table.add_row(
+            Text(printable(row.slide), overflow="fold"), index, cells, Text(printable(note), overflow="fold")
+        )
     console.print(table)
     if len(rows) > len(shown):
         console.print(Text(f"and {len(rows) - len(shown)} more: see summary.csv"))

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from wsi_edt.errors import printable
 from wsi_edt.report.rows import Status, SummaryRow
 from wsi_edt.run.progress import counted
 
@@ -113,7 +114,7 @@ class LineDisplay:
         self._say(f"{row.slide}: {outcome(row)} ({self._counts.ended}/{self._counts.slides}){speed}")
 
     def _say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        print(printable(line), file=self._stream, flush=True)
 
 
 class TerminalDisplay:
@@ -154,7 +155,7 @@ class TerminalDisplay:
 
     def note(self, line: str) -> None:
         """Print it above the live line."""
-        self._console.print(Text(line))
+        self._console.print(Text(printable(line)))
 
     def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
         """Count a slide's tiles."""
@@ -173,7 +174,7 @@ class TerminalDisplay:
         """Print how the slide ended, above the live line."""
         self._counts.end(row)
         style = "red" if row.status is Status.FAILED else ""
-        self._console.print(Text(f"{row.slide}: {outcome(row)}", style=style))
+        self._console.print(Text(printable(f"{row.slide}: {outcome(row)}"), style=style))
         self._show()
 
     def _show(self) -> None:
