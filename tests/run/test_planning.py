@@ -99,7 +99,7 @@ def test_a_shard_that_never_ends_costs_its_own_slide_alone(
     (slides / "crash.png").unlink()
     released = threading.Event()
     monkeypatch.setattr(schedule, "_SILENCE", 0.05)
-    monkeypatch.setattr(schedule, "_SHARD_LIMIT_S", 0.5)
+    monkeypatch.setattr(schedule, "_SHARD_LIMIT_S", 1.0)
     monkeypatch.setattr(schedule, "_SHARD_LIMIT_S_PER_TILE", 0.0)
 
     def compute(task: ShardTask) -> ShardResult:
@@ -175,7 +175,7 @@ def test_a_shard_may_wait_for_a_worker_for_however_long(
     for name in ("crash.png", "hang.png", "z.png"):
         (slides / name).unlink()
     monkeypatch.setattr(schedule, "_SILENCE", 0.05)
-    monkeypatch.setattr(schedule, "_SHARD_LIMIT_S", 0.3)
+    monkeypatch.setattr(schedule, "_SHARD_LIMIT_S", 1.0)
     monkeypatch.setattr(schedule, "_SHARD_LIMIT_S_PER_TILE", 0.0)
 
     def compute(task: ShardTask) -> ShardResult:
