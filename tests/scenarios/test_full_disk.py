@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.stand_ins import MPP, Pool, make_settings, paint, result_files, write_slide
+from tests.stand_ins import MPP, Pool, compute, make_settings, paint, result_files, write_slide
+from wsi_edt import run as running
+from wsi_edt.cli.main import run_command
+from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.errors import OutputError
-from wsi_edt.run.batch import run_batch
-from wsi_edt.run.discover import find_slides
-from wsi_edt.run.progress import NoProgress
+from wsi_edt.run.batch import RunResult, run_batch
+from wsi_edt.run.discover import SlideRef, find_slides
+from wsi_edt.run.progress import NoProgress, RunProgress
 
 
 @pytest.fixture
@@ -26,10 +30,14 @@ def slides(tmp_path: Path) -> Path:
     return tmp_path / "slides"
 
 
+def run_of(found: Sequence[SlideRef], out: Path, pool: Pool) -> RunResult:
+    return run_batch(found, out, settings=make_settings(), open_pool=pool.opener, progress=NoProgress())
+
+
 def run_all(slides: Path, out: Path) -> Pool:
     pool = Pool()
     found = find_slides([slides], out=out, fallback_mpp=MPP).slides
-    result = run_batch(found, out, settings=make_settings(), open_pool=pool.opener, progress=NoProgress())
+    result = run_of(found, out, pool)
     assert result.failed == 0, "a full disk isn't a slide's fault"
     return pool
 
@@ -74,6 +82,42 @@ def test_no_room_at_any_step(slides: Path, tmp_path: Path, monkeypatch: pytest.M
         assert result_files(out) == whole, step
         step += 5
     assert refused > 6
+
+
+def test_a_run_that_ends_early_says_how_many_slides_are_left(slides: Path, tmp_path: Path) -> None:
+    """Once a slide has ended, and where there is room for so little."""
+
+    def full(task: ShardTask) -> ShardResult:
+        if task.source.path.name == "b.png":
+            raise OutputError("can't be written", where="b.png") from OSError(errno.ENOSPC, "No space left")
+        return compute(task)
+
+    found = find_slides([slides], out=tmp_path / "out", fallback_mpp=MPP).slides
+    first = run_of(found[:1], tmp_path / "out", Pool())
+    assert first.unfinished == 0
+    with pytest.raises(OutputError, match="can't be written"):
+        run_of(found, tmp_path / "out", Pool(compute=full))
+    record = json.loads((tmp_path / "out/run.json").read_bytes())
+    assert (record["slides"], record["failed"], record["unfinished"]) == (2, 0, 1)
+    assert "2 slides, 1 so far" in (tmp_path / "out/report.html").read_text()
+
+    with pytest.raises(OutputError, match="can't be written"):
+        run_of(found[1:], tmp_path / "nothing", Pool(compute=full))
+    assert not (tmp_path / "nothing/run.json").exists()
+
+
+def test_the_command_says_how_far_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any, progress: RunProgress, **__: Any) -> RunResult:
+        progress.begun(slides=5, finished=2)
+        raise OutputError("can't be written: No space left on device", where="out")
+
+    monkeypatch.setattr(running, "run_slides", full)
+    assert run_command(["run", "a", "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert "Error: out can't be written: No space left on device" in said
+    assert "Stopped: 2 of 5 slides ended" in said
 
 
 @pytest.fixture

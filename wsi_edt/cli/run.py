@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsi_edt.cli.paths import OutFolder
-from wsi_edt.errors import printable
+from wsi_edt.errors import OutputError, printable
 
 if TYPE_CHECKING:
     from wsi_edt.report.rows import SummaryRow
@@ -187,7 +187,12 @@ def run_and_show(job: Job, out: Path) -> int:
     display = TerminalDisplay(console) if console.is_terminal else LineDisplay(sys.stdout)
     stop = StopRequest()
     with stopped_by_signals(stop, sentence=display.stopped), display as progress:
-        result = job(progress=progress, stop=stop)
+        try:
+            result = job(progress=progress, stop=stop)
+        except OutputError:  # no room, for example: main says it
+            if display.has_begun:
+                click.echo(display.stopped(), err=True)
+            raise
     if result.rows:  # a run that was stopped may have none
         _print_rows(console, result.rows)
         failed = f", {result.failed} failed" if result.failed else ""

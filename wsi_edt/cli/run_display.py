@@ -87,6 +87,11 @@ class LineDisplay:
         """How far a stopped run has come, and how to continue it; safe in a signal handler."""
         return self._counts.stopped()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the slides have been counted."""
+        return self._counts.slides > 0
+
     def begun(self, *, slides: int, finished: int) -> None:
         """Print how much there is to do."""
         self._counts.slides, self._counts.ended = slides, finished
@@ -144,6 +149,11 @@ class TerminalDisplay:
     def stopped(self) -> str:
         """How far a stopped run has come, and how to continue it; safe in a signal handler."""
         return self._counts.stopped()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the slides have been counted."""
+        return self._counts.slides > 0
 
     def begun(self, *, slides: int, finished: int) -> None:
         """Show how much there is to do."""

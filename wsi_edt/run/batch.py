@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from wsi_edt.cluster.pool import ShardPool
+from wsi_edt.errors import WsiEdtError
 from wsi_edt.report.rows import Status, SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.lock import results_lock
@@ -122,16 +123,28 @@ def run_batch(
                 plan_slide=plan_slide,
                 refuse_if_lost=refuse_if_lost,
             )
-            schedule.work()
+            try:
+                schedule.work()
+            except WsiEdtError:
+                if files.rows:  # a run that did nothing leaves nothing
+                    with suppress(WsiEdtError):  # the disk may be full
+                        refuse_if_lost()
+                        _end(files, record)
+                raise
         refuse_if_lost()
-        rows = files.write()
-        result = RunResult(rows, unfinished=len(files.slides) - len(rows))
-        record.write(
-            out / names.RUN_RECORD,
-            slides=len(files.slides),
-            failed=result.failed,
-            unfinished=result.unfinished,
-        )
+        return _end(files, record)
+
+
+def _end(files: BatchFiles, record: RunRecord) -> RunResult:
+    """Write the batch's files and the run's record, with the slides that have ended; what came of it."""
+    rows = files.write()
+    result = RunResult(rows, unfinished=len(files.slides) - len(rows))
+    record.write(
+        files.folder / names.RUN_RECORD,
+        slides=len(files.slides),
+        failed=result.failed,
+        unfinished=result.unfinished,
+    )
     return result
 
 
