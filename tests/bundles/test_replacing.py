@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +90,40 @@ def test_what_a_kill_left_of_a_first_model_is_in_nobodys_way(tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["model.toml", "weights.safetensors"]
 
 
+def test_a_kill_in_a_new_folder_leaves_what_the_same_command_replaces(
+    old: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = load_network(old).state_dict()
+    replacing = Path.replace
+    left = []
+    for steps in range(3):
+        folder = tmp_path / str(steps)
+        room = iter(range(steps))
+
+        def killed(path: Path, target: Path, room: Iterator[int] = room) -> Path:
+            if next(room, None) is None:
+                raise KilledError
+            return replacing(path, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", killed)
+            with pytest.raises(KilledError):
+                write_bundle(replace(old, directory=folder), weights)
+        left.append([path.name for path in sorted(folder.glob("[!.]*"))])
+        if steps < 2:  # then it is a model
+            assert not refuse_to_replace(folder, overwrite=False)
+        assert refuse_to_replace(folder, overwrite=True) == (steps == 2)
+    arriving = f"weights-{old.sha256[:12]}.safetensors"
+    assert left == [[], [arriving], ["model.toml", arriving]]
+
+
+def test_weights_of_no_model_give_way_when_told(old: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").write_text("another program's")
+    assert refuse_to_replace(tmp_path, overwrite=True)
+    write_bundle(replace(old, directory=tmp_path), load_network(old).state_dict())
+    read_bundle(tmp_path).verify()
+
+
 @pytest.mark.parametrize(
     ("prepare", "overwrite", "says"),
     [
@@ -107,6 +141,12 @@ def test_what_a_kill_left_of_a_first_model_is_in_nobodys_way(tmp_path: Path) -> 
             True,
             r"isn't a model's folder: it holds a\.txt but no model\.toml; give the model a folder of its own",
             id="something else",
+        ),
+        pytest.param(
+            lambda folder: (folder / "model.toml").unlink(),
+            False,
+            r"holds weights\.safetensors but no model\.toml; pass --overwrite to replace it, or write elsewhere",
+            id="weights alone",
         ),
     ],
 )

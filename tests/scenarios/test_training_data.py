@@ -187,6 +187,9 @@ def test_the_same_data_elsewhere_continue(data: Path, command: Command) -> None:
         os.utime(path, (0, 0))
     table = moved / "ours" / "points" / "b.csv"
     table.write_bytes(table.read_bytes().replace(b"\n", b"\r\n"))
+    header, *rows = (moved / "ours" / "points" / "a.csv").read_text().splitlines()
+    (moved / "ours" / "points" / "a.csv").write_text("\n".join([header, *sorted(rows), ""]))
+    write_rgb(moved / "ours" / "roi" / "a.png", np.full((96, 96, 3), 255, np.uint8))  # labels hold everywhere
     code, told = command.train(moved, "stopped")
     assert code == 0, told
     assert "continuing from step 1 of 2" in told
@@ -272,3 +275,16 @@ def test_a_folder_that_is_no_models_is_never_written_to(data: Path, command: Com
         assert "model isn't a model's folder: it holds thesis.docx but no model.toml" in told
     assert sorted(path.name for path in model.iterdir()) == ["thesis.docx", "weights.safetensors"]
     assert (model / "weights.safetensors").read_text() == "another program's"
+
+
+def test_weights_without_a_description_may_be_somebodys(data: Path, command: Command) -> None:
+    model = command.home / "model"
+    model.mkdir()
+    (model / "weights.safetensors").write_text("another program's")
+    code, told = command.bundle(data)
+    assert code == 2, told
+    assert "holds weights.safetensors but no model.toml; pass --overwrite to replace it" in told
+    assert (model / "weights.safetensors").read_text() == "another program's"
+    code, told = command.bundle(data, "--overwrite")
+    assert code == 0, told
+    assert (model / "model.toml").is_file()

@@ -9,7 +9,7 @@ import pytest
 from shapely import box
 
 from tests.training.sets import labelled_image, make_bcdata, write_rgb
-from wsi_edt.datasets import LabelledImage, SetSpec
+from wsi_edt.datasets import Labelled, LabelledImage, SetSpec
 from wsi_edt.training import TrainConfig
 from wsi_edt.training.fingerprint import (
     Fingerprint,
@@ -67,6 +67,34 @@ def test_where_a_region_begins_and_where_the_folder_lies_do_not_matter() -> None
     moved = marks_of([same], SPECS, Path("/elsewhere"))
     assert changes_between("set", marks(before), moved) == ""
     assert moved == marks(before)
+
+
+def test_the_order_of_points_does_not_matter() -> None:
+    before = image()
+    turned = replace(before, points=before.points[::-1], class_id=before.class_id[::-1])
+    assert changes_between("set", marks(before), marks(turned)) == ""
+    swapped = replace(before, points=before.points[::-1])  # each point has the other's class
+    assert "the labels of 1 image" in changes_between("set", marks(before), marks(swapped))
+    then, now, other = (
+        Fingerprint(training=marks(one), validation={}, styles={}) for one in (before, turned, swapped)
+    )
+    assert then.digest == now.digest != other.digest
+
+
+def test_where_crops_are_drawn_around_points_their_order_is_what_is_learned() -> None:
+    before = image(classes=Labelled.NEAR_POINTS)
+    turned = replace(before, points=before.points[::-1], class_id=before.class_id[::-1])
+    assert "the labels of 1 image" in changes_between("set", marks(before), marks(turned))
+
+
+def test_marks_of_before_compare_by_the_order_alone() -> None:
+    before = {
+        name: {key: Mark(pixels=mark.pixels, labels=mark.labels) for key, mark in found.items()}
+        for name, found in marks(image()).items()
+    }
+    assert changes_between("set", before, marks(image())) == ""
+    other = image(class_id=np.array([1, 1], np.uint8))
+    assert "the labels of 1 image" in changes_between("set", before, marks(other))
 
 
 def test_three_are_named_and_all_are_counted() -> None:

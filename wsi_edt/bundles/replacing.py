@@ -15,12 +15,14 @@ def refuse_to_replace(folder: Path, *, overwrite: bool) -> bool:
     """Whether a model written to the folder takes another's place.
 
     Files beside a model's own stay when it is replaced, and so does a card that waits for its model. Hidden files don't
-    count.
+    count, nor does what a kill left of a first model: weights have their name only after its description is there, so
+    that weights alone are somebody's.
 
     Raises
     ------
     UsageError
-        If the folder holds a model that mustn't be overwritten, or, whether or not that is allowed, something else.
+        If the folder holds a model, or weights, that mustn't be overwritten, or, whether or not that is allowed, something
+        else.
     OutputError
         If nothing can be written there.
     """
@@ -38,7 +40,14 @@ def refuse_to_replace(folder: Path, *, overwrite: bool) -> bool:
             where=folder,
             remedy="give the model a folder of its own",
         )
-    return False
+    has_weights = (folder / WEIGHTS).exists()
+    if has_weights and not overwrite:
+        raise UsageError(
+            f"holds {WEIGHTS} but no {DESCRIPTION}",
+            where=folder,
+            remedy="pass --overwrite to replace it, or write elsewhere",
+        )
+    return has_weights
 
 
 def _refuse_unwritable(folder: Path) -> None:

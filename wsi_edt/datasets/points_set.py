@@ -35,11 +35,11 @@ def read_points_set(folder: Path, split: str, classes: ClassNames = _NO_NAMES) -
     for stem, path in images.items():
         annotation, mask = annotations[stem], masks.get(stem)
         points, class_id = points_of_csv(annotation, classes)
-        if mask is None:
+        region = None if mask is None else _region(mask, path)
+        if mask is None or region is None:
             held = ((annotation, len(points)),)
             yield Record(path, case_of(path.stem), points, class_id, annotations=held)
         else:
-            region = _region(mask, path)
             inside = contains(region, points[:, 0], points[:, 1])
             if len(points) and not inside.any():
                 raise AnnotationError(
@@ -62,8 +62,8 @@ def _tables(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _region(mask_file: Path, image_file: Path) -> Polygons:
-    """The white px of an image's mask as an area in px.
+def _region(mask_file: Path, image_file: Path) -> Polygons | None:
+    """The white px of an image's mask as an area in px; None if it is white all over.
 
     Raises
     ------
@@ -81,6 +81,8 @@ def _region(mask_file: Path, image_file: Path) -> Polygons:
                 where=mask_file,
                 remedy="make it again at that size",
             )
+    if (mask > 127).all():
+        return None
     white = np.pad(mask > 127, ((0, 0), (1, 1))).astype(np.int8)
     turns = np.diff(white, axis=1)
     (rows, starts), (_, ends) = np.nonzero(turns == 1), np.nonzero(turns == -1)

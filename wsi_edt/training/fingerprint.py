@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from pydantic import BaseModel, ConfigDict
 
-from wsi_edt.datasets import ImageArray, LabelledImage, SetSpec
+from wsi_edt.datasets import ImageArray, Labelled, LabelledImage, SetSpec
 
 _DIGITS = 12  # of a SHA-256: one of 10⁶ changes passes unseen with a probability of 4 · 10⁻⁹
 _NAMED = 3  # of the images that differ; the others are counted
@@ -24,13 +24,20 @@ class Mark(BaseModel):
     Attributes
     ----------
     pixels : digest of its pixels and their µm/px
-    labels : digest of its points, their classes, and the region in which they hold
+    labels : digest of its points in their file's order, their classes, and the region in which they hold
+    unordered : the same whatever their order, "" where crops are drawn around the points in their order; marks of before
+        don't have it
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pixels: str
     labels: str = ""
+    unordered: str = ""
+
+    def has_labels_of(self, other: Mark) -> bool:
+        """Whether the labels teach the same."""
+        return self.labels == other.labels or "" != self.unordered == other.unordered
 
 
 Marks = dict[str, dict[str, Mark]]  # by the set's name, and by the image's path below the set's folder
@@ -54,7 +61,14 @@ class Fingerprint(BaseModel):
     @property
     def digest(self) -> str:
         """A short name for the data that were trained on: equal for equal data."""
-        return _digest(json.dumps(self.model_dump(include={"training"}), sort_keys=True).encode())
+        training = {
+            name: {
+                key: {"pixels": mark.pixels, "labels": mark.unordered or mark.labels}
+                for key, mark in marks.items()
+            }
+            for name, marks in self.training.items()
+        }
+        return _digest(json.dumps({"training": training}, sort_keys=True).encode())
 
     @property
     def twins(self) -> str:
@@ -124,7 +138,7 @@ def changes_between(kind: str, before: Marks, now: Marks) -> str:
 def _set_changes(before: Mapping[str, Mark], now: Mapping[str, Mark]) -> str:
     both = sorted(before.keys() & now.keys())
     pictures = [key for key in both if before[key].pixels != now[key].pixels]
-    labels = [key for key in both if before[key].labels != now[key].labels and key not in set(pictures)]
+    labels = [key for key in both if not before[key].has_labels_of(now[key]) and key not in set(pictures)]
     kinds = (
         (labels, "the labels of {} changed"),
         (pictures, "the picture of {} changed"),
@@ -148,8 +162,19 @@ def _key(path: Path, folder: Path) -> str:
 
 def _mark_of(image: LabelledImage) -> Mark:
     region = "" if image.region is None else shapely.to_wkb(shapely.normalize(image.region), hex=True)
-    labels = _digest(region.encode(), image.points.tobytes(), image.class_id.tobytes())
-    return Mark(pixels=_pixels_digest(image.pixels, f"{image.image_mpp:.9g}"), labels=labels)
+    order = np.lexsort((image.class_id, *image.points.T))
+    in_order, sorted_ = (
+        _digest(region.encode(), points.tobytes(), class_id.tobytes())
+        for points, class_id in (
+            (image.points, image.class_id),
+            (image.points[order], image.class_id[order]),
+        )
+    )
+    return Mark(
+        pixels=_pixels_digest(image.pixels, f"{image.image_mpp:.9g}"),
+        labels=in_order,
+        unordered="" if image.classes is Labelled.NEAR_POINTS else sorted_,
+    )
 
 
 def _pixels_digest(pixels: ImageArray, *facts: str) -> str:
