@@ -47,6 +47,8 @@ def places(folder: Path, text: str, name: str = "a.tsv") -> list[tuple[float, fl
         '  "x", y\n100.25,200.5\n7.5,8.5\n',
         # R's write.table: no name for the rows' names
         '"x"\t"y"\t"class"\n"1"\t100.25\t200.5\t"positive"\n"2"\t7.5\t8.5\t"negative"\n',
+        '"x"\t"y"\n"17"\t100.25\t200.5\n"4"\t7.5\t8.5\n',  # some rows of a data frame
+        '"x","y"\r\n\r\n"cell, 1",100.25,200.5\r\n"b",7.5,8.5\r\n',
         "x\ty\ncell_a\t100.25\t200.5\ncell_b\t7.5\t8.5\n",
         '"x";"y"\n"1";100,25;200,5\n"2";7,5;8,5\n',
     ],
@@ -69,10 +71,13 @@ def test_commas_are_believed_to_separate_names_of_rows_only_if_there_are_some(tm
             r"line 2 has 3 fields, and the header 2 \(name every column\)",
         ),
         ("x\ty\n100\t200\t3\n250\t7\t3\n", r"line 2 has 3 fields, and the header 2 \(name every"),
+        ('x\ty\n"100"\t"200"\t3\n"250"\t"7"\t3\n', r"line 2 has 3 fields, and the header 2 \(name every"),
+        ('x\ty\n"9"\t200\t3\n"9"\t7\t3\n', r"line 2 has 3 fields, and the header 2 \(name every"),
         ("x\ty\na\t1.5\t2.5\na\t3.5\t4.5\n", r"line 2 has 3 fields, and the header 2 \(name every"),
         ("x\ty\n1\t1.5\t2.5\n2\t3.5\t4.5\n3\t4.5\n", r"line 2 has 3 fields, and the header 2 \(name every"),
         ("x;y\n1,5;2,5;z\n", r"line 2 has 3 fields, and the header 2 \(name every column\)"),
         # decimal commas among commas
+        ('x,y\n"1,5",2,5\n"3,5",4,5\n', r"line 2 has 3 fields, and the header 2 \(a comma in one"),
         ("x,y\n1,200,5\n2,210,5\n", r"line 2 has 3 fields, and the header 2 \(a comma in one of them"),
         (
             "x,y,class\ncell, one,1.5,2.5\ncell b,2.5,,\n",

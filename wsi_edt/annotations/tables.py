@@ -22,6 +22,7 @@ _COMMENT = "#"
 _REMARK = re.compile(r"#+(\s|$)")
 _END_OF_TEXT = "\x1a"  # of DOS
 _NUMBER = re.compile(r"[+-]?[\d.,'’\s]+(?:e[+-]?\d+)?", re.IGNORECASE)
+_QUOTED_NAME = re.compile(r'"[^"]*"[,;\t|]\s*[^"\s]')
 _FEWEST_COUNTED = (
     3  # rows between whose commas no text may be torn: their first fields are then counted, not cells
 )
@@ -113,9 +114,11 @@ def open_table(
                 if set(spellings) & set(names)
             }
             if suffice(known):
+                quoted = _quotes_names(lines)
                 rows = _rows(lines, delimiter, above=above, width=len(names))
                 others = {name: at for at, name in enumerate(names) if name and at not in known.values()}
-                return _with_names_of_rows(Table(rows, known, others, len(names), delimiter))
+                table = Table(rows, known, others, len(names), delimiter)
+                return _with_names_of_rows(table, quoted=quoted)
     raise AnnotationError(
         f"has no header with {needs}: {f'its first line is {shown[:_MOST_SHOWN]!r}' if shown else 'it is empty'}",
         where=path,
@@ -133,7 +136,15 @@ def _names(line: str, delimiter: str) -> list[str]:
     return [normal_name(name) for name in fields]
 
 
-def _with_names_of_rows(table: Table) -> Table:
+def _quotes_names(lines: io.StringIO) -> bool:
+    """Whether the first line that isn't blank has its first field in quotes and not its second, as R has rows' names."""
+    start = lines.tell()
+    line = next(filter(str.strip, lines), "")
+    lines.seek(start)
+    return _QUOTED_NAME.match(line) is not None
+
+
+def _with_names_of_rows(table: Table, *, quoted: bool) -> Table:
     """The table, its columns one further on if each row begins with a name that has no column."""
     first = next(table.rows, None)
     if first is None or len(first[1]) != table.width + 1:
@@ -142,22 +153,25 @@ def _with_names_of_rows(table: Table) -> Table:
     same = replace(table, rows=iter(rows))
     is_named = all(len(fields) == table.width + 1 for _, fields in rows)
     is_named = is_named and any(fields[-1].strip() for _, fields in rows)
-    if not is_named or not _are_names([fields[0].strip() for _, fields in rows], table.delimiter):
+    texts = [fields[0].strip() for _, fields in rows]
+    if not is_named or not _are_names(texts, table.delimiter, quoted=quoted):
         return same
     columns = {meaning: at + 1 for meaning, at in table.columns.items()}
     others = {name: at + 1 for name, at in table.others.items()}
     return replace(same, columns=columns, others=others, width=table.width + 1)
 
 
-def _are_names(texts: Sequence[str], delimiter: str) -> bool:
-    """Whether texts name rows: no two alike, and either counted through from 0 or 1, or none of them a number.
+def _are_names(texts: Sequence[str], delimiter: str, *, quoted: bool) -> bool:
+    """Whether texts name rows: no two alike, and no numbers, or whole ones, quoted or counted through from 0 or 1.
 
-    Other numbers may be coordinates, and the last column the one without a name. Where commas separate, a text may be
+    Others may be coordinates, and the last column the one without a name. Where commas separate, a text may be
     torn by one of its own, so that only many rows that are counted through are believed.
     """
     if "" in texts or len(set(texts)) < len(texts):
         return False
     numbers = sorted(int(text) for text in texts if text.isascii() and text.isdecimal())
+    if quoted:
+        return len(numbers) == sum(_NUMBER.fullmatch(text) is not None for text in texts)
     if len(numbers) == len(texts):
         are_many = len(texts) >= _FEWEST_COUNTED or delimiter != ","
         return are_many and numbers[0] in (0, 1) and numbers[-1] - numbers[0] == len(texts) - 1
