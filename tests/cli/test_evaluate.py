@@ -312,4 +312,4 @@ def test_classes_of_a_set_of_your_own_get_a_meaning(tmp_path: Path, caplog: pyte
     result = CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
     cells = {row[0]: row[1] for row in map(str.split, result.output.splitlines()) if len(row) > 1}
     assert (cells["all"], cells["positive"], cells["negative"]) == ("2", "1", "1")
-    assert "the set 'points': no cell has the class absent, which class_names names" in caplog.text
+    assert "the set 'points': no cell has the class Absent, which class_names names" in caplog.text
