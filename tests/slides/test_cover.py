@@ -65,7 +65,7 @@ def test_glass_between_pieces_is_no_tissue(gap_px: int, glass: int) -> None:
 
 @pytest.mark.parametrize("glass", [240, 255])
 def test_glass_along_the_edge_of_the_picture_is_no_tissue(glass: int) -> None:
-    piece = np.zeros((500, 500), np.bool_)
+    piece = np.zeros((600, 500), np.bool_)
     piece[56:456, 56:456] = True
     assert found(drawn_tissue(piece, glass=glass)).area_mm2 == pytest.approx(0.16, rel=0.03)
 

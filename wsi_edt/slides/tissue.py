@@ -342,11 +342,15 @@ def _without_small(mask: BoolArray, smallest_px: int) -> BoolArray:
 def _open_glass(taken: BoolArray, glass: BoolArray) -> BoolArray:
     """Glass outside of what is taken, and inside as far as it goes on from there or from the picture's edge.
 
+    Where nothing is outside, as on a field full of tissue, the palest tissue would pass for glass: then there is none.
+
     Parameters
     ----------
     taken : (H, W), tissue with the gaps that it spans, and pen
     glass : (H, W), what looks like it
     """
+    if taken.all():
+        return ~taken
     around = np.pad(~taken | glass, 1, constant_values=True)
     outside = np.pad(~taken, 1, constant_values=True)
     _, labels = cv2.connectedComponents(around.astype(np.uint8), connectivity=8)
