@@ -26,6 +26,7 @@ from wsi_edt.slides.location import SlidePath, open_binary, read_failure
 from wsi_edt.slides.zarr_reader import is_zarr
 
 _BLOCK_BYTES = 1 << 14
+_ZEROS = bytes(_BLOCK_BYTES)
 _START_BYTES = 1 << 20  # of the slide's first file: most of its metadata
 
 
@@ -129,7 +130,7 @@ def _content(files: Sequence[_File], effort: _Effort) -> tuple[str, float, bool]
     zeros = blocks = 0
     for block in _blocks(files, _every_place(files) if whole else _some_places(files, effort.blocks)):
         found.update(block)
-        zeros += bool(block) and block.count(0) == len(block)
+        zeros += bool(block) and block == _ZEROS[: len(block)]
         blocks += 1
     if not whole:
         with open_binary(files[0].path) as start:
