@@ -2,7 +2,7 @@
 
 A unit that the tissue's edge cuts shows a mixture of tissue and glass, so its colour says how much of it is which, to a
 tenth of a unit and with no more reading: colours mix linearly, and what an overview's blur takes from one unit it gives to
-the next. workflows/benchmarks/area_error.py measures it against drawn shapes: within 1.5 % from 0.1 mm² on, 2.5 % for a
+the next. workflows/benchmarks/area_error.py measures it against drawn shapes: within 2 % from 0.1 mm² on, 2.5 % for a
 pale strip 0.1 mm thin, and 6 % for a piece of 0.008 mm². Counting px of 2.5 µm above a density instead lost 2 to 25 % of
 pale tissue up to 1 mm², a mask eroded by two units kept 10 % too much of thin strips, and a limit at half of the tissue's
 density lost 1.5 % of those and 8 % of the piece.
