@@ -13,13 +13,11 @@ from typing import Self
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from wsi_edt.geometry import Window
+from wsi_edt.slides.morphology import BoolArray, dilated
 from wsi_edt.slides.pixels import WHITE
 from wsi_edt.slides.protocol import RgbArray, Slide, required_mpp
-
-BoolArray = npt.NDArray[np.bool_]
 
 # Grey levels of a px's brightest channel. Unscanned black is 0, or little more in some exports, and JPEG smears it beside
 # a picture; the darkest unit of the real slides at hand has 54, and a black marker 35.
@@ -108,7 +106,7 @@ def whitened(pixels: RgbArray, *, px_um: float) -> RgbArray:
     if not areas.any():
         return pixels
     # A coarser level's px beside it are mixtures.
-    unscanned = _dilated(areas, 1) | (_dilated(areas, SMEAR_PX) & (brightest < SMEARED))
+    unscanned = dilated(areas, 1) | (dilated(areas, SMEAR_PX) & (brightest < SMEARED))
     white = pixels.copy()
     white[unscanned] = WHITE
     return white
@@ -120,8 +118,3 @@ def _opened(mask: BoolArray, side: int) -> BoolArray:
     around = cv2.copyMakeBorder(mask.astype(np.uint8), side, side, side, side, cv2.BORDER_REPLICATE)
     opened = cv2.morphologyEx(around, cv2.MORPH_OPEN, kernel)[side:-side, side:-side]
     return np.asarray(opened, dtype=np.bool_)
-
-
-def _dilated(mask: BoolArray, radius: int) -> BoolArray:
-    kernel = np.ones((2 * radius + 1, 2 * radius + 1), dtype=np.uint8)
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel), dtype=np.bool_)

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from wsi_edt.slides.morphology import BoolArray, eroded
 from wsi_edt.slides.protocol import RgbArray
 
-BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
 CoverArray = npt.NDArray[np.uint8]
 
@@ -42,7 +42,7 @@ def tissue_cover(overview: RgbArray, outlined: BoolArray, pen: BoolArray) -> Cov
     pen : (H, W), neither tissue nor glass
     """
     cover = np.zeros(outlined.shape, np.uint8)
-    deep = _eroded(outlined | pen, MARGIN_UNITS) & outlined
+    deep = eroded(outlined | pen, MARGIN_UNITS) & outlined
     if not deep.any():  # nothing is wide enough to tell tissue from a mixture
         return np.where(outlined, FULL, 0).astype(np.uint8)
     usual = np.array([overview[..., channel][deep].mean() for channel in range(3)], np.float32)
@@ -65,7 +65,7 @@ def _shares(
     contrast = glass - tissue
     square = (contrast * contrast).sum(axis=2)
     share = ((glass - colour) * contrast).sum(axis=2) / np.maximum(square, 1e-6)
-    plain = _eroded(outlined | pen, PLAIN_MARGIN_UNITS)
+    plain = eroded(outlined | pen, PLAIN_MARGIN_UNITS)
     share = np.where(square < LEAST_CONTRAST**2, plain, share.clip(0, 3))
     share = np.where(deep | pen, 1, np.where(outlined, share, 0)).astype(np.float32)
     # Dense and pale spots of the tissue itself lie above and below 1: neighbours make up for each other before the limit.
@@ -81,12 +81,6 @@ def _mean_around(colour: FloatArray, held: BoolArray, reach: int) -> tuple[Float
     mean = cv2.blur(colour * held[..., np.newaxis], side, borderType=cv2.BORDER_REFLECT)
     known = weight > 0.5 / (side[0] * side[1])
     return np.asarray(mean / np.where(known, weight, 1)[..., np.newaxis], np.float32), known
-
-
-def _eroded(mask: BoolArray, margin: int) -> BoolArray:
-    """The mask without what lies within `margin` px of its edge; the picture's own edge is none."""
-    kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
-    return np.asarray(cv2.erode(mask.astype(np.uint8), kernel), dtype=np.bool_)
 
 
 def _bands(height: int, width: int) -> Iterator[tuple[slice, slice]]:

@@ -18,10 +18,10 @@ from wsi_edt.files import atomic_write
 from wsi_edt.geometry import Scale, Window, area_mm2
 from wsi_edt.slides.black import BlackAsWhite, unscanned_black
 from wsi_edt.slides.cover import FULL, CoverArray, tissue_cover
+from wsi_edt.slides.morphology import BoolArray, dilated
 from wsi_edt.slides.protocol import RgbArray, Slide, required_mpp
 from wsi_edt.slides.window import read_in_blocks
 
-BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
 
 UNIT_PX = 32  # side of one mask px in model px: the grid that tiles lie on
@@ -165,7 +165,7 @@ def look_for_tissue(overview: RgbArray) -> SeenTissue:
     smooth over more than 90 µm; a pen over tissue hides it.
     """
     unscanned = _unscanned(overview)
-    blank = _dilated(unscanned, 1)  # and those beside them, which are mixtures
+    blank = dilated(unscanned, 1)  # and those beside them, which are mixtures
     if blank.all():
         return SeenTissue(*(np.zeros_like(blank) for _ in range(3)))
     glass, middle = _glass_and_mean(overview, ~blank)
@@ -183,9 +183,9 @@ def look_for_tissue(overview: RgbArray) -> SeenTissue:
     tissue = _without_small(_closed(tissue, CLOSING_UNITS), SMALLEST_TISSUE_UNITS)
     if tissue.any():  # a slide of a few units without tissue isn't a hole
         tissue = ~_without_small(~tissue, LARGEST_HOLE_UNITS)
-    searched = _dilated(tissue, 1) & ~pen
+    searched = dilated(tissue, 1) & ~pen
     between = _open_glass(searched | pen, (pale & even) | unscanned)
-    between |= _dilated(between & ~unscanned, 1) & pale  # which the tissue beside it made uneven
+    between |= dilated(between & ~unscanned, 1) & pale  # which the tissue beside it made uneven
     return SeenTissue(searched, searched & ~between, pen)
 
 
@@ -291,8 +291,8 @@ def _pen(density: FloatArray) -> BoolArray:
     for ink in (green_ink, blue_ink, red_ink, yellow_ink, black_ink):
         pen |= _opened(ink, PEN_WIDTH_UNITS)
     # A stroke's rim is uneven: what is smooth lies two px inside it.
-    pen |= _dilated(_opened(smooth, PEN_WIDTH_UNITS - 4), 2)
-    return _dilated(pen, PEN_MARGIN_UNITS)
+    pen |= dilated(_opened(smooth, PEN_WIDTH_UNITS - 4), 2)
+    return dilated(pen, PEN_MARGIN_UNITS)
 
 
 def _hidden_share(tissue: BoolArray, pen: BoolArray) -> float:
@@ -324,11 +324,6 @@ def _opened(mask: BoolArray, width: int) -> BoolArray:
 def _closed(mask: BoolArray, radius: int) -> BoolArray:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel), dtype=np.bool_)
-
-
-def _dilated(mask: BoolArray, radius: int) -> BoolArray:
-    kernel = np.ones((2 * radius + 1, 2 * radius + 1), dtype=np.uint8)
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel), dtype=np.bool_)
 
 
 def _without_small(mask: BoolArray, smallest_px: int) -> BoolArray:

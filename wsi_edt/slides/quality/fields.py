@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from wsi_edt.geometry import Scale, Window
+from wsi_edt.slides.morphology import BoolArray
 from wsi_edt.slides.protocol import RgbArray, Slide, required_mpp
 from wsi_edt.slides.staining import DARKEST_GLASS, light_colour
-from wsi_edt.slides.tissue import BoolArray, FloatArray, TissueMask
+from wsi_edt.slides.tissue import FloatArray, TissueMask
 from wsi_edt.slides.window import read_window
 
 FIELD_MPP = 0.5
