@@ -35,12 +35,15 @@ class Cells:
     x, y : (N,) float64, continuous px of one frame (the holder says which; on disk level-0 px)
     score : (N,) float32, the evidence map's value at the cell
     class_id : (N,) uint8, values of `CellClass`
+    haematoxylin_od, dab_od : (N,) float32, the stains' mean optical densities around the cell; None if nobody measured
     """
 
     x: npt.NDArray[np.float64]
     y: npt.NDArray[np.float64]
     score: npt.NDArray[np.float32]
     class_id: npt.NDArray[np.uint8]
+    haematoxylin_od: npt.NDArray[np.float32] | None = None
+    dab_od: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         assert self.x.shape == self.y.shape == self.score.shape == self.class_id.shape == (len(self.x),)
@@ -49,6 +52,8 @@ class Cells:
             self.score.dtype,
             self.class_id.dtype,
         )
+        for density in (self.haematoxylin_od, self.dab_od):
+            assert density is None or (density.shape == self.x.shape and density.dtype == np.float32)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -68,11 +73,20 @@ class Cells:
             np.concatenate([part.y for part in parts]),
             np.concatenate([part.score for part in parts]),
             np.concatenate([part.class_id for part in parts]),
+            _joined([part.haematoxylin_od for part in parts]),
+            _joined([part.dab_od for part in parts]),
         )
 
     def select(self, which: BoolArray | IndexArray) -> Cells:
         """The cells that a boolean mask or an index array selects."""
-        return Cells(self.x[which], self.y[which], self.score[which], self.class_id[which])
+        return Cells(
+            self.x[which],
+            self.y[which],
+            self.score[which],
+            self.class_id[which],
+            None if self.haematoxylin_od is None else self.haematoxylin_od[which],
+            None if self.dab_od is None else self.dab_od[which],
+        )
 
     def sorted_by_position(self) -> Cells:
         """The same cells ordered by y, then x, then class: the order of every file."""
@@ -84,3 +98,9 @@ class Cells:
     def count(self, class_id: CellClass) -> int:
         """How many cells are of that class."""
         return int(np.count_nonzero(self.class_id == class_id))
+
+
+def _joined(parts: Sequence[npt.NDArray[np.float32] | None]) -> npt.NDArray[np.float32] | None:
+    """All values; None if any part has none."""
+    measured = [part for part in parts if part is not None]
+    return np.concatenate(measured) if len(measured) == len(parts) else None

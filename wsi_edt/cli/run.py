@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from wsi_edt.cli.conventions import conventions_of, conventions_options
 from wsi_edt.cli.paths import OutFolder
 from wsi_edt.errors import OutputError, printable
 
@@ -117,6 +118,7 @@ def _series(
     type=click.Choice(["qupath", "openslide"]),
     help="Coordinates as QuPath shows them, or of the file's level 0.  [default: qupath]",
 )
+@conventions_options
 @click.option("--gzip", is_flag=True, help="Write cells.geojson.gz; QuPath opens it as it is.")
 @click.option(
     "--overwrite", is_flag=True, help="Replace results of other settings, or of a file that changed."
@@ -150,8 +152,16 @@ def run(
     from wsi_edt.results.outputs import OutputOptions
     from wsi_edt.run import RunOptions, preview_slides, run_slides
 
+    conventions = conventions_of(given)
     compute, output = _taken(ComputeOptions, given), _taken(OutputOptions, given)
-    options = _taken(RunOptions, given, compute=compute, output=output, tissue_mask=not no_tissue_mask)
+    options = _taken(
+        RunOptions,
+        given,
+        compute=compute,
+        output=output,
+        conventions=conventions,
+        tissue_mask=not no_tissue_mask,
+    )
     assert not given, f"no option takes {given}"
     if dry_run:
         from wsi_edt.cli.preview import Notes, show_previews

@@ -1,4 +1,4 @@
-"""The areas of a slide that get numbers of their own: its whole tissue, and each region that the user drew."""
+"""The areas of a slide that get numbers of their own: its whole tissue, what was drawn on it, what was looked for."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from enum import StrEnum
 
 from wsi_edt.cells import Cells
 from wsi_edt.ki67.findings import SlideFindings
+from wsi_edt.ki67.place import Place
 from wsi_edt.ki67.region_areas import named_areas, tissue_mm2
-from wsi_edt.qupath.regions import contains
+from wsi_edt.qupath.regions import Polygons, contains
 
 
 class AreaKind(StrEnum):
     """What an area is."""
 
     TISSUE = "whole tissue"
+    REGIONS = "all regions"
+    CLASS = "regions of a class"
     REGION = "region"
+    HOTSPOT = "hotspot"
+    FIELD = "field"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,12 +33,18 @@ class Area:
     name : tells it from others of its kind
     cells : those inside, level-0 px
     mm2 : of tissue
+    class_name : of the region, as it was drawn; None without a class
+    shape : what was drawn, level-0 px; None of the whole tissue
+    place : of a hotspot or field; None of what was drawn
     """
 
     kind: AreaKind
     name: str
     cells: Cells
     mm2: float
+    class_name: str | None = None
+    shape: Polygons | None = None
+    place: Place | None = None
 
 
 def areas_of(findings: SlideFindings) -> Iterator[Area]:
@@ -48,4 +59,5 @@ def areas_of(findings: SlideFindings) -> Iterator[Area]:
             yield Area(AreaKind.REGION, name, Cells.empty(), 0.0)
             continue
         inside = cells.select(contains(shape, cells.x, cells.y))
-        yield Area(AreaKind.REGION, name, inside, tissue_mm2(shape, findings.tissue, findings.scale))
+        mm2 = tissue_mm2(shape, findings.tissue, findings.scale)
+        yield Area(AreaKind.REGION, name, inside, mm2, shape=shape)

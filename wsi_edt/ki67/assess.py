@@ -5,30 +5,61 @@ from __future__ import annotations
 from wsi_edt.ki67.areas import Area, areas_of
 from wsi_edt.ki67.conventions import Conventions
 from wsi_edt.ki67.counts import Counts
+from wsi_edt.ki67.decision import verdicts
 from wsi_edt.ki67.findings import SlideFindings
+from wsi_edt.ki67.four_fields import count_fields
+from wsi_edt.ki67.heterogeneity import measure_heterogeneity
+from wsi_edt.ki67.hotspots import find_hotspots
+from wsi_edt.ki67.interval import NoInterval, index_interval
 from wsi_edt.ki67.number import AreaFacts
 from wsi_edt.ki67.numbers import NUMBERS
 from wsi_edt.ki67.reasons import reason_against
 from wsi_edt.ki67.result import AreaResult, Ki67Result
-from wsi_edt.slides.staining import Staining
 
 
 def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
-    """The result of one slide: the numbers of each of its areas. A pure function of its arguments."""
+    """The result of one slide: the numbers of each of its areas, and what is looked for in the first of them.
+
+    A pure function of its arguments.
+    """
+    drawn = tuple(areas_of(findings))
+    results = [_assessed(area, findings, conventions) for area in drawn]
+    whole, hotspots, fields, heterogeneity = drawn[0], None, None, None
+    if results[0].assessable:
+        spots, hotspots = find_hotspots(whole, findings, conventions)
+        counted, fields = count_fields(whole, findings, conventions)
+        heterogeneity = measure_heterogeneity(whole, findings)
+        results += [_assessed(area, findings, conventions) for area in (*spots, *counted)]
     return Ki67Result(
         slide=findings.slide,
-        areas=tuple(_assessed(area, findings.staining, conventions) for area in areas_of(findings)),
+        areas=tuple(results),
         staining=str(findings.staining),
         quality=findings.quality,
         slide_mpp=findings.scale.slide_mpp,
         mpp_stated=findings.mpp_stated,
         remark=findings.remark,
         counted_by=findings.counted_by,
+        conventions=conventions,
+        hotspots=hotspots,
+        four_fields=fields,
+        heterogeneity=heterogeneity,
     )
 
 
-def _assessed(area: Area, staining: Staining, conventions: Conventions) -> AreaResult:
+def _assessed(area: Area, findings: SlideFindings, conventions: Conventions) -> AreaResult:
     counts = Counts.of(area.cells)
-    facts = AreaFacts(area, counts, reason_against(area, counts, staining), conventions)
+    reason = reason_against(area, counts, findings.staining)
+    mm_per_px = findings.scale.slide_mpp / 1000
+    interval = index_interval(area.cells, mm_per_px=mm_per_px) if reason is None else NoInterval.NO_INDEX
+    facts = AreaFacts(area, counts, reason, conventions, interval)
     values = {number.name: number.value(facts) for number in NUMBERS}
-    return AreaResult(area.kind, area.name, facts.reason, values)
+    return AreaResult(
+        area.kind,
+        area.name,
+        reason,
+        values,
+        interval_reason=interval if isinstance(interval, NoInterval) else None,
+        verdicts=verdicts(facts),
+        class_name=area.class_name,
+        place=area.place,
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wsi_edt.ki67.areas import Area
 from wsi_edt.ki67.conventions import Conventions
 from wsi_edt.ki67.counts import Counts
+from wsi_edt.ki67.interval import Interval, NoInterval
 from wsi_edt.ki67.reasons import Reason
 
 Value = int | float | bool | None
@@ -21,12 +22,14 @@ class AreaFacts:
     Attributes
     ----------
     reason : why the area has no index; None if it has one
+    interval : of its index, or why there is none
     """
 
     area: Area
     counts: Counts
     reason: Reason | None
     conventions: Conventions
+    interval: Interval | NoInterval
 
 
 @dataclass(frozen=True, slots=True)

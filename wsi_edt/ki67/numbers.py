@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from wsi_edt.ki67.few_cells import FEW_CELLS
 from wsi_edt.ki67.index import INDEX
+from wsi_edt.ki67.interval_numbers import BLOCK_MM, BLOCKS, INDEX_HIGH, INDEX_LOW
 from wsi_edt.ki67.number import Number
 from wsi_edt.ki67.size import AREA, DENSITY
 from wsi_edt.ki67.tally import NEGATIVE, POSITIVE, TOTAL, UNCLASSIFIED
 
 NUMBERS: tuple[Number, ...] = (
     INDEX,
+    INDEX_LOW,
+    INDEX_HIGH,
+    BLOCKS,
+    BLOCK_MM,
     POSITIVE,
     NEGATIVE,
     UNCLASSIFIED,

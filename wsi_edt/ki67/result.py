@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter
 
 from wsi_edt.errors import OutputError
 from wsi_edt.ki67.areas import AreaKind
+from wsi_edt.ki67.conventions import Conventions
+from wsi_edt.ki67.decision import Verdict
 from wsi_edt.ki67.findings import CountedBy
+from wsi_edt.ki67.four_fields import FourFields
+from wsi_edt.ki67.heterogeneity import Heterogeneity
+from wsi_edt.ki67.hotspots import Hotspots
+from wsi_edt.ki67.interval import NoInterval
 from wsi_edt.ki67.number import Value
 from wsi_edt.ki67.numbers import NUMBERS
+from wsi_edt.ki67.place import Place
 from wsi_edt.ki67.reasons import Reason
 from wsi_edt.slides.quality import SlideQuality
 
@@ -30,12 +40,20 @@ class AreaResult:
     name : tells it from others of its kind
     reason : why it has no index; None if it has one
     values : by the names in `NUMBERS`
+    interval_reason : why its index has no interval; None if it has one
+    verdicts : on each cut-off of the profile
+    class_name : of a region, as it was drawn; None without a class
+    place : of a hotspot or field
     """
 
     kind: AreaKind
     name: str
     reason: Reason | None
     values: Mapping[str, Value]
+    interval_reason: NoInterval | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    class_name: str | None = None
+    place: Place | None = None
 
     @property
     def assessable(self) -> bool:
@@ -57,9 +75,23 @@ class AreaResult:
         """Whether the index rests on too few cells."""
         return cast(bool, self.values["few_cells"])
 
-    def to_json(self) -> dict[str, Value | str]:
+    @property
+    def index_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the index."""
+        low, high = self.values["index_low_percent"], self.values["index_high_percent"]
+        return None if low is None or high is None else (low, high)
+
+    def to_json(self) -> dict[str, Any]:
         """The area's fields of ki67.json."""
-        return {"assessable": self.assessable, "reason": self.reason, **self.values}
+        return {
+            "assessable": self.assessable,
+            "reason": self.reason,
+            **self.values,
+            "interval_reason": self.interval_reason,
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            "class": self.class_name,
+            "place": None if self.place is None else asdict(self.place),
+        }
 
     @classmethod
     def from_json(cls, kind: AreaKind, name: str, fields: Json) -> AreaResult:
@@ -71,7 +103,16 @@ class AreaResult:
             for number in NUMBERS
         }
         reason = None if fields.get("reason") is None else Reason(_field(fields, "reason", str))
-        return cls(kind, name, reason, values)
+        return cls(
+            kind,
+            name,
+            reason,
+            values,
+            interval_reason=_parsed(NoInterval | None, fields, "interval_reason"),
+            verdicts=_parsed(tuple[Verdict, ...], fields, "verdicts"),
+            class_name=_parsed(str | None, fields, "class"),
+            place=_parsed(Place | None, fields, "place"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +127,9 @@ class Ki67Result:
     quality : what was measured of the slide itself
     slide_mpp : µm per level-0 px
     mpp_stated : whether the file states its µm/px; if not, the user gave it
+    conventions : the rules that it was made by
     remark : what the user should know of how the slide was read (which of several planes, an orientation), if anything
+    hotspots, four_fields, heterogeneity : of the first area; None if it has no index, or too little of it
     """
 
     slide: str
@@ -96,12 +139,20 @@ class Ki67Result:
     slide_mpp: float
     mpp_stated: bool
     counted_by: CountedBy
+    conventions: Conventions
     remark: str | None = None
+    hotspots: Hotspots | None = None
+    four_fields: FourFields | None = None
+    heterogeneity: Heterogeneity | None = None
 
     @property
     def whole(self) -> AreaResult:
-        """The whole tissue."""
+        """The area that the slide is reported by: its whole tissue."""
         return self.areas[0]
+
+    def of_kind(self, kind: AreaKind) -> tuple[AreaResult, ...]:
+        """The areas of that kind, in their order."""
+        return tuple(area for area in self.areas if area.kind is kind)
 
     def to_json(self) -> dict[str, Any]:
         """The fields of ki67.json, in order; no times: the same cells give the same bytes.
@@ -120,6 +171,10 @@ class Ki67Result:
             "model": self.counted_by.model,
             "what_is_counted": self.counted_by.sentence,
             "research_use": RESEARCH_USE,
+            "conventions": self.conventions.to_json(),
+            "hotspots": None if self.hotspots is None else asdict(self.hotspots),
+            "four_fields": None if self.four_fields is None else asdict(self.four_fields),
+            "heterogeneity": None if self.heterogeneity is None else asdict(self.heterogeneity),
             "areas": [{"kind": area.kind, "name": area.name, **area.to_json()} for area in self.areas],
         }
 
@@ -150,12 +205,26 @@ class Ki67Result:
                 slide_mpp=_field(fields, "mpp", float),
                 mpp_stated=_field(fields, "mpp_stated", bool),
                 counted_by=CountedBy(_field(fields, "model", str), _field(fields, "what_is_counted", str)),
+                conventions=_parsed(Conventions, fields, "conventions"),
                 remark=None if fields.get("remark") is None else _field(fields, "remark", str),
+                hotspots=_parsed(Hotspots | None, fields, "hotspots"),
+                four_fields=_parsed(FourFields | None, fields, "four_fields"),
+                heterogeneity=_parsed(Heterogeneity | None, fields, "heterogeneity"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise OutputError(
                 f"can't be understood ({error})", where="a ki67.json", remedy="delete it and run again"
             ) from error
+
+
+def _parsed(kind: Any, fields: Json, name: str) -> Any:  # noqa: ANN401 - a type in, a value of it out
+    """A field of any type that dataclasses, enumerations, tuples and numbers make up."""
+    return _adapter(kind).validate_python(fields.get(name))
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401
+    return TypeAdapter(kind)
 
 
 def _field(fields: Json, name: str, kind: type[_T]) -> _T:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from wsi_edt.ki67 import NUMBERS, AreaResult, Ki67Result
+from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.text import percent
 
 
@@ -55,7 +56,7 @@ class SummaryRow:
             slide_mpp=result.slide_mpp,
             seconds=seconds,
             model=result.counted_by.model,
-            regions="; ".join(f"{area.name} {_index_of(area)}" for area in result.areas[1:]),
+            regions="; ".join(f"{area.name} {_index_of(area)}" for area in result.of_kind(AreaKind.REGION)),
         )
 
     @classmethod

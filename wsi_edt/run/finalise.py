@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from wsi_edt.cells import Cells
@@ -122,7 +123,9 @@ def stitched_cells(plan: SlidePlan, store: SlideStore, *, radius_px: int) -> Cel
 
 def written_as(settings: RunSettings, regions_hash: str | None) -> dict[str, object]:
     """What a slide's files depend on beside its store; if it is another, they are written again, without a network."""
-    fields = settings.options.output.to_json()
+    fields: dict[str, object] = json.loads(
+        json.dumps(settings.options.output.to_json() | {"conventions": settings.conventions.to_json()})
+    )
     if regions_hash is not None:
         fields["regions"] = regions_hash
     return fields

@@ -7,6 +7,7 @@ from typing import Literal
 
 from wsi_edt.bundles import DEFAULT_MODEL
 from wsi_edt.detection.compute import ComputeOptions
+from wsi_edt.ki67 import Conventions
 from wsi_edt.results.outputs import OutputOptions
 
 # 1.31 px are computed for each px of the slide, where tiles of 512 px take 1.78; the same cells (see the model card).
@@ -32,6 +33,7 @@ class RunOptions:
     overwrite : whether results of other settings may be replaced
     compute : device, runtime, precision and threads
     output : how files are written
+    conventions : what is reported of the cells
     workers : processes on this machine; by default as many as its cores serve, up to four per GPU
     devices : numbers of this machine's GPUs to use; by default all of them
     scheduler : the address of a Dask scheduler, whose workers compute instead
@@ -49,6 +51,7 @@ class RunOptions:
     overwrite: bool = False
     compute: ComputeOptions = field(default_factory=ComputeOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
+    conventions: Conventions = field(default_factory=Conventions)
     workers: int | None = None
     devices: tuple[int, ...] | None = None
     scheduler: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from wsi_edt.cluster.detector_spec import DetectorSpec
 from wsi_edt.detection.compute import Compute
@@ -131,7 +131,11 @@ class RunSettings:
     cells: CellSettings
     detector: DetectorSpec
     counted_by: CountedBy
-    conventions: Conventions = field(default_factory=Conventions)
+
+    @property
+    def conventions(self) -> Conventions:
+        """The rules that results are made by."""
+        return self.options.conventions
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -153,6 +157,7 @@ class RunSettings:
             **self.cells.to_json(),
             "mpp": self.options.fallback_mpp,
             **self.options.output.to_json(),
+            "conventions": self.conventions.to_json(),
         }
 
 
