@@ -14,7 +14,8 @@ from tests.ki67.made import BLURRED, COUNTS, result
 from wsi_edt.ki67 import Conventions, Ki67Result
 from wsi_edt.ki67.result import RESEARCH_USE
 from wsi_edt.ki67.text import area, count, percent
-from wsi_edt.report.html import batch_page, slide_page
+from wsi_edt.report.batch import batch_page
+from wsi_edt.report.html import slide_page
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.slides import Staining
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wsi_edt.files import write_atomically
 from wsi_edt.ki67 import Conventions, CountedBy
-from wsi_edt.report.html import batch_page
+from wsi_edt.report.batch import batch_page
 from wsi_edt.report.rows import COLUMNS, SummaryRow
 from wsi_edt.results import names
 
