@@ -19,6 +19,10 @@ def test_counts_density_and_index() -> None:
     whole = result(150, 450, mm2=0.25).whole
     assert dict(whole.values) == {
         "index_percent": 25.0,
+        "index_low_percent": None,
+        "index_high_percent": None,
+        "blocks": None,
+        "block_mm": None,
         "positive": 150,
         "negative": 450,
         "unclassified": 0,

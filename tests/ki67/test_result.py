@@ -8,7 +8,7 @@ import pytest
 
 from tests.ki67.made import BLURRED, COUNTS, result
 from wsi_edt.errors import OutputError
-from wsi_edt.ki67 import Ki67Result
+from wsi_edt.ki67 import Conventions, Ki67Result
 
 COUNTED = result(1, 2, mm2=1.5)
 NOT_ASSESSABLE = result(mm2=0.0)
@@ -16,6 +16,10 @@ WHOLE = {
     "index_percent": 33.3333,
     "assessable": True,
     "reason": None,
+    "index_low_percent": None,
+    "index_high_percent": None,
+    "blocks": None,
+    "block_mm": None,
     "positive": 1,
     "negative": 2,
     "unclassified": 0,
@@ -23,6 +27,10 @@ WHOLE = {
     "few_cells": True,
     "area_mm2": 1.5,
     "cells_per_mm2": 2.0,
+    "interval_reason": "fewer than 20 blocks of tissue",
+    "verdicts": [],
+    "class": None,
+    "place": None,
 }
 
 
@@ -46,6 +54,10 @@ def test_the_fields_of_a_slide_with_an_index() -> None:
         "model": "ki67-w18 1.0",
         "what_is_counted": COUNTS,
         "research_use": "For research use only; not for diagnosis.",
+        "conventions": Conventions().to_json(),
+        "hotspots": None,
+        "four_fields": None,
+        "heterogeneity": None,
         "areas": [{"kind": "whole tissue", "name": "whole tissue", **WHOLE}],
     }
 

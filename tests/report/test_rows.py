@@ -10,8 +10,8 @@ from tests.ki67.made import result
 from wsi_edt.report.rows import COLUMNS, Status, SummaryRow
 
 HEADER = (
-    "slide,case,status,index_percent,positive,negative,unclassified,total,few_cells,area_mm2,cells_per_mm2,"
-    "staining,quality,mpp,seconds,model,reason,regions,error"
+    "slide,case,status,index_percent,index_low_percent,index_high_percent,blocks,block_mm,positive,negative,unclassified,total,"
+    "few_cells,area_mm2,cells_per_mm2,staining,quality,mpp,seconds,model,reason,regions,error"
 )
 
 
@@ -26,6 +26,10 @@ def test_rows_of_every_kind() -> None:
         "case": "",
         "status": "done",
         "index_percent": "25.00",
+        "index_low_percent": "",
+        "index_high_percent": "",
+        "blocks": "",
+        "block_mm": "",
         "positive": "150",
         "negative": "450",
         "unclassified": "0",
