@@ -54,6 +54,7 @@ def test_the_fields_of_a_slide_with_an_index() -> None:
         "model": "ki67-w18 1.0",
         "what_is_counted": COUNTS,
         "research_use": "For research use only; not for diagnosis.",
+        "provenance": None,
         "conventions": Conventions().to_json(),
         "hotspots": None,
         "four_fields": None,

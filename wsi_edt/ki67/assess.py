@@ -40,6 +40,7 @@ def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
         remark=findings.remark,
         counted_by=findings.counted_by,
         conventions=conventions,
+        provenance=findings.provenance,
         hotspots=hotspots,
         four_fields=fields,
         heterogeneity=heterogeneity,

@@ -29,6 +29,24 @@ class CountedBy:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a result can be made again from.
+
+    Attributes
+    ----------
+    version : of this program
+    model_sha256 : of the model's weights
+    settings_sha256 : of all settings that change cells
+    slide_fingerprint : tells the slide's content from another's, see `FileState`
+    """
+
+    version: str
+    model_sha256: str
+    settings_sha256: str
+    slide_fingerprint: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SlideFindings:
     """One slide's findings.
@@ -44,6 +62,7 @@ class SlideFindings:
     bounds : what QuPath shows of the slide, level-0 px
     remark : what the user should know of how the slide was read (which of several planes, an orientation), if anything
     regions : drawn on the slide by the user, level-0 px
+    provenance : None of findings that no run made
     """
 
     slide: str
@@ -58,6 +77,7 @@ class SlideFindings:
     counted_by: CountedBy
     remark: str | None = None
     regions: tuple[Region, ...] = ()
+    provenance: Provenance | None = None
 
 
 def classes_of_stain(cells: Cells, staining: Staining) -> Cells:

@@ -13,7 +13,7 @@ from wsi_edt.errors import OutputError
 from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.conventions import Conventions
 from wsi_edt.ki67.decision import Verdict
-from wsi_edt.ki67.findings import CountedBy
+from wsi_edt.ki67.findings import CountedBy, Provenance
 from wsi_edt.ki67.four_fields import FourFields
 from wsi_edt.ki67.heterogeneity import Heterogeneity
 from wsi_edt.ki67.hotspots import Hotspots
@@ -129,6 +129,7 @@ class Ki67Result:
     mpp_stated : whether the file states its µm/px; if not, the user gave it
     conventions : the rules that it was made by
     remark : what the user should know of how the slide was read (which of several planes, an orientation), if anything
+    provenance : what it can be made again from; None of findings that no run made
     hotspots, four_fields, heterogeneity : of the first area; None if it has no index, or too little of it
     """
 
@@ -141,6 +142,7 @@ class Ki67Result:
     counted_by: CountedBy
     conventions: Conventions
     remark: str | None = None
+    provenance: Provenance | None = None
     hotspots: Hotspots | None = None
     four_fields: FourFields | None = None
     heterogeneity: Heterogeneity | None = None
@@ -171,6 +173,7 @@ class Ki67Result:
             "model": self.counted_by.model,
             "what_is_counted": self.counted_by.sentence,
             "research_use": RESEARCH_USE,
+            "provenance": None if self.provenance is None else asdict(self.provenance),
             "conventions": self.conventions.to_json(),
             "hotspots": None if self.hotspots is None else asdict(self.hotspots),
             "four_fields": None if self.four_fields is None else asdict(self.four_fields),
@@ -207,6 +210,7 @@ class Ki67Result:
                 counted_by=CountedBy(_field(fields, "model", str), _field(fields, "what_is_counted", str)),
                 conventions=_parsed(Conventions, fields, "conventions"),
                 remark=None if fields.get("remark") is None else _field(fields, "remark", str),
+                provenance=_parsed(Provenance | None, fields, "provenance"),
                 hotspots=_parsed(Hotspots | None, fields, "hotspots"),
                 four_fields=_parsed(FourFields | None, fields, "four_fields"),
                 heterogeneity=_parsed(Heterogeneity | None, fields, "heterogeneity"),

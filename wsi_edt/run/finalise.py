@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import wsi_edt
 from wsi_edt.cells import Cells
 from wsi_edt.detection.stitching import stitch
 from wsi_edt.errors import OutputError, SlideError
 from wsi_edt.geometry import pixel_centers
 from wsi_edt.ki67 import SlideFindings, assess
-from wsi_edt.ki67.findings import classes_of_stain
+from wsi_edt.ki67.findings import Provenance, classes_of_stain
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.outputs import read_ki67, remove_results, result_names
@@ -89,6 +90,12 @@ def slide_findings(plan: SlidePlan, store: SlideStore, settings: RunSettings) ->
         counted_by=settings.counted_by,
         remark=plan.remark,
         regions=plan.regions,
+        provenance=Provenance(
+            wsi_edt.__version__,
+            settings.cells.model_sha256,
+            settings.cells.cells_hash(),
+            plan.header.fingerprint,
+        ),
     )
 
 
