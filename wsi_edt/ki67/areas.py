@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+import shapely
+
 from wsi_edt.cells import Cells
+from wsi_edt.ki67.drawn import DrawnArea, IntArray, cells_in, drawn_areas, ignored_shape, joined, slide_shape
 from wsi_edt.ki67.findings import SlideFindings
 from wsi_edt.ki67.place import Place
-from wsi_edt.ki67.region_areas import named_areas, tissue_mm2
-from wsi_edt.qupath.regions import Polygons, contains
+from wsi_edt.ki67.region_areas import tissue_mm2
+from wsi_edt.qupath.regions import Polygons, polygons_of
 
 
 class AreaKind(StrEnum):
@@ -33,8 +37,8 @@ class Area:
     name : tells it from others of its kind
     cells : those inside, level-0 px
     mm2 : of tissue
-    class_name : of the region, as it was drawn; None without a class
-    shape : what was drawn, level-0 px; None of the whole tissue
+    class_name : of the region or regions, as it was drawn; None without a class
+    shape : of it, level-0 px; None of the whole tissue if nothing is ignored, and of an area of which nothing is left
     place : of a hotspot or field; None of what was drawn
     """
 
@@ -48,16 +52,79 @@ class Area:
 
 
 def areas_of(findings: SlideFindings) -> Iterator[Area]:
-    """The areas of a slide; the first is its whole tissue, whatever was drawn.
+    """The areas of a slide; the first is the one that the slide is reported by.
 
-    A region without the parts of it that were drawn as ignored; where they leave nothing, it has no tissue.
+    That is its whole tissue, without what is ignored; then come the regions, all regions together if there are several,
+    and those of each class if there are several classes or several regions of one. Where only regions count, all of them
+    together come first, and there is no whole tissue. A region of which ignored ones leave nothing has no tissue.
     """
-    cells = findings.cells
-    yield Area(AreaKind.TISSUE, AreaKind.TISSUE, cells, findings.tissue.area_mm2)
-    for name, shape in named_areas(findings.regions):
-        if shape is None:
-            yield Area(AreaKind.REGION, name, Cells.empty(), 0.0)
-            continue
-        inside = cells.select(contains(shape, cells.x, cells.y))
-        mm2 = tissue_mm2(shape, findings.tissue, findings.scale)
-        yield Area(AreaKind.REGION, name, inside, mm2, shape=shape)
+    drawn = drawn_areas(findings.regions)
+    members = [cells_in(area.shape, findings.cells) for area in drawn]
+    if not (findings.only_regions and drawn):
+        yield _whole_tissue(findings)
+    else:
+        yield _together(AreaKind.REGIONS, AreaKind.REGIONS, None, drawn, members, findings)
+    for area, inside in zip(drawn, members, strict=True):
+        yield Area(
+            AreaKind.REGION,
+            area.name,
+            findings.cells.select(inside),
+            _mm2(area.shape, findings),
+            area.class_name,
+            area.shape,
+        )
+    if not findings.only_regions and len(drawn) > 1:
+        yield _together(AreaKind.REGIONS, AreaKind.REGIONS, None, drawn, members, findings)
+    yield from _classes(drawn, members, findings)
+
+
+def _whole_tissue(findings: SlideFindings) -> Area:
+    """All tissue but what is ignored."""
+    ignored, tissue = ignored_shape(findings.regions), findings.tissue
+    if ignored is None:
+        return Area(AreaKind.TISSUE, AreaKind.TISSUE, findings.cells, tissue.area_mm2)
+    left = polygons_of(shapely.difference(slide_shape(tissue, findings.scale), ignored))
+    mm2 = 0.0 if left is None else max(tissue.area_mm2 - _mm2(ignored, findings), 0.0)
+    return Area(AreaKind.TISSUE, AreaKind.TISSUE, findings.cells, mm2, shape=left)
+
+
+def _classes(
+    drawn: Sequence[DrawnArea], members: Sequence[IntArray], findings: SlideFindings
+) -> Iterator[Area]:
+    """The regions of each class together, in the order in which the classes first occur."""
+    of_class: dict[str | None, list[int]] = {}
+    for k, area in enumerate(drawn):
+        of_class.setdefault(area.class_name, []).append(k)
+    if len(of_class) == 1 and len(drawn) == 1:
+        return
+    for name, which in of_class.items():
+        if name is not None:
+            yield _together(
+                AreaKind.CLASS,
+                name,
+                name,
+                [drawn[k] for k in which],
+                [members[k] for k in which],
+                findings,
+            )
+
+
+def _together(
+    kind: AreaKind,
+    name: str,
+    class_name: str | None,
+    drawn: Sequence[DrawnArea],
+    members: Sequence[IntArray],
+    findings: SlideFindings,
+) -> Area:
+    """What lies in any of the regions: each cell once, wherever they overlap."""
+    inside = np.zeros(len(findings.cells), np.bool_)
+    for indices in members:
+        inside[indices] = True
+    shape = joined(area.shape for area in drawn)
+    cells = findings.cells if inside.all() else findings.cells.select(inside)
+    return Area(kind, name, cells, _mm2(shape, findings), class_name, shape)
+
+
+def _mm2(shape: Polygons | None, findings: SlideFindings) -> float:
+    return 0.0 if shape is None else tissue_mm2(shape, findings.tissue, findings.scale)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.geometry import Scale, Window
+from wsi_edt.ki67.drawn import counted_cells
 from wsi_edt.qupath.regions import Region
 from wsi_edt.slides.quality import SlideQuality
 from wsi_edt.slides.source import SlideSource
@@ -55,14 +57,16 @@ class SlideFindings:
     ----------
     slide : its relative path, POSIX, extension included
     source : the slide itself, for outputs that show it
-    cells : level-0 px, ordered by y, x and class; without DAB none of them has a class, see `classes_of_stain`
-    tissue : where the model looked
+    cells : those that count, level-0 px, ordered by y, x and class; without DAB none of them has a class, see
+        `classes_of_stain`; of what was drawn, see `with_regions`
+    tissue : of the whole slide
     scale : of the slide against the model
     mpp_stated : whether the file states its µm/px; if not, the user gave it
     bounds : what QuPath shows of the slide, level-0 px
     remark : what the user should know of how the slide was read (which of several planes, an orientation), if anything
     regions : drawn on the slide by the user, level-0 px
     provenance : None of findings that no run made
+    only_regions : whether the slide is reported by its regions alone, see `with_regions`
     """
 
     slide: str
@@ -78,6 +82,22 @@ class SlideFindings:
     remark: str | None = None
     regions: tuple[Region, ...] = ()
     provenance: Provenance | None = None
+    only_regions: bool = False
+
+
+def with_regions(findings: SlideFindings, regions: Sequence[Region], *, restrict: bool) -> SlideFindings:
+    """The findings of all tissue with what was drawn on the slide.
+
+    Cells in regions of class Ignore* count nowhere and are left out. With `restrict` so are those in no other region, if
+    there is any other.
+
+    Parameters
+    ----------
+    findings : without regions: what is left out here doesn't come back
+    regions : level-0 px
+    """
+    cells = counted_cells(findings.cells, regions, only_regions=restrict)
+    return replace(findings, cells=cells, regions=tuple(regions), only_regions=restrict)
 
 
 def classes_of_stain(cells: Cells, staining: Staining) -> Cells:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import shapely
 
 from wsi_edt.geometry import Scale, area_mm2, pixel_centers
-from wsi_edt.qupath.regions import BoolArray, Polygons, Region, grid_mask, polygons_of
+from wsi_edt.ki67.drawn import drawn_areas
+from wsi_edt.qupath.regions import BoolArray, Polygons, Region, grid_mask
 from wsi_edt.slides.tissue import UNIT_PX, TissueMask
 
 FloatArray = npt.NDArray[np.float32]
@@ -22,21 +22,9 @@ _ROWS_AT_A_TIME = 256  # of units: memory stays small, whatever the slide's size
 
 
 def named_areas(regions: Sequence[Region]) -> Iterator[tuple[str, Polygons | None]]:
-    """The name and the shape of each region that counts, in level-0 px and the file's order.
-
-    Ignored regions are cut out of the others; None if they leave nothing of one. Of equal names the second is "NAME (2)".
-    """
-    ignored = shapely.unary_union([region.polygon for region in regions if region.ignored])
-    given: set[str] = set()
-    for region in regions:
-        if region.ignored:
-            continue
-        name, number = region.name, 1
-        while name in given:
-            number += 1
-            name = f"{region.name} ({number})"
-        given.add(name)
-        yield name, polygons_of(shapely.difference(region.polygon, ignored))
+    """The name and the shape of each region that counts, see `drawn_areas`."""
+    for area in drawn_areas(regions):
+        yield area.name, area.shape
 
 
 def tissue_mm2(shape: Polygons, tissue: TissueMask, scale: Scale) -> float:
