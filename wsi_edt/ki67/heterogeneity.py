@@ -1,12 +1,33 @@
-"""How unevenly the positive cells lie: the index in each hexagon of a grid, and what follows from it."""
+"""How unevenly the positive cells lie: the index in each hexagon of a grid, and what follows from it.
+
+After Plancoulaine et al. (2015, doi 10.1007/s00428-015-1865-x) and Laurinavicius et al. (2016), who read the
+heterogeneity of Ki-67 from the indices of hexagons, and of whom the latter found their bimodality to be prognostic.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+from wsi_edt.cells import CellClass, Cells
+from wsi_edt.geometry import FloatArray
 from wsi_edt.ki67.areas import Area
+from wsi_edt.ki67.edge import edge_distances
 from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.findings import SlideFindings
+from wsi_edt.ki67.hexagons import BoolArray, HexagonCounts, count_in_hexagons
+from wsi_edt.ki67.region_areas import tissue_raster
+from wsi_edt.ki67.resampling import LEAST_BLOCKS, blocks_of, estimate
+from wsi_edt.ki67.unevenness import bimodality, differ, entropy, entropy_if_even, features, spread
+from wsi_edt.slides.tissue import UNIT_PX
+
+WIDTH_MM = 0.5  # 0.22 mm², some 600 cells of a tumour of 3,000 a mm²
+LEAST_CELLS = 100  # of a hexagon that counts: an index of 20 % is then known to ± 4 points
+LEAST_HEXAGONS = 20
+EDGE_MM = 0.5
+BLOCK_MM = 1.0  # holds four or five hexagons, and the edge together with what borders on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +42,29 @@ class Hexagon:
 
 @dataclass(frozen=True, slots=True)
 class Heterogeneity:
-    """What the grid tells.
+    """What the grid tells; intervals are None with fewer than 20 blocks of 1 mm, numbers with fewer than 20 hexagons.
 
     Attributes
     ----------
     width_mm : of a hexagon, from side to side; two of its sides are upright
-    entropy : of the hexagons' indices
-    bimodality : Sarle's coefficient of the hexagons' indices
-    edge, centre : the index near the tissue's edge, and farther in, %
+    least_cells : that a hexagon must hold to count for spread, entropy and bimodality
+    edge_mm : how far the edge reaches inwards from the tissue's outer edge
+    spread : the standard deviation of the index from hexagon to hexagon, points; that of counting few cells is taken off
+    entropy : of the hexagons' indices in classes of 5 points, bits
+    entropy_if_even : what it would be if every hexagon had the same index and only chance told them apart
+    bimodality : Sarle's coefficient of the hexagons' indices; above 5/9 there may be two populations, or one that is very
+        skewed. None where hexagons differ less than chance makes them
+    edge, centre : the index near the tissue's edge, and farther in, %; None with fewer than 100 cells
     edge_minus_centre : their difference, points
     hexagons : those with cells, by y and x
     """
 
     width_mm: float
+    least_cells: int
+    edge_mm: float
+    spread: Estimate | None
     entropy: Estimate | None
+    entropy_if_even: float | None
     bimodality: Estimate | None
     edge: Estimate | None
     centre: Estimate | None
@@ -44,4 +74,78 @@ class Heterogeneity:
 
 def measure_heterogeneity(area: Area, findings: SlideFindings) -> Heterogeneity | None:
     """The heterogeneity of an area's index; None if it has none."""
-    return None
+    cells = area.cells.select(area.cells.class_id != CellClass.NUCLEUS)
+    if not len(cells):
+        return None
+    mm_per_px = findings.scale.slide_mpp / 1000
+    positive = cells.class_id == CellClass.POSITIVE
+    hexagons = count_in_hexagons(cells.x, cells.y, positive, width=WIDTH_MM / mm_per_px)
+    near = _distances_um(cells, area, findings) <= EDGE_MM * 1000
+    return Heterogeneity(
+        WIDTH_MM,
+        LEAST_CELLS,
+        EDGE_MM,
+        *_of_hexagons(hexagons.select(hexagons.total >= LEAST_CELLS), mm_per_px=mm_per_px),
+        *_edge_and_centre(cells.x * mm_per_px, cells.y * mm_per_px, positive, near),
+        hexagons=tuple(_listed(hexagons)),
+    )
+
+
+def _of_hexagons(
+    hexagons: HexagonCounts, *, mm_per_px: float
+) -> tuple[Estimate | None, Estimate | None, float | None, Estimate | None]:
+    """Spread, entropy, entropy if even, and bimodality."""
+    if len(hexagons.total) < LEAST_HEXAGONS:
+        return None, None, None, None
+    block, blocks = blocks_of(hexagons.x * mm_per_px, hexagons.y * mm_per_px, side=BLOCK_MM)
+    of_each = features(hexagons.positive, hexagons.total)
+    sums = np.zeros((blocks, of_each.shape[1]))
+    np.add.at(sums, block, of_each)
+    return (
+        estimate(sums, spread, low=0),
+        estimate(sums, entropy, low=0),
+        round(entropy_if_even(hexagons.positive, hexagons.total), 4),
+        estimate(sums, bimodality, low=0, high=1) if differ(sums.sum(axis=0)) else None,
+    )
+
+
+def _distances_um(cells: Cells, area: Area, findings: SlideFindings) -> FloatArray:
+    """How far each cell lies from the outer edge of the area's tissue: a region's tissue ends where the region does."""
+    tissue, scale = findings.tissue, findings.scale
+    x, y = (scale.to_model(place) / UNIT_PX for place in (cells.x, cells.y))
+    return edge_distances(x, y, tissue_raster(area.shape, tissue, scale), unit_um=tissue.unit_mpp)
+
+
+def _edge_and_centre(
+    x_mm: FloatArray, y_mm: FloatArray, positive: BoolArray, near: BoolArray
+) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
+    """The index near the edge, that of the other cells, and the difference: blocks are drawn with all their cells."""
+    block, blocks = blocks_of(x_mm, y_mm, side=BLOCK_MM)
+    kinds = (near & positive, near, ~near & positive, ~near)
+    sums = np.stack([np.bincount(block[kind], minlength=blocks) for kind in kinds], axis=1).astype(np.float64)
+    held = [sums[:, total] > 0 for total in (1, 3)]
+    enough = [bool(sums[:, total].sum() >= LEAST_CELLS) for total in (1, 3)]
+    edge, centre = (
+        estimate(sums[which, first : first + 2], _percent, low=0, high=100) if there else None
+        for first, which, there in zip((0, 2), held, enough, strict=True)
+    )
+    if not all(enough):
+        return edge, centre, None
+    in_both = min(int(which.sum()) for which in held) >= LEAST_BLOCKS
+    return edge, centre, estimate(sums, _difference, low=-100, high=100, enough=in_both)
+
+
+def _percent(sums: FloatArray) -> FloatArray:
+    """(..., positive and total) → (...)."""
+    return np.asarray(100 * sums[..., 0] / np.maximum(sums[..., 1], 1))
+
+
+def _difference(sums: FloatArray) -> FloatArray:
+    """(..., those of the edge and of the centre) → (...) points."""
+    return _percent(sums[..., :2]) - _percent(sums[..., 2:])
+
+
+def _listed(hexagons: HexagonCounts) -> Iterator[Hexagon]:
+    columns = (hexagons.x, hexagons.y, hexagons.positive, hexagons.total)
+    for x, y, positive, total in zip(*(column.tolist() for column in columns), strict=True):
+        yield Hexagon(round(x, 1), round(y, 1), positive, total - positive)
