@@ -14,8 +14,10 @@ import zarr
 
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.errors import OutputError
+from wsi_edt.geometry import Window
 from wsi_edt.results.store import Finished, SlideStore, StoreHeader
 from wsi_edt.results.written import Written
+from wsi_edt.slides.grid import Shard, Tile
 
 HEADER = StoreHeader("abc", {"threads": 2}, "12-ff", 0.25, True, (1000, 800))
 
@@ -31,6 +33,11 @@ def peaks(count: int, seed: int = 0) -> TilePeaks:
     )
 
 
+def shard(index: int, *tiles: int) -> Shard:
+    window = Window(0, 0, 32, 32)
+    return Shard(index, tuple(Tile(tile, window, window) for tile in tiles or (index,)))
+
+
 def assert_same(found: TilePeaks, expected: TilePeaks) -> None:
     for name in ("x", "y", "score", "class_id", "tile"):
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
@@ -43,16 +50,16 @@ def store(tmp_path: Path) -> SlideStore:
 
 @pytest.mark.parametrize("count", [0, 1, 5000])
 def test_shards_come_back_in_the_order_asked(store: SlideStore, count: int) -> None:
-    store.write_shard(7, peaks(count, 1), seconds=1.5)
-    store.write_shard(2, peaks(3, 2), seconds=0.5)
+    store.write_shard(shard(7), peaks(count, 1), seconds=1.5)
+    store.write_shard(shard(2), peaks(3, 2), seconds=0.5)
     reopened = SlideStore(store.path, HEADER)
-    assert reopened.done_shards([1, 2, 3, 7]) == {2: 0.5, 7: 1.5}
+    assert reopened.done_shards([shard(1), shard(2), shard(3), shard(7)]) == {2: 0.5, 7: 1.5}
     assert_same(reopened.read_shards([7, 2]), TilePeaks.concatenate([peaks(count, 1), peaks(3, 2)]))
     assert len(reopened.read_shards([])) == 0
 
 
 def test_it_is_zarr_3_that_others_can_read(store: SlideStore) -> None:
-    store.write_shard(0, peaks(10), seconds=1)
+    store.write_shard(shard(0), peaks(10), seconds=1)
     root = zarr.open_group(store.path, mode="r")
     assert root.metadata.zarr_format == 3
     array = root["shards/0"]
@@ -63,7 +70,7 @@ def test_it_is_zarr_3_that_others_can_read(store: SlideStore) -> None:
 
 
 def test_a_shard_is_two_files(store: SlideStore) -> None:
-    store.write_shard(0, peaks(10), seconds=1)
+    store.write_shard(shard(0), peaks(10), seconds=1)
     assert len([path for path in (store.path / "shards/0").rglob("*") if path.is_file()]) == 2
 
 
@@ -93,13 +100,13 @@ def cut(shard: Path) -> None:
     ids=["unmarked", "cut", "no data", "no metadata", "empty", "mark only", "no object", "gone"],
 )
 def test_what_is_not_whole_is_not_done_and_can_be_written_again(store: SlideStore, damage: object) -> None:
-    store.write_shard(0, peaks(10), seconds=1)
-    store.write_shard(1, peaks(10), seconds=1)
+    store.write_shard(shard(0), peaks(10), seconds=1)
+    store.write_shard(shard(1), peaks(10), seconds=1)
     assert callable(damage)
     damage(store.path / "shards/0")
-    assert set(store.done_shards([0, 1])) == {1}
-    store.write_shard(0, peaks(4, 9), seconds=1)
-    assert set(store.done_shards([0, 1])) == {0, 1}
+    assert set(store.done_shards([shard(0), shard(1)])) == {1}
+    store.write_shard(shard(0), peaks(4, 9), seconds=1)
+    assert set(store.done_shards([shard(0), shard(1)])) == {0, 1}
     assert_same(store.read_shards([0]), peaks(4, 9))
 
 
@@ -129,12 +136,12 @@ def test_no_store_and_one_that_was_barely_begun_are_none(tmp_path: Path) -> None
     (tmp_path / "begun.zarr").mkdir()
     assert SlideStore.read_header(tmp_path / "begun.zarr") is None
     store = SlideStore.create(tmp_path / "begun.zarr", HEADER)
-    assert store.done_shards([0]) == {}
+    assert store.done_shards([shard(0)]) == {}
 
 
 def test_a_store_binds_from_the_first_whole_shard_or_the_mark_on(store: SlideStore, tmp_path: Path) -> None:
     assert SlideStore.read_begun(store.path) is None
-    store.write_shard(5, peaks(3), seconds=1)
+    store.write_shard(shard(5), peaks(3), seconds=1)
     assert SlideStore.read_begun(store.path) == HEADER
     unmark(store.path / "shards/5")
     assert SlideStore.read_begun(store.path) is None
@@ -150,13 +157,21 @@ def test_a_store_of_another_version_is_refused(store: SlideStore) -> None:
         SlideStore.read_header(store.path)
 
 
+def test_a_shard_is_done_if_all_its_tiles_are_stored(store: SlideStore) -> None:
+    store.write_shard(shard(0, 4, 5), peaks(10), seconds=1)
+    assert set(store.done_shards([shard(0, 5)])) == set(store.done_shards([shard(0, 5, 4)])) == {0}
+    assert store.done_shards([shard(0, 5, 6)]) == {}
+    store.write_shard(shard(0, 5, 6), peaks(2), seconds=1)
+    assert set(store.done_shards([shard(0, 5, 6)])) == {0} and store.done_shards([shard(0, 4)]) == {}
+
+
 def test_creating_replaces_what_is_there(store: SlideStore) -> None:
-    store.write_shard(0, peaks(10), seconds=1)
-    assert SlideStore.create(store.path, HEADER).done_shards([0]) == {}
+    store.write_shard(shard(0), peaks(10), seconds=1)
+    assert SlideStore.create(store.path, HEADER).done_shards([shard(0)]) == {}
 
 
 def test_a_damaged_shard_is_named_when_read(store: SlideStore) -> None:
-    store.write_shard(3, peaks(10), seconds=1)
+    store.write_shard(shard(3), peaks(10), seconds=1)
     cut(store.path / "shards/3")
     with pytest.raises(OutputError, match=r"shard 3 of .*run again"):
         store.read_shards([3])
@@ -165,19 +180,19 @@ def test_a_damaged_shard_is_named_when_read(store: SlideStore) -> None:
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from tests.results.test_store import HEADER, peaks
+from tests.results.test_store import HEADER, peaks, shard
 from wsi_edt.errors import OutputError
 from wsi_edt.results.store import SlideStore
 
 path = Path(sys.argv[1])
 store = SlideStore.create(path, HEADER)
-store.write_shard(0, peaks(10), seconds=1)
+store.write_shard(shard(0), peaks(10), seconds=1)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
-    store.write_shard(1, peaks(5000), seconds=1)
+    store.write_shard(shard(1), peaks(5000), seconds=1)
 except OutputError as error:
     print(error)
-print(sorted(SlideStore(path, HEADER).done_shards([0, 1])))
+print(sorted(SlideStore(path, HEADER).done_shards([shard(0), shard(1)])))
 """
 
 

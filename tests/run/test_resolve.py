@@ -21,6 +21,7 @@ from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.options import RunOptions
 from wsi_edt.run.resolve import resolve
 from wsi_edt.run.settings import RunSettings
+from wsi_edt.slides.grid import Shard
 from wsi_edt.slides.source import SlideSource
 
 LAPTOP = Machine("laptop", 8, Compute("cpu", "openvino", "bf16", 2))
@@ -84,7 +85,7 @@ def test_a_run_that_continues_keeps_its_threads(bundle: Bundle, tmp_path: Path) 
     assert resolved(bundle, [LAPTOP], out=tmp_path).cells.compute.threads == 2, (
         "nothing is stored: it binds no settings"
     )
-    store.write_shard(0, TilePeaks.empty(), seconds=1)
+    store.write_shard(Shard(0, ()), TilePeaks.empty(), seconds=1)
     later = resolved(bundle, [LAPTOP] * 4, out=tmp_path)
     assert later.cells.cells_hash() == cells.cells_hash()
     assert (

@@ -120,7 +120,7 @@ def prepare(folder: Path, count: int) -> None:
     plan = planned(path, settings)
     store = SlideStore.create(folder / names.STORE, plan.header)
     for shard in plan.shards:
-        store.write_shard(shard.index, _shard_peaks(shard, count, side), seconds=1.0)
+        store.write_shard(shard, _shard_peaks(shard, count, side), seconds=1.0)
 
 
 def _shard_peaks(shard: Shard, count: int, side: int) -> TilePeaks:

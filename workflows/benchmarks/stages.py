@@ -154,7 +154,7 @@ def _ended(plan: SlidePlan, settings: CellSettings, found: list[Peaks]) -> list[
         ]
         with spent() as stages["store"]:
             for shard, peaks in zip(plan.shards, parts, strict=True):
-                store.write_shard(shard.index, peaks, seconds=1.0)
+                store.write_shard(shard, peaks, seconds=1.0)
         with spent() as stages["stitch"]:
             stitch(TilePeaks.concatenate(parts), plan.grid, radius_px=settings.decode.radius_px)
         cells = stitched_cells(plan, store, radius_px=settings.decode.radius_px)

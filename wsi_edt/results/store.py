@@ -4,7 +4,8 @@ The store is Zarr version 3. Its root's attributes say what it belongs to; `shar
 the peaks of shard i: x, y, tile, class and the bits of the float32 score. One array and no compression, because the
 cost of a shard here is its number of files: 2 files take 4 ms, an array per field 27 ms. A shard counts once its array
 carries the attribute `done`, which is written after the data has been flushed to the disk. Whatever has no mark is
-computed again.
+computed again. Beside the mark stand the tiles that were computed: a run of some regions leaves out others, which a later
+run of more may need.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from wsi_edt import files
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.errors import OutputError
 from wsi_edt.results.written import Written
+from wsi_edt.slides.grid import Shard
 
 IntArray = npt.NDArray[np.int32]
 
@@ -177,32 +179,41 @@ class SlideStore:
             self._root.attrs.update({"finished": None if mark is None else asdict(mark)})
             files.sync(self.path / "zarr.json", self.path)
 
-    def done_shards(self, indices: Iterable[int]) -> dict[int, float]:
-        """Those of these shards that are complete, with the seconds that each took a worker."""
+    def done_shards(self, shards: Iterable[Shard]) -> dict[int, float]:
+        """The seconds that each of these shards took a worker, by its index; of those alone whose tiles are all stored."""
         found = {}
-        for index in indices:
-            fields = _attributes(self._shard(index))
-            if fields is not None and fields.get("done") is True and self._readable(index):
-                found[index] = float(fields.get("seconds", 0.0))
+        for shard in shards:
+            fields = _attributes(self._shard(shard.index))
+            if fields is None or fields.get("done") is not True or not _has_tiles(fields, shard):
+                continue
+            if self._readable(shard.index):
+                found[shard.index] = float(fields.get("seconds", 0.0))
         return found
 
-    def write_shard(self, index: int, peaks: TilePeaks, *, seconds: float) -> None:
-        """Store a shard's peaks: the data, flushed; then the mark, flushed.
+    def write_shard(self, shard: Shard, peaks: TilePeaks, *, seconds: float) -> None:
+        """Store the peaks of a shard's tiles, instead of what is stored of that shard: the data, flushed; then the mark.
 
         Raises
         ------
         OutputError
             If the system refuses, for example because the disk is full.
         """
-        folder = self._shard(index)
+        folder = self._shard(shard.index)
         with files.writing(folder):
             files.remove(folder)
             packed = _packed(peaks)
             array = self._root.create_array(
-                f"shards/{index}", data=packed, chunks=packed.shape, compressors=None, fill_value=_MISSING
+                f"shards/{shard.index}",
+                data=packed,
+                chunks=packed.shape,
+                compressors=None,
+                fill_value=_MISSING,
             )
             files.sync(*folder.rglob("*"), folder, folder.parent)
-            array.attrs.update({"cells": len(peaks), "seconds": round(seconds, 3), "done": True})
+            tiles = [tile.index for tile in shard.tiles]
+            array.attrs.update(
+                {"cells": len(peaks), "seconds": round(seconds, 3), "tiles": tiles, "done": True}
+            )
             files.sync(folder / "zarr.json", folder)
 
     def read_shards(self, indices: Iterable[int]) -> TilePeaks:
@@ -244,6 +255,12 @@ class SlideStore:
         except Exception:  # as above: it is computed again
             return False
         return True
+
+
+def _has_tiles(fields: Mapping[str, Any], shard: Shard) -> bool:
+    """Whether a stored shard's attributes name all tiles of this one."""
+    stored = fields.get("tiles")
+    return isinstance(stored, list) and {tile.index for tile in shard.tiles} <= set(stored)
 
 
 def _packed(peaks: TilePeaks) -> IntArray:

@@ -102,7 +102,7 @@ def _preview(
         plan, _ = plan_slide(ref, settings.cells, allow_coarse=settings.options.allow_coarse)
         stored = 0
         if continues(plan, folder, settings):
-            done = SlideStore(folder / names.STORE, plan.header).done_shards(one.index for one in plan.shards)
+            done = SlideStore(folder / names.STORE, plan.header).done_shards(plan.shards)
             stored = sum(len(shard.tiles) for shard in plan.shards if shard.index in done)
     except Exception as error:  # as a run would give the slide its row, whatever it is
         ours = translated(error)

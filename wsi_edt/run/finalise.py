@@ -41,7 +41,7 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, settings: RunSett
     if mark is not None:
         keep_aside(folder, other_than_written(folder, mark.files))
     store.mark_finished(None)
-    seconds = sum(store.done_shards([shard.index for shard in plan.shards]).values())
+    seconds = sum(store.done_shards(plan.shards).values())
     findings = slide_findings(plan, store, settings)
     result = assess(findings, settings.conventions)
     for output in settings.outputs:

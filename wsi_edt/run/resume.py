@@ -181,5 +181,5 @@ def prepare(
     save_tissue_picture(folder / names.TISSUE, overview, plan.tissue.mask)
     del overview
     trim_memory()
-    done = store.done_shards([shard.index for shard in plan.shards])
+    done = store.done_shards(plan.shards)
     return Prepared(plan, store, tuple(shard for shard in plan.shards if shard.index not in done))

@@ -253,7 +253,7 @@ class Schedule:
             return
         try:
             result = flight.pending.result()
-            slide.prepared.store.write_shard(shard.index, result.peaks, seconds=result.seconds)
+            slide.prepared.store.write_shard(shard, result.peaks, seconds=result.seconds)
         except Exception as error:
             if ends_the_run(error):
                 raise
