@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from wsi_edt.errors import UsageError, readable
+from wsi_edt.errors import AnnotationError, UsageError, readable
 from wsi_edt.run.manifest import is_manifest, read_manifest
 from wsi_edt.run.patterns import Pattern
 from wsi_edt.run.slide_names import fitted, refuse_impossible
@@ -42,6 +42,8 @@ class SlideRef:
     case : as the laboratory calls it; "" if unknown
     listed_mpp : µm per level-0 px as a table states it for this slide; never overrules the file's own
     regions : a file of areas drawn on it
+    only_regions : whether nothing of the slide but those is looked at
+    refused : why it can't be run as was asked; None if it can
     """
 
     source: SlideSource
@@ -49,6 +51,8 @@ class SlideRef:
     case: str = ""
     listed_mpp: float | None = None
     regions: Path | None = None
+    only_regions: bool = False
+    refused: AnnotationError | None = None
 
     def regions_hash(self) -> str | None:
         """SHA-256 of the file of regions; None without one, "" if it can't be read, of which planning tells."""

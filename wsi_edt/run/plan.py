@@ -5,20 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import shapely
-
-from wsi_edt.annotations import AnnotatedSlide, drawn_regions
-from wsi_edt.errors import AnnotationError, SlideError
+from wsi_edt.annotations import AnnotatedSlide
+from wsi_edt.errors import SlideError
 from wsi_edt.geometry import Scale, Window
-from wsi_edt.qupath.passed_over import in_words
-from wsi_edt.qupath.regions import Region
+from wsi_edt.qupath.regions import BoolArray, Region
 from wsi_edt.results.store import StoreHeader
 from wsi_edt.run.discover import SlideRef
+from wsi_edt.run.regions import SlideRegions, read_slide_regions, searched_units, shards_for
 from wsi_edt.run.settings import CellSettings
 from wsi_edt.slides.black import BlackAsWhite
 from wsi_edt.slides.grid import Shard, TileGrid, shards
 from wsi_edt.slides.metadata import COARSEST_MPP
-from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, Slide, remark, required_mpp
+from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, remark, required_mpp
 from wsi_edt.slides.quality import SlideQuality, measure_quality
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
@@ -34,10 +32,13 @@ class SlidePlan:
     ----------
     header : what the slide's store must belong to
     bounds : what QuPath shows of the slide, level-0 px
-    shards : of the tiles that touch tissue; none without tissue
+    shards : of the tiles that touch tissue and, with `only_regions`, decide about the regions; none without tissue
+    drawn_on : the slide as files of regions know it
     remark : what the user should know of how the slide is read, see `protocol.remark`
-    regions : drawn on the slide, in the file's order; they change no cell
+    regions : drawn on the slide, in the file's order; they change no cell, only which of them are looked for
     regions_hash : of the file's bytes, see `SlideRef.regions_hash`; taken before the regions are read
+    passed_over : a clause on what of that file is no region; "" if there is nothing else
+    only_regions : whether nothing but the regions is looked at
     """
 
     ref: SlideRef
@@ -49,9 +50,19 @@ class SlidePlan:
     quality: SlideQuality
     grid: TileGrid
     shards: tuple[Shard, ...]
+    drawn_on: AnnotatedSlide
     remark: str | None = None
     regions: tuple[Region, ...] = ()
     regions_hash: str | None = None
+    passed_over: str = ""
+    only_regions: bool = False
+
+    @property
+    def searched(self) -> BoolArray:
+        """Where cells are looked for: (rows, columns) bool in units of the tissue's mask."""
+        if not self.only_regions:
+            return self.tissue.mask
+        return self.tissue.mask & searched_units(self.regions, self.tissue, self.scale)
 
 
 class Planner(Protocol):
@@ -77,7 +88,7 @@ def plan_slide(
     SlideError
         If the slide can't be read, states no µm/px or too many, or is fluorescence.
     AnnotationError
-        If the file of its regions can't be read, or a region lies beside the slide.
+        If the file of its regions can't be read, or a region lies outside the slide.
     """
     state = ref.source.state()
     regions_hash = (
@@ -111,12 +122,15 @@ def plan_slide(
                 remedy="the model is for brightfield, so leave it out",
             )
         quality = measure_quality(slide, tissue, overview, staining, zero_share=state.zero_share)
-        regions, passed_over = _regions(ref, slide)
-        bounds, stated = slide.bounds, slide.mpp_stated
-        remarked = "; ".join(filter(None, (remark(slide), passed_over))) or None
+        bounds, stated, drawn_on = slide.bounds, slide.mpp_stated, AnnotatedSlide.of(slide)
+        drawn = SlideRegions() if ref.regions is None else read_slide_regions(ref.regions, drawn_on)
+        remarked = remark(slide)
     if not cells.tissue_mask:
         tissue = tissue.everywhere()
     grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
+    to_do = shards(grid, tissue)
+    if ref.only_regions:
+        to_do = shards_for(to_do, drawn.regions, tissue, scale)
     header = StoreHeader(
         cells.cells_hash(),
         cells.to_json(),
@@ -135,29 +149,14 @@ def plan_slide(
         tissue,
         quality,
         grid,
-        shards(grid, tissue),
+        to_do,
+        drawn_on,
         remarked,
-        regions,
+        drawn.regions,
         regions_hash,
+        drawn.remark,
+        ref.only_regions,
     ), overview
-
-
-def _regions(ref: SlideRef, slide: Slide) -> tuple[tuple[Region, ...], str]:
-    """What was drawn on the slide, and a clause on what is no region; AnnotationError if it can't be used."""
-    if ref.regions is None:
-        return (), ""
-    found = drawn_regions(ref.regions, AnnotatedSlide.of(slide))
-    regions, others = tuple(found.regions), in_words(found.passed_over)
-    shown = shapely.box(0, 0, *slide.dimensions)
-    for region in regions:
-        if not region.polygon.intersects(shown):
-            width, height = slide.dimensions
-            raise AnnotationError(
-                f"has a region {region.name!r} outside the slide ({width} x {height} px)",
-                where=ref.regions,
-                remedy="was it drawn on another slide? Remove it, or name the right file",
-            )
-    return regions, f"of {ref.regions.name}, {others} passed over, as they are no regions" if others else ""
 
 
 def _refuse_all_black(tissue: TissueMask, ref: SlideRef) -> None:

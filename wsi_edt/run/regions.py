@@ -1,0 +1,101 @@
+"""The regions of a slide: read from their file for it, and what of the slide has to be looked at for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import shapely
+
+from wsi_edt.annotations import AnnotatedSlide, drawn_regions
+from wsi_edt.errors import AnnotationError
+from wsi_edt.geometry import Scale
+from wsi_edt.ki67.drawn import looked_at
+from wsi_edt.ki67.region_areas import tissue_raster
+from wsi_edt.qupath.passed_over import in_words
+from wsi_edt.qupath.regions import BoolArray, Polygons, Region
+from wsi_edt.slides.grid import Shard, Tile
+from wsi_edt.slides.tissue import TissueMask
+
+# A tile this far from a region may see a peak that is stronger than one in the region, and so decides about it: peaks lie
+# up to 4 px outside their tile's core, and drop others up to 5 px away. What is more serves peaks that drop each other in
+# a row, so that cells in a region are those that a run of the whole slide finds there.
+REACH_PX = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlideRegions:
+    """What is drawn in a file for one slide.
+
+    Attributes
+    ----------
+    regions : level-0 px, in the file's order
+    remark : a clause on what else the file holds and what was mended; "" if there is nothing to say
+    """
+
+    regions: tuple[Region, ...] = ()
+    remark: str = ""
+
+
+def read_slide_regions(path: Path, slide: AnnotatedSlide) -> SlideRegions:
+    """The regions in a file.
+
+    Raises
+    ------
+    AnnotationError
+        If it can't be read, holds no region, or one lies outside the slide.
+    """
+    found = drawn_regions(path, slide)
+    width, height = slide.size
+    shown = shapely.box(0, 0, width, height)
+    for region in found.regions:
+        if not region.polygon.intersects(shown):
+            raise AnnotationError(
+                f"has a region {region.name!r} outside the slide ({width} x {height} px)",
+                where=path,
+                remedy="was it drawn on another slide? Remove it, or name the right file",
+            )
+    others = in_words(found.passed_over)
+    remark = f"of {path.name}, {others} passed over, as they are no regions" if others else ""
+    return SlideRegions(tuple(found.regions), remark)
+
+
+def shards_for(
+    shards: Sequence[Shard], regions: Sequence[Region], tissue: TissueMask, scale: Scale
+) -> tuple[Shard, ...]:
+    """The tiles that decide which cells lie in the regions, in the shards that have any.
+
+    Parameters
+    ----------
+    shards : of all tissue
+    regions : level-0 px; if all of them are ignored ones, all that isn't ignored counts
+    """
+    shape = looked_at(regions, tissue, scale, only_regions=True)
+    tiles = [tile for shard in shards for tile in shard.tiles]
+    if shape is None or not tiles:
+        return ()
+    wanted = set(_near(tiles, shape, scale))
+    kept = (
+        replace(shard, tiles=tuple(tile for tile in shard.tiles if tile.index in wanted)) for shard in shards
+    )
+    return tuple(shard for shard in kept if shard.tiles)
+
+
+def searched_units(regions: Sequence[Region], tissue: TissueMask, scale: Scale) -> BoolArray:
+    """Where cells are looked for that lie in the regions: (rows, columns) bool in units of the tissue's mask."""
+    shape = looked_at(regions, tissue, scale, only_regions=True)
+    if shape is None:
+        return np.zeros_like(tissue.mask)
+    return np.asarray(tissue_raster(shape, replace(tissue, cover=None), scale) > 0)
+
+
+def _near(tiles: Sequence[Tile], shape: Polygons, scale: Scale) -> Iterator[int]:
+    """The indices of the tiles whose core lies in reach of the shape."""
+    corners = np.array([(one.core.x, one.core.y, one.core.right, one.core.bottom) for one in tiles])
+    tree = shapely.STRtree(shapely.box(*scale.to_l0(corners).T))
+    reach = REACH_PX * scale.l0_per_model_px
+    _, found = tree.query(shapely.get_parts(shape), predicate="dwithin", distance=reach)
+    for k in np.unique(found).tolist():
+        yield tiles[k].index
