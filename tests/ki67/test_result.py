@@ -58,7 +58,19 @@ def test_the_fields_of_a_slide_with_an_index() -> None:
         "conventions": Conventions().to_json(),
         "hotspots": None,
         "four_fields": None,
-        "heterogeneity": None,
+        "heterogeneity": {
+            "width_mm": 0.5,
+            "least_cells": 100,
+            "edge_mm": 0.5,
+            "spread": None,
+            "entropy": None,
+            "entropy_if_even": None,
+            "bimodality": None,
+            "edge": None,
+            "centre": None,
+            "edge_minus_centre": None,
+            "hexagons": ({"x": 0.0, "y": 0.0, "positive": 1, "negative": 2},),
+        },
         "areas": [{"kind": "whole tissue", "name": "whole tissue", **WHOLE}],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from wsi_edt.results.outputs import (
     remove_results,
     result_names,
 )
+from wsi_edt.results.outputs.ki67_json import Ki67Json
 from wsi_edt.slides import SlideSource
 
 README = Path(__file__).parents[2] / "README.md"
@@ -37,7 +39,7 @@ def made(folder: Path) -> tuple[SlideFindings, Ki67Result]:
     return found, assess(found, Conventions())
 
 
-@pytest.mark.parametrize("options", [OutputOptions(), OutputOptions("circle", "openslide", True)])
+@pytest.mark.parametrize("options", [OutputOptions(), OutputOptions("circle", "openslide", True, True)])
 def test_each_output_writes_its_file_and_no_other(options: OutputOptions, tmp_path: Path) -> None:
     found, numbers = made(tmp_path)
     folder = tmp_path / "results/a"
@@ -74,6 +76,21 @@ def test_what_is_left_and_what_goes(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == [names.STORE]
 
 
+def test_a_table_goes_with_the_cells_that_it_is_of_unless_it_is_written_again(tmp_path: Path) -> None:
+    found, numbers = made(tmp_path)
+    folder = tmp_path / "results/a"
+    tables = {names.CELLS_PARQUET, names.CELLS_CSV, names.CELLS_ANNDATA}
+    asked = outputs(OutputOptions(parquet=True), Conventions())
+    for output in asked:
+        output.write(folder, found, numbers)
+    for name in tables - {names.CELLS_PARQUET}:  # as exported later
+        (folder / name).touch()
+    remove_results(folder, asked, leave_new=True)
+    assert tables & {path.name for path in folder.iterdir()} == {names.CELLS_PARQUET}
+    remove_results(folder, outputs(OutputOptions(), Conventions()), leave_new=True)
+    assert not tables & {path.name for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize("wrong", [{"geometry": "square"}, {"origin": "moon"}])
 def test_unknown_ways_of_writing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"there is no (geometry|origin) '(square|moon)'; choose "):
@@ -96,6 +113,21 @@ def test_ki67_json_is_readable_and_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "a µ.svs" / "ki67.json"
     assert json.loads(path.read_text())["index_percent"] == 25.0
     assert path.read_text().startswith('{\n  "format": 1,\n  "slide": "a µ.svs",\n')
+    assert read_ki67(path) == numbers
+
+
+def test_each_hexagon_of_ki67_json_is_a_line(tmp_path: Path) -> None:
+    found, numbers = made(tmp_path)
+    assert numbers.heterogeneity is not None
+    one = numbers.heterogeneity.hexagons[0]
+    numbers = replace(numbers, heterogeneity=replace(numbers.heterogeneity, hexagons=(one,) * 3))
+    Ki67Json().write(tmp_path, found, numbers)
+    path = tmp_path / "ki67.json"
+    assert [line.strip() for line in path.read_text().splitlines() if '"x"' in line] == [
+        '{"x":0.0,"y":0.0,"positive":3,"negative":5},',
+        '{"x":0.0,"y":0.0,"positive":3,"negative":5},',
+        '{"x":0.0,"y":0.0,"positive":3,"negative":5}',
+    ]
     assert read_ki67(path) == numbers
 
 

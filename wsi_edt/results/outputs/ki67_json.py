@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,15 @@ class Ki67Json:
     def write(self, folder: Path, findings: SlideFindings, result: Ki67Result) -> None:
         """Write the file; see `Output`."""
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-        write_atomically(folder / self.name, orjson.dumps(result.to_json(), option=options))
+        fields = result.to_json()
+        if fields["heterogeneity"] is not None:
+            fields["heterogeneity"]["hexagons"] = _lines(fields["heterogeneity"]["hexagons"])
+        write_atomically(folder / self.name, orjson.dumps(fields, option=options))
+
+
+def _lines(items: Iterable[object]) -> list[orjson.Fragment]:
+    """Each item as a line: of large tissue there are ten thousand hexagons."""
+    return [orjson.Fragment(orjson.dumps(item)) for item in items]
 
 
 def read_ki67(path: Path) -> Ki67Result:
