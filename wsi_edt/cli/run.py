@@ -121,6 +121,9 @@ def _series(
 @conventions_options
 @click.option("--gzip", is_flag=True, help="Write cells.geojson.gz; QuPath opens it as it is.")
 @click.option(
+    "--parquet", is_flag=True, help="Also write cells.parquet, a table for pandas, R, DuckDB and others."
+)
+@click.option(
     "--overwrite", is_flag=True, help="Replace results of other settings, or of a file that changed."
 )
 @click.option(

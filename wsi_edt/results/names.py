@@ -14,6 +14,9 @@ LEASE: Final = ".wsi-edt.lease"  # where the disk has no locks
 # Of a slide, in the folder named after it. What outputs write is named here too, and listed in `outputs`.
 CELLS: Final = "cells.geojson"
 CELLS_GZIPPED: Final = "cells.geojson.gz"
+CELLS_PARQUET: Final = "cells.parquet"
+CELLS_CSV: Final = "cells.csv"
+CELLS_ANNDATA: Final = "cells.h5ad"
 KI67: Final = "ki67.json"
 REPORT: Final = "report.html"
 OVERVIEW: Final = "overview.png"

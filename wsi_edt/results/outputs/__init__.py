@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from wsi_edt import files
 from wsi_edt.errors import UsageError
@@ -13,6 +13,7 @@ from wsi_edt.ki67 import Conventions
 from wsi_edt.qupath.dialect import Geometry, Origin
 from wsi_edt.results import names
 from wsi_edt.results.outputs.cells_geojson import CellsGeoJson
+from wsi_edt.results.outputs.cells_parquet import CellsParquet
 from wsi_edt.results.outputs.ki67_json import Ki67Json, read_ki67
 from wsi_edt.results.outputs.output import Output
 from wsi_edt.results.outputs.overview import Overview
@@ -24,6 +25,8 @@ __all__ = ["Output", "OutputOptions", "outputs", "read_ki67", "remove_results", 
 # the details of a failure.
 _PLANNED = (names.TISSUE,)
 _FAILED = (names.ERROR_LOG,)
+# Tables that a run writes only if asked, or that were exported later: they are of the cells that were there then.
+_TABLES = (names.CELLS_PARQUET, names.CELLS_CSV, names.CELLS_ANNDATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,13 @@ class OutputOptions:
     geometry : how QuPath draws a cell: "point", or "circle" of 6 µm
     origin : of coordinates: "qupath" as QuPath shows them, "openslide" as level 0 has them
     gzip : whether the cells' file is compressed
+    parquet : whether the cells are also written as a table
     """
 
     geometry: Geometry = "point"
     origin: Origin = "qupath"
     gzip: bool = False
+    parquet: bool = False
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -53,6 +58,12 @@ class OutputOptions:
         """The options as JSON values: a finished slide that was written otherwise is written again from its store."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, fields_there: Mapping[str, object]) -> OutputOptions:
+        """The options among these fields, as `to_json` gave them; KeyError if one is missing."""
+        values: dict[str, Any] = {field.name: fields_there[field.name] for field in fields(cls)}
+        return cls(**values)
+
 
 def outputs(options: OutputOptions, conventions: Conventions) -> tuple[Output, ...]:
     """The outputs of each slide, in the order in which they are written."""
@@ -63,6 +74,7 @@ def outputs(options: OutputOptions, conventions: Conventions) -> tuple[Output, .
         Ki67Json(),
         overview,
         SlideReport(conventions, cells=cells.name, overview=overview.name),
+        *((CellsParquet(options.origin),) if options.parquet else ()),
     )
 
 
@@ -86,6 +98,7 @@ def remove_results(folder: Path, written: tuple[Output, ...], *, leave_new: bool
 def _stale(written: tuple[Output, ...]) -> Iterator[str]:
     for output in written:
         yield from output.other_names
+    yield from (name for name in _TABLES if name not in {output.name for output in written})
     yield from _FAILED
 
 

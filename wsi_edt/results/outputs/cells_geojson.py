@@ -40,8 +40,12 @@ class CellsGeoJson:
 
     def write(self, folder: Path, findings: SlideFindings, result: Ki67Result) -> None:
         """Write the file; see `Output`."""
+        self.write_cells(folder / self.name, findings)
+
+    def write_cells(self, path: Path, findings: SlideFindings) -> None:
+        """Write the cells to a file of any name, gzipped if it ends in .gz; OutputError if it can't be written."""
         write_geojson(
-            folder / self.name,
+            path,
             findings.cells,
             slide_name=findings.slide,
             radius_px=_CIRCLE_RADIUS_UM / findings.scale.slide_mpp,

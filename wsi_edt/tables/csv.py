@@ -1,0 +1,38 @@
+"""cells.csv: a row for each cell, UTF-8, with decimal points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wsi_edt.files import atomic_write
+from wsi_edt.ki67.findings import SlideFindings
+from wsi_edt.tables.columns import batches, joined_names, schema
+
+# What spreadsheets take for a formula: names of regions come from anywhere.
+_FORMULA = r"^([=+\-@\t\r\n])"
+
+
+def write_csv(path: Path, findings: SlideFindings) -> None:
+    """Write the cells atomically and in constant memory: `columns`, with the names of regions as one text.
+
+    What wasn't measured is empty. A text that spreadsheets would take for a formula stands behind an apostrophe.
+
+    Raises
+    ------
+    OutputError
+        If the file can't be written.
+    """
+    import pyarrow
+    from pyarrow import compute, csv
+
+    texts = {"class", "regions"}
+    columns = pyarrow.schema(
+        [field.with_type(pyarrow.string()) if field.name in texts else field for field in schema()]
+    )
+    with atomic_write(path) as file, csv.CSVWriter(file, columns) as writer:
+        for batch in batches(findings):
+            arrays = dict(zip(columns.names, batch.columns, strict=True))
+            arrays["class"] = arrays["class"].cast(pyarrow.string())
+            names = joined_names(arrays["regions"])
+            arrays["regions"] = compute.replace_substring_regex(names, pattern=_FORMULA, replacement=r"'\1")
+            writer.write_batch(pyarrow.record_batch(list(arrays.values()), schema=columns))
