@@ -1,4 +1,4 @@
-"""Where a command writes."""
+"""Where a command reads and writes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 
-class _Out(click.Path):
-    """Something to write to, which needn't be there. An empty text, as an unset variable leaves it, is refused."""
+class _Place(click.Path):
+    """A place that needn't be there. An empty text, as an unset variable leaves it, is refused."""
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
@@ -21,7 +21,7 @@ class _Out(click.Path):
         return super().convert(value, param, ctx)
 
 
-class OutFolder(_Out):
+class OutFolder(_Place):
     """A folder to write to."""
 
     def __init__(self, *, file_okay: bool = False) -> None:
@@ -29,9 +29,17 @@ class OutFolder(_Out):
         self.name = "folder"
 
 
-class OutFile(_Out):
+class OutFile(_Place):
     """A file to write."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)
         self.name = "file"
+
+
+class InPath(_Place):
+    """A file or folder to read, which is looked for later."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+        self.name = "file or folder"

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsi_edt.cli.conventions import conventions_of, conventions_options
-from wsi_edt.cli.paths import OutFolder
+from wsi_edt.cli.paths import InPath, OutFolder
 from wsi_edt.errors import OutputError, printable
 
 if TYPE_CHECKING:
@@ -70,6 +70,13 @@ def _series(
     "--icc",
     is_flag=True,
     help="Apply the slides' ICC profiles. Off by default: the shipped model was trained on colours as they are stored.",
+)
+@click.option(
+    "--roi",
+    type=InPath(),
+    metavar="PATH",
+    help="Look at these regions alone: a file of them (GeoJSON of QuPath, XML of ImageScope or ASAP), or a folder with one"
+    " for each slide, called as the slide is.",
 )
 @click.option("--no-tissue-mask", is_flag=True, help="Look at the whole slide, glass included.")
 @click.option(

@@ -157,8 +157,10 @@ def _look_for_results(
     ------
     SlideError
         If the slide can't have results there.
+    AnnotationError
+        If it has no regions that it could be run with.
     """
-    if (refused := placeless(slide.name, out)) is not None:
+    if (refused := placeless(slide.name, out) or slide.refused) is not None:
         raise refused
     if (row := row_if_finished(slide, out, settings)) is not None:
         outcomes.finished_earlier(row)

@@ -93,7 +93,7 @@ def _preview(
 ) -> Preview:
     size = _size(ref)
     try:
-        if (refused := placeless(ref.name, out)) is not None:
+        if (refused := placeless(ref.name, out) or ref.refused) is not None:
             raise refused
         row = row_if_finished(ref, out, settings)
         if row is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from wsi_edt.bundles import DEFAULT_MODEL
@@ -27,6 +28,7 @@ class RunOptions:
     series : the number of the picture in files of several, as `wsi-edt info` lists them; "all" takes each scan
     allow_coarse : whether slides of more than 1 µm/px are scored, too coarse for nuclei as they are
     tissue_mask : False looks at the whole slide
+    roi : a file of regions, or a folder with a file for each slide, see `with_roi`; nothing else of the slides is looked at
     tile_px : side of what the network sees, model px
     batch_size : tiles that the network sees at once
     threshold : the score that a cell must exceed, instead of the model's own
@@ -45,6 +47,7 @@ class RunOptions:
     icc: bool = False
     allow_coarse: bool = False
     tissue_mask: bool = True
+    roi: Path | None = None
     tile_px: int = _TILE_PX
     batch_size: int = _BATCH_SIZE
     threshold: float | None = None

@@ -13,6 +13,7 @@ from wsi_edt.results.lock import refuse_unusable_out
 from wsi_edt.run.discover import Discovery, find_slides
 from wsi_edt.run.options import RunOptions
 from wsi_edt.run.progress import HarmlessProgress, NoProgress, RunProgress, counted
+from wsi_edt.run.roi import with_roi
 from wsi_edt.run.stop import StopRequest
 from wsi_edt.slides.location import SlidePath
 
@@ -153,10 +154,14 @@ def _found(
         progress.note(
             f"{counted(found.images_left_out, 'PNG or JPEG image')} left out; pass --mpp to take PNG and JPEG as slides"
         )
+    slides = found.slides
     if options.icc:
-        slides = tuple(replace(ref, source=replace(ref.source, icc=True)) for ref in found.slides)
-        return replace(found, slides=slides)
-    return found
+        slides = tuple(replace(ref, source=replace(ref.source, icc=True)) for ref in slides)
+    if options.roi is not None:
+        slides, notes = with_roi(slides, options.roi, out=out)
+        for note in notes:
+            progress.note(note)
+    return replace(found, slides=slides)
 
 
 @dataclass(frozen=True, slots=True)
