@@ -29,7 +29,7 @@ from wsi_edt.detection.stitching import stitch
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.evaluation import match_points
 from wsi_edt.geometry import Window
-from wsi_edt.maps import DecodeSettings, Peaks
+from wsi_edt.maps import DecodeSettings
 from wsi_edt.slides import ImageSlide, SlideSource, TileGrid, open_slide, read_window, shards
 
 
@@ -204,7 +204,7 @@ def test_gpu_gives_the_cpus_maps(bundle: Bundle, images: npt.NDArray[np.uint8]) 
     )
 
 
-def points(peaks: Peaks) -> npt.NDArray[np.float64]:
+def points(peaks: TilePeaks) -> npt.NDArray[np.float64]:
     return np.column_stack([peaks.x, peaks.y]).astype(np.float64)
 
 
@@ -215,7 +215,7 @@ def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: P
     with open_slide(data_dir / "slides" / "ki67-scanner-b.ome.tif") as slide:
         field = read_window(slide, Window(200, 200, 1024, 768), wanted_mpp=bundle.model_mpp)
 
-    def detect(tile_px: int, batch_size: int, precision: Precision, runtime: RuntimeName) -> Peaks:
+    def detect(tile_px: int, batch_size: int, precision: Precision, runtime: RuntimeName) -> TilePeaks:
         grid = TileGrid((field.shape[1], field.shape[0]), tile_px=tile_px, halo_px=bundle.halo_px)
         parts = [
             detect_shard(

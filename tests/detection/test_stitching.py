@@ -1,6 +1,7 @@
 """Tiles give what the whole image gives: nothing lost at a seam, nothing doubled."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ class LocalDetector:
         return maps
 
 
-def as_set(peaks: Peaks) -> set[tuple[int, int, int, float]]:
+def as_set(peaks: Peaks | TilePeaks) -> set[tuple[int, int, int, float]]:
     columns = (peaks.x, peaks.y, peaks.class_id, peaks.score)
     return set(zip(*(column.tolist() for column in columns), strict=True))
 
@@ -64,7 +65,7 @@ def whole(image: npt.NDArray[np.uint8], border: int = 32) -> Peaks:
     return Peaks(peaks.x - np.int32(border), peaks.y - np.int32(border), peaks.score, peaks.class_id)
 
 
-def tiled(image: npt.NDArray[np.uint8], tile_px: int, order: int) -> Peaks:
+def tiled(image: npt.NDArray[np.uint8], tile_px: int, order: int) -> TilePeaks:
     grid = TileGrid((image.shape[1], image.shape[0]), tile_px=tile_px, halo_px=32)
     blocks = list(shards(grid, None, side=2))
     np.random.default_rng(order).shuffle(blocks)
@@ -121,13 +122,14 @@ def peaks_of(*rows: tuple[int, int, float, int]) -> TilePeaks:
         score.astype(np.float32),
         np.ones(len(x), np.uint8),
         tile.astype(np.int32),
+        np.stack([x, y, tile], axis=1).astype(np.uint16),
     )
 
 
 GRID = TileGrid((1024, 512), tile_px=512, halo_px=64)  # cores of 384: the seam is at x = 384
 
 
-def positions(peaks: Peaks) -> list[tuple[int, int]]:
+def positions(peaks: TilePeaks) -> list[tuple[int, int]]:
     return list(zip(peaks.x.tolist(), peaks.y.tolist(), strict=True))
 
 
@@ -221,5 +223,5 @@ def test_equals_the_rule_and_is_idempotent(rows: list[tuple[int, int, float, int
     found = stitch(peaks_of(*rows), grid, radius_px=RADIUS)
     assert set(positions(found)) == brute_force(peaks_of(*rows))
     assert positions(stitch(peaks_of(*reversed(rows)), grid, radius_px=RADIUS)) == positions(found)
-    one_tile = TilePeaks(found.x, found.y, found.score, found.class_id, np.zeros(len(found), np.int32))
+    one_tile = replace(found, tile=np.zeros(len(found), np.int32))
     assert positions(stitch(one_tile, grid, radius_px=RADIUS)) == positions(found)

@@ -30,6 +30,7 @@ def peaks(count: int, seed: int = 0) -> TilePeaks:
         score=rng.random(count, dtype=np.float32),
         class_id=rng.integers(0, 3, count, dtype=np.uint8),
         tile=rng.integers(0, 2**20, count, dtype=np.int32),
+        density=rng.integers(0, 2**16, (count, 3), dtype=np.uint16),
     )
 
 
@@ -39,7 +40,7 @@ def shard(index: int, *tiles: int) -> Shard:
 
 
 def assert_same(found: TilePeaks, expected: TilePeaks) -> None:
-    for name in ("x", "y", "score", "class_id", "tile"):
+    for name in ("x", "y", "score", "class_id", "tile", "density"):
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
 
 
@@ -65,8 +66,11 @@ def test_it_is_zarr_3_that_others_can_read(store: SlideStore) -> None:
     array = root["shards/0"]
     assert isinstance(array, zarr.Array)
     values = np.asarray(array[:])
-    assert values.shape == (5, 10)
-    assert np.array_equal(values[4].view(np.float32), peaks(10).score)
+    assert values.shape == (6, 10)
+    assert np.array_equal(values[3].view(np.float32), peaks(10).score)
+    halves = np.ascontiguousarray(values[4:].T).astype("<i4").view("<u2")
+    assert np.array_equal(halves[:, 0], peaks(10).class_id)
+    assert np.array_equal(halves[:, 1:], peaks(10).density)
 
 
 def test_a_shard_is_two_files(store: SlideStore) -> None:

@@ -51,7 +51,9 @@ def one_for_each_tile(task: ShardTask) -> ShardResult:
     centres = [(tile.core.x + 16, tile.core.y + 16, tile.index) for tile in task.shard.tiles]
     x, y, tile = np.array(centres, dtype=np.int32).T
     scores = np.full(len(x), 0.9, np.float32)
-    return ShardResult(TilePeaks(x=x, y=y, score=scores, class_id=np.zeros(len(x), np.uint8), tile=tile), 0.1)
+    density = np.zeros((len(x), 3), np.uint16)
+    found = TilePeaks(x=x, y=y, score=scores, class_id=np.zeros(len(x), np.uint8), tile=tile, density=density)
+    return ShardResult(found, 0.1)
 
 
 def test_tables_are_there_as_soon_as_a_slide_has_ended(slides: Path, tmp_path: Path) -> None:

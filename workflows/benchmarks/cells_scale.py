@@ -102,6 +102,7 @@ def tile_peaks(tile: Tile, *, count: int, side: int) -> TilePeaks:
         score.astype(np.float32),
         (number % POSITIVE_EVERY == 0).astype(np.uint8),
         np.full(len(x), tile.index, np.int32),
+        np.stack([number * factor % 9973 for factor in (101, 211, 307)], axis=1).astype(np.uint16),
     )
 
 

@@ -25,7 +25,6 @@ from wsi_edt.detection.shards import detect_shard
 from wsi_edt.detection.stitching import stitch
 from wsi_edt.evaluation import match_points
 from wsi_edt.geometry import Scale
-from wsi_edt.maps import Peaks
 from wsi_edt.slides import SlideSource, TileGrid, open_slide, required_mpp, shards
 
 RADIUS_PX = 2.0
@@ -44,7 +43,9 @@ class Variant:
     runtime: RuntimeName = "torch"
 
 
-def detect(path: Path, mpp: float | None, bundle: Bundle, variant: Variant) -> tuple[Peaks, TileGrid, float]:
+def detect(
+    path: Path, mpp: float | None, bundle: Bundle, variant: Variant
+) -> tuple[TilePeaks, TileGrid, float]:
     """The slide's peaks, its grid and the seconds that they took."""
     with open_slide(path, mpp) as slide:
         extent = Scale(required_mpp(slide), bundle.model_mpp).model_extent(*slide.dimensions)
@@ -67,7 +68,7 @@ def detect(path: Path, mpp: float | None, bundle: Bundle, variant: Variant) -> t
     return stitch(TilePeaks.concatenate(parts), grid, radius_px=bundle.decode.radius_px), grid, seconds
 
 
-def whole(path: Path, mpp: float | None, bundle: Bundle) -> Peaks:
+def whole(path: Path, mpp: float | None, bundle: Bundle) -> TilePeaks:
     """The slide's peaks from one tile that holds it all."""
     with open_slide(path, mpp) as slide:
         extent = Scale(required_mpp(slide), bundle.model_mpp).model_extent(*slide.dimensions)
@@ -76,7 +77,7 @@ def whole(path: Path, mpp: float | None, bundle: Bundle) -> Peaks:
     return detect(path, mpp, bundle, Variant("whole", side, halo))[0]
 
 
-def agreement(found: Peaks, reference: Peaks) -> float:
+def agreement(found: TilePeaks, reference: TilePeaks) -> float:
     """The share of cells that match, of the larger count."""
     points = [np.column_stack([peaks.x, peaks.y]).astype(np.float64) for peaks in (found, reference)]
     return len(match_points(*points, radius_px=RADIUS_PX)) / max(len(found), len(reference), 1)

@@ -1,13 +1,18 @@
-"""One shard: read its tiles, run the model, keep each tile's own peaks. A pure function of its arguments."""
+"""One shard: read its tiles, run the model, keep each tile's own peaks with the colour around them.
+
+A pure function of its arguments.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 
 import numpy as np
 
+from wsi_edt.detection.densities import RADIUS_UM, mean_densities
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.runtimes.runtime import Images
 from wsi_edt.detection.stitching import MARGIN_PX
@@ -47,10 +52,14 @@ def detect_shard(
     requests = [TileRequest(source, tile.window, model_mpp) for tile in shard.tiles]
     tiles = iter(shard.tiles)
     found: list[TilePeaks] = []
-    in_flight: deque[Future[list[Peaks]]] = deque()
+    in_flight: deque[Future[list[TilePeaks]]] = deque()
+
+    def own_peaks(images: Images, of: list[Tile]) -> list[TilePeaks]:
+        peaks = zip(detect(images), images, of, strict=True)
+        return [_own_peaks(*tile, radius_px=RADIUS_UM / model_mpp) for tile in peaks]
 
     def collect() -> None:
-        found.extend(_own_peaks(peaks, next(tiles)) for peaks in in_flight.popleft().result())
+        found.extend(in_flight.popleft().result())
 
     with (
         ThreadPoolExecutor(_BATCHES_IN_FLIGHT, thread_name_prefix="detect") as threads,
@@ -59,14 +68,15 @@ def detect_shard(
         for batch in loader:
             if len(in_flight) == _BATCHES_IN_FLIGHT:
                 collect()
-            in_flight.append(threads.submit(detect, batch.images))
+            in_flight.append(threads.submit(own_peaks, batch.images, list(islice(tiles, len(batch.images)))))
         while in_flight:
             collect()
     return TilePeaks.concatenate(found)
 
 
-def _own_peaks(peaks: Peaks, tile: Tile) -> TilePeaks:
+def _own_peaks(peaks: Peaks, image: Images, tile: Tile, *, radius_px: float) -> TilePeaks:
     x, y = peaks.x + np.int32(tile.window.x), peaks.y + np.int32(tile.window.y)
     own = tile.core.grown(MARGIN_PX).contains(x, y)
     index = np.full(int(own.sum()), tile.index, np.int32)
-    return TilePeaks(x[own], y[own], peaks.score[own], peaks.class_id[own], index)
+    density = mean_densities(image, peaks.x[own], peaks.y[own], radius_px=radius_px)
+    return TilePeaks(x[own], y[own], peaks.score[own], peaks.class_id[own], index, density)

@@ -7,7 +7,6 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from wsi_edt.detection.peaks import TilePeaks
-from wsi_edt.maps import Peaks
 from wsi_edt.slides import TileGrid
 
 # A peak may shift by a pixel or two between two tiles: a tile keeps the peaks in its core and this far around it, so
@@ -15,7 +14,7 @@ from wsi_edt.slides import TileGrid
 MARGIN_PX = 4
 
 
-def stitch(peaks: TilePeaks, grid: TileGrid, *, radius_px: int) -> Peaks:
+def stitch(peaks: TilePeaks, grid: TileGrid, *, radius_px: int) -> TilePeaks:
     """The slide's peaks without those that two tiles found twice, ordered by y, then x.
 
     Of two peaks of *different* tiles within `radius_px` (Chebyshev) the weaker is dropped; peaks are visited from the
@@ -31,14 +30,14 @@ def stitch(peaks: TilePeaks, grid: TileGrid, *, radius_px: int) -> Peaks:
     Notes
     -----
     A slide has millions of peaks, of which few lie so near a seam that another tile's may be close: only those are
-    compared. Beside `peaks` this takes at most 45 bytes a peak.
+    compared. Beside `peaks`, 23 bytes a peak, this takes at most 40.
     """
     near = np.flatnonzero(_near_seam(peaks, grid, reach_px=MARGIN_PX + radius_px))
     kept = np.ones(len(peaks), bool)
     kept[near] = _kept(peaks.select(near), radius_px=radius_px)
     found = np.flatnonzero(kept)
     found = found[np.argsort(_pixel(peaks.x[found], peaks.y[found]))]
-    return Peaks(peaks.x[found], peaks.y[found], peaks.score[found], peaks.class_id[found])
+    return peaks.select(found)
 
 
 def _near_seam(peaks: TilePeaks, grid: TileGrid, *, reach_px: int) -> npt.NDArray[np.bool_]:
@@ -86,4 +85,7 @@ def _dropped(peaks: TilePeaks, spot: npt.NDArray[np.intp], *, radius_px: int) ->
 
 def _pixel(x: npt.NDArray[np.int32], y: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """One number for each pixel, ordered by y, then x; in margins beyond the slide both may be negative."""
-    return (y.astype(np.int64) << 32) + x
+    places = y.astype(np.int64)
+    places <<= 32
+    places += x
+    return places

@@ -1,10 +1,11 @@
 """A slide's store: the peaks of each shard as they come, so that a run killed at any moment continues from there.
 
-The store is Zarr version 3. Its root's attributes say what it belongs to; `shards/<i>` is one array, (5, N) int32, with
-the peaks of shard i: x, y, tile, class and the bits of the float32 score. One array and no compression, because the
-cost of a shard here is its number of files: 2 files take 4 ms, an array per field 27 ms. A shard counts once its array
-carries the attribute `done`, which is written after the data has been flushed to the disk. Whatever has no mark is
-computed again. Beside the mark stand the tiles that were computed: a run of some regions leaves out others, which a later
+The store is Zarr version 3. Its root's attributes say what it belongs to; `shards/<i>` is one array, (6, N) int32, with
+the peaks of shard i: x, y, tile, the bits of the float32 score, and two rows of two uint16 each (the lower half first):
+class and red's, green's and blue's optical density in 0.0001. One array and no compression, because the cost of a shard
+here is its number of files: 2 files take 4 ms, an array per field 27 ms. A shard counts once its array carries the
+attribute `done`, which is written after the data has been flushed to the disk. Whatever has no mark is computed again.
+Beside the mark stand the tiles that were computed: a run of some regions leaves out others, which a later
 run of more may need.
 """
 
@@ -28,7 +29,8 @@ from wsi_edt.slides.grid import Shard
 
 IntArray = npt.NDArray[np.int32]
 
-FORMAT = 2
+FORMAT = 3
+_ROWS = 6  # of a shard's array
 _SAME_TIME_S = 2.0
 _MISSING = -1  # no peak has the tile -1
 
@@ -243,7 +245,7 @@ class SlideStore:
         if not isinstance(array, zarr.Array):
             raise TypeError("a group")
         values = np.asarray(array[...])
-        if values.dtype != np.int32 or values.ndim != 2 or values.shape != (5, array.attrs["cells"]):
+        if values.dtype != np.int32 or values.ndim != 2 or values.shape != (_ROWS, array.attrs["cells"]):
             raise ValueError(f"an array of {values.dtype} {values.shape}")
         if values.size and (values == _MISSING).all():  # what Zarr gives where the data's file is gone
             raise ValueError("its data is missing")
@@ -264,19 +266,21 @@ def _has_tiles(fields: Mapping[str, Any], shard: Shard) -> bool:
 
 
 def _packed(peaks: TilePeaks) -> IntArray:
-    """The peaks as (5, N) int32."""
-    rows = (peaks.x, peaks.y, peaks.tile, peaks.class_id, peaks.score.view(np.int32))
-    return np.stack([row.astype(np.int32, copy=False) for row in rows])
+    """The peaks as (6, N) int32."""
+    halves = np.column_stack([peaks.class_id, peaks.density]).astype("<u2")  # (N, 4)
+    return np.stack([peaks.x, peaks.y, peaks.tile, peaks.score.view(np.int32), *halves.view("<i4").T])
 
 
 def _unpacked(values: IntArray) -> TilePeaks:
-    x, y, tile, class_id, score = values
+    """The peaks of `_packed`, in arrays of their own, so that nothing keeps `values` in memory."""
+    halves = np.ascontiguousarray(values[4:].T, "<i4").view("<u2")  # (N, 4)
     return TilePeaks(
-        x=x,
-        y=y,
-        score=np.ascontiguousarray(score).view(np.float32),
-        class_id=class_id.astype(np.uint8),
-        tile=tile,
+        x=values[0].copy(),
+        y=values[1].copy(),
+        score=values[3].copy().view(np.float32),
+        class_id=halves[:, 0].astype(np.uint8),
+        tile=values[2].copy(),
+        density=halves[:, 1:].astype(np.uint16),
     )
 
 
