@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import wsi_edt
@@ -10,17 +11,19 @@ from wsi_edt.cells import Cells
 from wsi_edt.detection.stitching import stitch
 from wsi_edt.errors import OutputError, SlideError
 from wsi_edt.geometry import pixel_centers
-from wsi_edt.ki67 import SlideFindings, assess
-from wsi_edt.ki67.findings import Provenance, classes_of_stain
+from wsi_edt.ki67 import Conventions, SlideFindings, assess
+from wsi_edt.ki67.findings import Provenance, classes_of_stain, with_regions
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
-from wsi_edt.results.outputs import read_ki67, remove_results, result_names
+from wsi_edt.results.outputs import Output, OutputOptions, read_ki67, remove_results, result_names
+from wsi_edt.results.seen import Drawn, Seen, read_seen
 from wsi_edt.results.store import Finished, SlideStore
 from wsi_edt.results.written import as_written, is_as_written, keep_aside, other_than_written
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.memory import trim_memory
 from wsi_edt.run.plan import SlidePlan
-from wsi_edt.run.settings import RunSettings
+from wsi_edt.run.settings import CellSettings, RunSettings
+from wsi_edt.slides.grid import TileGrid
 
 
 def finalise(plan: SlidePlan, store: SlideStore, folder: Path, settings: RunSettings) -> SummaryRow:
@@ -37,18 +40,42 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, settings: RunSett
         If a file can't be written, or a shard can't be read back.
     """
     _refuse_changed(plan)
+    seconds = sum(store.done_shards(plan.shards).values())
+    findings = slide_findings(seen_of(plan, settings), store, settings.cells)
+    written = written_as(
+        settings.options.output,
+        settings.conventions,
+        regions=plan.regions_hash,
+        only_regions=plan.only_regions,
+    )
+    return write_results(findings, store, folder, settings.outputs, settings.conventions, written, seconds)
+
+
+def write_results(
+    findings: SlideFindings,
+    store: SlideStore,
+    folder: Path,
+    outputs: Sequence[Output],
+    conventions: Conventions,
+    written: Mapping[str, object],
+    seconds: float,
+) -> SummaryRow:
+    """Write a slide's files from its findings, and mark its store; see `finalise`.
+
+    Parameters
+    ----------
+    written : as the mark says it, see `written_as`
+    seconds : of workers
+    """
     mark = SlideStore.read_finished(store.path)
     if mark is not None:
         keep_aside(folder, other_than_written(folder, mark.files))
-    store.mark_finished(None)
-    seconds = sum(store.done_shards(plan.shards).values())
-    findings = slide_findings(plan, store, settings)
-    result = assess(findings, settings.conventions)
-    for output in settings.outputs:
+    store.mark_finished(Finished(written, seconds, {}))
+    result = assess(findings, conventions)
+    for output in outputs:
         output.write(folder, findings, result)
-    remove_results(folder, settings.outputs, leave_new=True)  # an earlier run may have written otherwise
-    written = as_written(folder, result_names(settings.outputs))
-    store.mark_finished(Finished(written_as(settings, plan.regions_hash), seconds, written))
+    remove_results(folder, tuple(outputs), leave_new=True)  # an earlier run may have written otherwise
+    store.mark_finished(Finished(written, seconds, as_written(folder, result_names(tuple(outputs)))))
     del findings
     trim_memory()
     return SummaryRow.from_result(result, seconds=seconds)
@@ -68,38 +95,67 @@ def _refuse_changed(plan: SlidePlan) -> None:
         )
 
 
-def slide_findings(plan: SlidePlan, store: SlideStore, settings: RunSettings) -> SlideFindings:
-    """What was found on a slide; needs no network.
-
-    Raises
-    ------
-    OutputError
-        If a shard can't be read back.
-    """
-    cells = stitched_cells(plan, store, radius_px=settings.cells.decode.radius_px)
-    return SlideFindings(
+def seen_of(plan: SlidePlan, settings: RunSettings) -> Seen:
+    """What a plan tells of its slide."""
+    return Seen(
         slide=plan.ref.name,
         source=plan.ref.source,
-        cells=classes_of_stain(cells, plan.staining),
-        tissue=plan.tissue,
-        staining=plan.staining,
-        quality=plan.quality,
+        case=plan.ref.case,
+        fingerprint=plan.header.fingerprint,
         scale=plan.scale,
         mpp_stated=plan.header.mpp_stated,
         bounds=plan.bounds,
+        drawn_on=plan.drawn_on,
+        staining=plan.staining,
+        quality=plan.quality,
+        tissue=plan.tissue,
         counted_by=settings.counted_by,
+        shards=tuple(shard.index for shard in plan.shards),
         remark=plan.remark,
-        regions=plan.regions,
-        provenance=Provenance(
-            wsi_edt.__version__,
-            settings.cells.model_sha256,
-            settings.cells.cells_hash(),
-            plan.header.fingerprint,
-        ),
+        drawn=Drawn(plan.regions, plan.regions_hash, plan.passed_over, plan.only_regions),
     )
 
 
-def stitched_cells(plan: SlidePlan, store: SlideStore, *, radius_px: int) -> Cells:
+def slide_findings(
+    seen: Seen, store: SlideStore, cells: CellSettings, *, threshold: float | None = None
+) -> SlideFindings:
+    """What was found on a slide; needs neither a network nor the slide.
+
+    Parameters
+    ----------
+    cells : the store's settings
+    threshold : a higher one: what is found is what a run with it would find
+
+    Raises
+    ------
+    UsageError
+        If the threshold isn't possible, see `CellSettings.with_threshold`.
+    OutputError
+        If a shard can't be read back.
+    """
+    found = stitched_cells(seen, store, cells, threshold=threshold)
+    if threshold is not None:
+        cells = cells.with_threshold(threshold)
+    findings = SlideFindings(
+        slide=seen.slide,
+        source=seen.source,
+        cells=classes_of_stain(found, seen.staining),
+        tissue=seen.tissue,
+        staining=seen.staining,
+        quality=seen.quality,
+        scale=seen.scale,
+        mpp_stated=seen.mpp_stated,
+        bounds=seen.bounds,
+        counted_by=seen.counted_by,
+        remark="; ".join(filter(None, (seen.remark, seen.drawn.passed_over))) or None,
+        provenance=Provenance(wsi_edt.__version__, cells.model_sha256, cells.cells_hash(), seen.fingerprint),
+    )
+    return with_regions(findings, seen.drawn.regions, restrict=seen.drawn.alone)
+
+
+def stitched_cells(
+    seen: Seen, store: SlideStore, cells: CellSettings, *, threshold: float | None = None
+) -> Cells:
     """The slide's cells in level-0 px, ordered by y, x and class: stitched, on tissue and on the slide.
 
     A cell is kept only if its own unit of the mask holds tissue, not because its tile does, so that its fate doesn't
@@ -107,7 +163,8 @@ def stitched_cells(plan: SlidePlan, store: SlideStore, *, radius_px: int) -> Cel
 
     Parameters
     ----------
-    radius_px : the decoder's own, model px
+    cells : the store's settings
+    threshold : that scores must exceed beside; None for what is stored
 
     Raises
     ------
@@ -116,36 +173,64 @@ def stitched_cells(plan: SlidePlan, store: SlideStore, *, radius_px: int) -> Cel
     """
     # A slide may have ten million cells. Nothing here holds more than 64 bytes of each at a time: the shards' peaks are
     # freed before the cells are made.
-    peaks = store.read_shards([shard.index for shard in plan.shards])
+    peaks = store.read_shards(seen.shards)
+    if threshold is not None:  # before stitching, as a run would
+        peaks = peaks.select(peaks.score > threshold)
     trim_memory()  # what the shards took one by one
-    stitched = stitch(peaks, plan.grid, radius_px=radius_px)
+    grid = TileGrid(seen.tissue.extent, cells.tile_px, cells.halo_px)
+    stitched = stitch(peaks, grid, radius_px=cells.decode.radius_px)
     del peaks
     x, y = pixel_centers(stitched.x), pixel_centers(stitched.y)
-    held = plan.tissue.holds(x, y)
+    held = seen.tissue.holds(x, y)
     # Stitched peaks come ordered by y and x, no two on one px, and a change of scale keeps that order.
     return Cells(
-        plan.scale.to_l0(x[held]), plan.scale.to_l0(y[held]), stitched.score[held], stitched.class_id[held]
+        seen.scale.to_l0(x[held]), seen.scale.to_l0(y[held]), stitched.score[held], stitched.class_id[held]
     )
 
 
-def written_as(settings: RunSettings, regions_hash: str | None) -> dict[str, object]:
-    """What a slide's files depend on beside its store; if it is another, they are written again, without a network."""
+def written_as(
+    output: OutputOptions,
+    conventions: Conventions,
+    *,
+    regions: str | None,
+    only_regions: bool,
+    threshold: float | None = None,
+) -> dict[str, object]:
+    """What a slide's files depend on beside its store; if it is another, they are written again, without a network.
+
+    Parameters
+    ----------
+    regions : the sha256 of their file; None without one
+    only_regions : whether the slide is reported by them alone
+    threshold : that the cells are reported with, where it isn't the store's own
+    """
     fields: dict[str, object] = json.loads(
-        json.dumps(settings.options.output.to_json() | {"conventions": settings.conventions.to_json()})
+        json.dumps(output.to_json() | {"conventions": conventions.to_json()})
     )
-    if regions_hash is not None:
-        fields["regions"] = regions_hash
+    if regions is not None:
+        fields["regions"] = regions
+        fields["only_regions"] = only_regions
+    if threshold is not None:
+        fields["threshold"] = threshold
     return fields
 
 
 def finished_row(ref: SlideRef, folder: Path, settings: RunSettings) -> SummaryRow | None:
     """The row of a slide whose files are all there, as the settings want them; else None."""
-    mark = SlideStore.read_finished(folder / names.STORE)
-    if mark is None or mark.written_as != written_as(settings, ref.regions_hash()):
+    path = folder / names.STORE
+    mark = SlideStore.read_finished(path)
+    wanted = written_as(
+        settings.options.output,
+        settings.conventions,
+        regions=ref.regions_hash(),
+        only_regions=ref.only_regions,
+    )
+    if mark is None or mark.written_as != wanted:
         return None
     if not is_as_written(folder, result_names(settings.outputs), mark.files):
         return None
     try:
+        read_seen(path)
         return SummaryRow.from_result(read_ki67(folder / names.KI67), seconds=mark.seconds)
     except OutputError:  # damaged, or of an earlier version: it is written again
         return None

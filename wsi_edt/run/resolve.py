@@ -10,16 +10,12 @@ from wsi_edt.bundles import find_bundle
 from wsi_edt.cluster.detector_spec import DetectorSpec
 from wsi_edt.cluster.machine import Machine
 from wsi_edt.detection.compute import Compute
-from wsi_edt.errors import UsageError
 from wsi_edt.ki67 import CountedBy
 from wsi_edt.results import names
 from wsi_edt.results.store import SlideStore
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.options import RunOptions
-from wsi_edt.run.settings import CellSettings, RunSettings
-
-# A network learns maps that lie in [0, 1]; evidence is one of them, or the sum of two.
-_HIGHEST_SCORES = {"max": 1.0, "nucleus": 1.0, "sum": 2.0}
+from wsi_edt.run.settings import CellSettings, RunSettings, refuse_impossible_threshold
 
 
 def resolve(
@@ -41,14 +37,9 @@ def resolve(
     """
     bundle = find_bundle(options.model)
     bundle.verify()
-    highest = _HIGHEST_SCORES[bundle.decode.evidence]
-    if options.threshold is not None and not 0 <= options.threshold < highest:
-        raise UsageError(
-            f"--threshold {options.threshold:g} isn't a score that cells can exceed",
-            remedy=f"give 0 or more and less than {highest:g} (the model's own is {bundle.decode.threshold:g})",
-        )
     decode = bundle.decode
     if options.threshold is not None:
+        refuse_impossible_threshold(options.threshold, decode)
         decode = replace(decode, threshold=options.threshold)
     threads = options.compute.threads
     if threads is None:

@@ -12,10 +12,11 @@ from wsi_edt.errors import OutputError, SlideError, UsageError
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.outputs import remove_results
+from wsi_edt.results.seen import write_seen
 from wsi_edt.results.store import SlideStore, StoreHeader
 from wsi_edt.results.written import aside_name, other_than_written
 from wsi_edt.run.discover import SlideRef
-from wsi_edt.run.finalise import finished_row
+from wsi_edt.run.finalise import finished_row, seen_of
 from wsi_edt.run.memory import trim_memory
 from wsi_edt.run.plan import Planner, SlidePlan, plan_slide
 from wsi_edt.run.settings import RunSettings
@@ -162,7 +163,9 @@ class Prepared:
 def prepare(
     ref: SlideRef, settings: RunSettings, folder: Path, *, plan_slide: Planner = plan_slide
 ) -> Prepared:
-    """Plan a slide, open its store or make it, and draw its tissue: the picture is too large to be kept until the end.
+    """Plan a slide, open its store or make it, keep there what was seen, and draw the tissue.
+
+    It is drawn here because its picture is too large to be kept until the end.
 
     Raises
     ------
@@ -178,7 +181,8 @@ def prepare(
     else:
         remove_results(folder, settings.outputs)
         store = SlideStore.create(path, plan.header)
-    save_tissue_picture(folder / names.TISSUE, overview, plan.tissue.mask)
+    write_seen(path, seen_of(plan, settings))
+    save_tissue_picture(folder / names.TISSUE, overview, plan.searched)
     del overview
     trim_memory()
     done = store.done_shards(plan.shards)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as fields_of
+
+from pydantic import TypeAdapter
 
 from wsi_edt.cluster.detector_spec import DetectorSpec
 from wsi_edt.detection.compute import Compute
-from wsi_edt.errors import UsageError
+from wsi_edt.errors import OutputError, UsageError
 from wsi_edt.ki67 import Conventions, CountedBy
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.results.outputs import Output, outputs
@@ -17,6 +20,9 @@ from wsi_edt.run.options import RunOptions
 from wsi_edt.slides.grid import TileGrid
 
 LARGEST_TILE_PX = 8192  # whose maps and features already take tens of GB
+
+# A network learns maps that lie in [0, 1]; evidence is one of them, or the sum of two.
+_HIGHEST_SCORES = {"max": 1.0, "nucleus": 1.0, "sum": 2.0}
 
 # The settings that have an option of their own; all others are the model's.
 _OPTIONS = {
@@ -79,6 +85,40 @@ class CellSettings:
         compute = fields.pop("compute")
         assert isinstance(compute, dict)
         return fields | compute
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, object]) -> CellSettings:
+        """The settings that `to_json` gave these fields.
+
+        Raises
+        ------
+        OutputError
+            If they are of another version.
+        """
+        compute = {field.name for field in fields_of(Compute)}
+        own = {name: value for name, value in fields.items() if name not in compute}
+        own["compute"] = {name: value for name, value in fields.items() if name in compute}
+        try:
+            return TypeAdapter(cls).validate_python(own)
+        except ValueError as error:
+            raise OutputError("has settings that this version of wsi-edt doesn't know") from error
+
+    def with_threshold(self, threshold: float) -> CellSettings:
+        """The same with a higher threshold.
+
+        Raises
+        ------
+        UsageError
+            If it is lower, or one that no score exceeds.
+        """
+        refuse_impossible_threshold(threshold, self.decode)
+        own = self.decode.threshold
+        if threshold < own:
+            raise UsageError(
+                f"--threshold {threshold:g} is below the {own:g} of the run, which kept no weaker cells",
+                remedy="run again with that threshold, into another --out",
+            )
+        return replace(self, decode=replace(self.decode, threshold=threshold))
 
     def cells_hash(self) -> str:
         """The sha256 of the settings, but for the model's name, which may change while its weights don't."""
@@ -159,6 +199,16 @@ class RunSettings:
             **self.options.output.to_json(),
             "conventions": self.conventions.to_json(),
         }
+
+
+def refuse_impossible_threshold(threshold: float, decode: DecodeSettings) -> None:
+    """UsageError if no score can exceed the threshold; `decode` is the model's own."""
+    highest = _HIGHEST_SCORES[decode.evidence]
+    if not 0 <= threshold < highest:
+        raise UsageError(
+            f"--threshold {threshold:g} isn't a score that cells can exceed",
+            remedy=f"give 0 or more and less than {highest:g} (the model's own is {decode.threshold:g})",
+        )
 
 
 def _flat(cells: Mapping[str, object]) -> dict[str, object]:

@@ -1,0 +1,192 @@
+"""What a results folder holds: its finished slides, and what was found on each, without a network or the slide."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from pydantic import TypeAdapter
+
+from wsi_edt.errors import OutputError, UsageError, WsiEdtError
+from wsi_edt.ki67 import Conventions, SlideFindings
+from wsi_edt.results import names
+from wsi_edt.results.outputs import OutputOptions
+from wsi_edt.results.seen import RUN_AGAIN, Drawn, Seen, read_seen
+from wsi_edt.results.store import Finished, SlideStore, StoreHeader
+from wsi_edt.run.finalise import slide_findings
+from wsi_edt.run.settings import CellSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredSlide:
+    """A slide whose cells are all in its store.
+
+    Attributes
+    ----------
+    folder : of its results
+    header : of its store
+    cells : the settings that its cells were found with
+    seen : what is known of it beside its cells
+    mark : of its last report
+    conventions : the rules of that report
+    output : how its files were written
+    """
+
+    folder: Path
+    header: StoreHeader
+    cells: CellSettings
+    seen: Seen
+    mark: Finished
+    conventions: Conventions
+    output: OutputOptions
+
+    @classmethod
+    def read(cls, folder: Path) -> StoredSlide | None:
+        """The slide that has its results in a folder; None if they aren't complete.
+
+        Raises
+        ------
+        OutputError
+            If the store is of another version, or damaged.
+        """
+        path = folder / names.STORE
+        header, mark = SlideStore.read_header(path), SlideStore.read_finished(path)
+        if header is None or mark is None:
+            return None
+        cells, seen = CellSettings.from_json(header.cells), read_seen(path)
+        try:
+            conventions = TypeAdapter(Conventions).validate_python(mark.written_as["conventions"])
+            output = OutputOptions.from_json(mark.written_as)
+        except (ValueError, KeyError, TypeError) as error:
+            raise OutputError(
+                "doesn't say how its slide was reported", where=path, remedy=RUN_AGAIN
+            ) from error
+        return cls(folder, header, cells, seen, mark, conventions, output)
+
+    @property
+    def name(self) -> str:
+        """The slide's relative path, POSIX, extension included."""
+        return self.seen.slide
+
+    @property
+    def threshold(self) -> float:
+        """The score that the cells exceed which it was last reported with."""
+        threshold = self.mark.written_as.get("threshold", self.cells.decode.threshold)
+        assert isinstance(threshold, float)
+        return threshold
+
+    def findings(self, *, threshold: float | None = None, drawn: Drawn | None = None) -> SlideFindings:
+        """What was found on the slide.
+
+        Parameters
+        ----------
+        drawn : the regions to report; by default the last report's
+        threshold : the score that a cell must exceed, not below that of the run; by default the last report's
+
+        Raises
+        ------
+        UsageError
+            If the threshold is below that of the run, which kept no weaker cells.
+        OutputError
+            If a shard can't be read back.
+        """
+        wanted = self.threshold if threshold is None else threshold
+        store = SlideStore(self.folder / names.STORE, self.header)
+        raised = None if wanted == self.cells.decode.threshold else wanted
+        seen = self.seen if drawn is None else replace(self.seen, drawn=drawn)
+        return slide_findings(seen, store, self.cells, threshold=raised)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredResults:
+    """What a results folder holds.
+
+    Attributes
+    ----------
+    root : the results folder itself, which is above what was named if that is a slide's folder
+    slides : the finished ones, by name
+    unfinished : the folders of slides that aren't finished, relative to the root, POSIX
+    faults : the same of results that can't be read, and why
+    """
+
+    root: Path
+    slides: tuple[StoredSlide, ...]
+    unfinished: tuple[str, ...] = ()
+    faults: tuple[tuple[str, WsiEdtError], ...] = ()
+
+
+def stored_results(results: Path) -> StoredResults:
+    """What a results folder holds, or the folder of one slide in it, or one between them.
+
+    Raises
+    ------
+    UsageError
+        If it isn't a folder with results.
+    """
+    folders = _slide_folders(results)
+    slides: list[StoredSlide] = []
+    unfinished: list[Path] = []
+    faults: list[tuple[Path, WsiEdtError]] = []
+    for folder in folders:
+        try:
+            slide = StoredSlide.read(folder)
+        except WsiEdtError as error:
+            faults.append((folder, error))
+            continue
+        if slide is None:
+            unfinished.append(folder)
+        else:
+            slides.append(slide)
+    root = _root(results.absolute(), slides)
+    slides.sort(key=lambda slide: slide.name)
+    return StoredResults(
+        root,
+        tuple(slides),
+        tuple(folder.relative_to(root).as_posix() for folder in unfinished),
+        tuple((folder.relative_to(root).as_posix(), error) for folder, error in faults),
+    )
+
+
+def stored_slides(results: Path) -> tuple[StoredSlide, ...]:
+    """The finished slides of a results folder, by name.
+
+    Raises
+    ------
+    UsageError
+        If it isn't a folder with results.
+    OutputError
+        If those of a slide can't be read.
+    """
+    found = stored_results(results)
+    for _, error in found.faults:
+        raise error
+    return found.slides
+
+
+def _slide_folders(results: Path) -> list[Path]:
+    """The folders that have a slide's store, below a folder or it itself."""
+    remedy = "name the folder that was --out of a run"
+    if not results.is_dir():
+        what = "is a file, not a results folder" if results.exists() else "doesn't exist"
+        raise UsageError(what, where=results, remedy=remedy)
+    found = []
+    for folder, subfolders, _ in os.walk(results.absolute()):
+        if names.STORE in subfolders:
+            subfolders.remove(names.STORE)
+            found.append(Path(folder))
+        subfolders.sort()
+    if not found:
+        raise UsageError("holds no results of a run", where=results, remedy=remedy)
+    return found
+
+
+def _root(results: Path, slides: list[StoredSlide]) -> Path:
+    """The folder that the slides' names start at; what was named if they lie otherwise by now."""
+    roots = set()
+    for slide in slides:
+        parts = PurePosixPath(slide.name).parts
+        at_home = slide.folder.parts[-len(parts) :] == parts
+        roots.add(slide.folder.parents[len(parts) - 1] if at_home else results)
+    root = roots.pop() if len(roots) == 1 else results
+    return root if results.is_relative_to(root) else results
