@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -19,6 +20,7 @@ from wsi_edt.cli.run_display import (
     outcome,
     rate_in_words,
 )
+from wsi_edt.ki67.decision import Verdict
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.run.progress import RunProgress, counted
 
@@ -81,6 +83,20 @@ def test_the_closing_table_says_flags_and_escapes_names() -> None:
     ]
 
 
+def test_the_closing_table_says_intervals_and_verdicts() -> None:
+    counted = result(123, 877, slide="a.svs")
+    whole = replace(
+        counted.whole,
+        values={**counted.whole.values, "index_low_percent": 10.1, "index_high_percent": 14.9},
+        verdicts=(Verdict(5.0, 1.0, certain=True), Verdict(13.25, 0.3, certain=False)),
+    )
+    row = SummaryRow.from_result(replace(counted, areas=(whole,)), seconds=1.0)
+    stream = io.StringIO()
+    print_rows(Console(file=stream, width=200, color_system=None), [row])
+    line = re.sub(" {2,}", "  ", stream.getvalue().splitlines()[1]).rstrip()
+    assert line == "a.svs  12.3 % (10.1–14.9)  1,000  5 to 13.25 %, second reader advised at 13.25 %"
+
+
 def test_lines_for_a_log() -> None:
     stream = io.StringIO()
     with LineDisplay(stream) as watcher:
@@ -128,6 +144,7 @@ def test_one_is_no_plural_and_a_slow_run_has_a_speed() -> None:
 
 PIPED = """
 import sys
+from dataclasses import replace
 from wsi_edt.cli.run_display import LineDisplay
 from wsi_edt.cli.streams import harmless_streams
 harmless_streams()

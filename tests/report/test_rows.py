@@ -6,12 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from tests.ki67.made import result
-from wsi_edt.report.rows import COLUMNS, Status, SummaryRow
+from tests.ki67.made import BLURRED, result
+from wsi_edt.ki67 import Ki67Result
+from wsi_edt.ki67.conventions import HotspotRule
+from wsi_edt.ki67.decision import Verdict
+from wsi_edt.ki67.estimate import Estimate
+from wsi_edt.ki67.hotspots import Hotspot, Hotspots, Order
+from wsi_edt.report.rows import COLUMNS, Status, SummaryRow, verdict_words
 
 HEADER = (
     "slide,case,status,index_percent,index_low_percent,index_high_percent,blocks,block_mm,positive,negative,unclassified,total,"
-    "few_cells,area_mm2,cells_per_mm2,staining,quality,mpp,seconds,model,reason,regions,error"
+    "few_cells,area_mm2,cells_per_mm2,hotspot_percent,hotspot_remaining_percent,verdict,staining,quality,mpp,seconds,model,"
+    "reason,regions,error"
 )
 
 
@@ -37,6 +43,9 @@ def test_rows_of_every_kind() -> None:
         "few_cells": "no",
         "area_mm2": "0.2500",
         "cells_per_mm2": "2400.0",
+        "hotspot_percent": "",
+        "hotspot_remaining_percent": "",
+        "verdict": "",
         "staining": "haematoxylin and DAB",
         "quality": "",
         "regions": "",
@@ -73,3 +82,67 @@ def test_spreadsheets_execute_nothing(start: str) -> None:
         f"'{hostile} is empty",
     )
     assert SummaryRow.failed(f"deep/{hostile}", "", model="m").columns()["slide"] == f"deep/{hostile}"
+
+
+def with_interval(
+    found: Ki67Result, *, low: float, high: float, verdicts: tuple[Verdict, ...] = ()
+) -> Ki67Result:
+    """The result with an interval of its index, and verdicts."""
+    values = {**found.whole.values, "index_low_percent": low, "index_high_percent": high}
+    return replace(found, areas=(replace(found.whole, values=values, verdicts=verdicts), *found.areas[1:]))
+
+
+def test_the_interval_is_said_with_the_index() -> None:
+    sure = with_interval(result(123, 877), low=10.1, high=14.94)
+    assert SummaryRow.from_result(sure, seconds=None).index_words == "12.3 % (10.1–14.9)"
+    near_none = with_interval(result(1, 9999), low=0.0, high=0.02)
+    assert SummaryRow.from_result(near_none, seconds=None).index_words == "< 0.1 % (0.0–< 0.1)"
+    assert SummaryRow.from_result(result(123, 877), seconds=None).index_words == "12.3 %"
+    assert SummaryRow.from_result(result(mm2=0.0), seconds=None).index_words == ""
+    assert SummaryRow.failed("a.svs", "empty", model="m").index_words == ""
+
+
+def test_the_hotspot_is_the_hottest_by_index() -> None:
+    spots = (
+        Hotspot("hotspot 4", Order.POSITIVES, 1, 812.0, None),
+        Hotspot("hotspot 2", Order.INDEX, 2, 33.3, None),
+        Hotspot("hotspot 1", Order.INDEX, 1, 41.256, Estimate(36.5, 30.0, 42.0)),
+    )
+    row = SummaryRow.from_result(replace(result(1, 3), hotspots=Hotspots(HotspotRule(), spots)), seconds=None)
+    assert row.columns()["hotspot_percent"] == "41.26"
+    assert row.columns()["hotspot_remaining_percent"] == "36.50"
+    untold = replace(result(1, 3), hotspots=Hotspots(HotspotRule(), spots[1:2]))
+    assert SummaryRow.from_result(untold, seconds=None).hotspot_percent is None
+
+
+def sides(*probabilities: float | None) -> tuple[Verdict, ...]:
+    """Verdicts on 5, 20 and 30 %."""
+    return tuple(
+        Verdict(cutoff, above, above is not None and not 0.05 < above < 0.95)
+        for cutoff, above in zip((5.0, 20.0, 30.0), probabilities, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "index", "words"),
+    [
+        ((), 12.0, ""),
+        (sides(1.0, 0.0, 0.0), 12.0, "5 to 20 %, certain"),
+        (sides(1.0, 0.7, 0.0), 21.0, "20 to 30 %, second reader advised at 20 %"),
+        (sides(1.0, 0.5, 0.0), 20.0, "5 to 20 %, second reader advised at 20 %"),
+        (sides(0.01, 0.0, 0.0), 2.0, "up to 5 %, certain"),
+        (sides(1.0, 0.98, 0.6), 31.0, "above 30 %, second reader advised at 30 %"),
+        (sides(None, None, None), 12.0, "5 to 20 %, second reader advised"),
+    ],
+)
+def test_verdicts_in_words(verdicts: tuple[Verdict, ...], index: float, words: str) -> None:
+    assert verdict_words(verdicts, index) == words
+
+
+def test_what_needs_a_look() -> None:
+    good = with_interval(result(200, 800), low=18, high=22, verdicts=sides(1.0, 0.0, 0.0))
+    assert not SummaryRow.from_result(good, seconds=None).needs_a_look
+    unsure = with_interval(result(200, 800), low=18, high=22, verdicts=sides(1.0, 0.5, 0.0))
+    for doubtful in (unsure, result(1, 3), result(200, 800, quality=BLURRED), result(mm2=0.0)):
+        assert SummaryRow.from_result(doubtful, seconds=None).needs_a_look
+    assert SummaryRow.failed("a.svs", "empty", model="m").needs_a_look

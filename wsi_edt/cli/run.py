@@ -236,16 +236,18 @@ def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
     shown = sorted(rows, key=lambda row: row.error is None)[:_MOST_ROWS]
     table = Table("slide", "Ki-67", "cells", "", box=None, pad_edge=False)
     for row in sorted(shown, key=lambda row: row.slide):
-        index = "" if row.index_percent is None else f"{row.index_percent:.1f} %"
         cells = "" if row.total is None else f"{row.total:,}"
         few = "few cells" if row.whole is not None and row.whole.few_cells else ""
         remark = row.reason or few
-        regions = f"whole tissue; {row.regions}" if row.regions else ""
+        regions = f"{row.whole.name}; {row.regions}" if row.whole is not None and row.regions else ""
         status = "" if row.status == "done" else str(row.status)
         note = ": ".join(word for word in (status, remark) if word)
-        note = ", ".join(word for word in (note, regions, row.quality) if word)
+        note = ", ".join(word for word in (note, row.verdict, regions, row.quality) if word)
         table.add_row(
-            Text(printable(row.slide), overflow="fold"), index, cells, Text(printable(note), overflow="fold")
+            Text(printable(row.slide), overflow="fold"),
+            row.index_words,
+            cells,
+            Text(printable(note), overflow="fold"),
         )
     console.print(table)
     if len(rows) > len(shown):

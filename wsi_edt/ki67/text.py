@@ -16,6 +16,14 @@ def percent(value: float | None) -> str:
     return f"{value:.1f} %"
 
 
+def with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
+    """An index with its interval, if it has one: 12.3 % (10.1–14.9)."""
+    if interval is None:
+        return percent(value)
+    low, high = (percent(end).removesuffix(" %") for end in interval)
+    return f"{percent(value)} ({low}–{high})"
+
+
 def count(value: float | None) -> str:
     """A whole number with thin spaces between thousands."""
     return NONE if value is None else f"{round(value):,}".replace(",", "\u202f")

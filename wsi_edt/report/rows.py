@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from wsi_edt.ki67 import NUMBERS, AreaResult, Ki67Result
 from wsi_edt.ki67.areas import AreaKind
-from wsi_edt.ki67.text import percent
+from wsi_edt.ki67.decision import Verdict
+from wsi_edt.ki67.estimate import Estimate
+from wsi_edt.ki67.hotspots import Hotspot, Order
+from wsi_edt.ki67.text import percent, with_interval
 
 
 class Status(StrEnum):
@@ -30,6 +34,8 @@ class SummaryRow:
     error : why there is no result, in one sentence
     case : as the laboratory calls what the slide belongs to; empty if nobody said
     regions : the index of each region that was drawn on it, in words; empty without any
+    hotspot_percent : the index of the hottest hotspot, a selected maximum; None without one
+    hotspot_remaining : what remains of it after the selection is accounted for; None if that can't be told
     """
 
     slide: str
@@ -43,10 +49,13 @@ class SummaryRow:
     error: str | None = None
     case: str = ""
     regions: str = ""
+    hotspot_percent: float | None = None
+    hotspot_remaining: Estimate | None = None
 
     @classmethod
     def from_result(cls, result: Ki67Result, *, seconds: float | None) -> SummaryRow:
         """The row of a slide with a result."""
+        hottest = _hottest(result)
         return cls(
             slide=result.slide,
             status=Status.DONE if result.whole.assessable else Status.NOT_ASSESSABLE,
@@ -57,6 +66,8 @@ class SummaryRow:
             seconds=seconds,
             model=result.counted_by.model,
             regions="; ".join(f"{area.name} {_index_of(area)}" for area in result.of_kind(AreaKind.REGION)),
+            hotspot_percent=None if hottest is None else hottest.raw,
+            hotspot_remaining=None if hottest is None else hottest.remaining,
         )
 
     @classmethod
@@ -70,6 +81,18 @@ class SummaryRow:
         return None if self.whole is None else self.whole.index_percent
 
     @property
+    def index_words(self) -> str:
+        """The index and its interval, for reading; empty if there is none."""
+        if self.whole is None or not self.whole.assessable:
+            return ""
+        return with_interval(self.whole.index_percent, self.whole.index_interval)
+
+    @property
+    def verdict(self) -> str:
+        """Between which cut-offs of the profile the index lies, see `verdict_words`."""
+        return "" if self.whole is None else verdict_words(self.whole.verdicts, self.index_percent)
+
+    @property
     def total(self) -> int | None:
         """How many cells were found; None if the slide failed."""
         return None if self.whole is None else self.whole.total
@@ -79,14 +102,26 @@ class SummaryRow:
         """Why there is no index, for a slide that has a result."""
         return None if self.whole is None else self.whole.reason
 
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether something is doubtful: no index, too few cells, a quality flag, or a cut-off that is too near."""
+        if self.whole is None or self.status is not Status.DONE:
+            return True
+        unsure = any(not verdict.certain for verdict in self.whole.verdicts)
+        return self.whole.few_cells or bool(self.quality) or unsure
+
     def columns(self) -> dict[str, str]:
         """The row in summary.csv, as text by column; see `_harmless` for texts that a spreadsheet would execute."""
         values = {} if self.whole is None else self.whole.values
+        remaining = None if self.hotspot_remaining is None else self.hotspot_remaining.value
         return {
             "slide": _harmless(self.slide),
             "case": _harmless(self.case),
             "status": self.status,
             **{number.name: number.in_table(values.get(number.name)) for number in NUMBERS},
+            "hotspot_percent": _two_digits(self.hotspot_percent),
+            "hotspot_remaining_percent": _two_digits(remaining),
+            "verdict": self.verdict,
             "staining": self.staining or "",
             "quality": self.quality or "",
             "mpp": "" if self.slide_mpp is None else f"{self.slide_mpp:.5f}",
@@ -96,6 +131,43 @@ class SummaryRow:
             "regions": _harmless(self.regions),
             "error": _harmless(self.error or ""),
         }
+
+
+def verdict_words(verdicts: Sequence[Verdict], index_percent: float | None) -> str:
+    """Between which cut-offs the index lies, and whether that is certain; empty without cut-offs or without an index.
+
+    On either side of a cut-off lies what is likelier; without a probability, the index itself.
+    """
+    if not verdicts or index_percent is None:
+        return ""
+    below, above = None, None
+    for verdict in verdicts:
+        probability = verdict.probability_above
+        if index_percent > verdict.cutoff_percent if probability is None else probability > 0.5:
+            below = verdict
+        elif above is None:
+            above = verdict
+    if below is None:
+        place = f"up to {verdicts[0].cutoff_percent:g} %"
+    elif above is None:
+        place = f"above {below.cutoff_percent:g} %"
+    else:
+        place = f"{below.cutoff_percent:g} to {above.cutoff_percent:g} %"
+    unsure = [f"{verdict.cutoff_percent:g}" for verdict in verdicts if not verdict.certain]
+    if not unsure:
+        return f"{place}, certain"
+    where = f" at {' and '.join(unsure)} %" if len(unsure) < len(verdicts) else ""
+    return f"{place}, second reader advised{where}"
+
+
+def _hottest(result: Ki67Result) -> Hotspot | None:
+    """The first by index."""
+    found = () if result.hotspots is None else result.hotspots.found
+    return next((one for one in found if one.order is Order.INDEX and one.rank == 1), None)
+
+
+def _two_digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _index_of(area: AreaResult) -> str:
