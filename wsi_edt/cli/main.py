@@ -25,6 +25,7 @@ COMMANDS = {
         "wsi_edt.cli.run",
         "Find and count the nuclei of slides: a Ki-67 index, and detections for QuPath.",
     ),
+    "export": ("wsi_edt.cli.export", "Write the cells of finished slides as tables, or for other programs."),
     "info": ("wsi_edt.cli.info", "Describe a slide: size, µm/px, levels, staining."),
     "doctor": (
         "wsi_edt.cli.doctor",

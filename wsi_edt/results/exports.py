@@ -24,20 +24,23 @@ class Export:
     ----------
     name : of the file
     write : writes it, atomically; the same findings give the same bytes
+    options : names of the output options that it follows
     refuse : raises a UsageError if what it needs isn't installed
     """
 
     name: str
     write: Callable[[Path, SlideFindings], None]
+    options: tuple[str, ...] = ()
     refuse: Callable[[], None] = lambda: None
 
 
 def exports(options: OutputOptions) -> Mapping[str, Export]:
     """The formats by their names."""
     geojson = CellsGeoJson(options.geometry, options.origin, options.gzip)
+    to_parquet = partial(write_parquet, origin=options.origin)
     return {
-        "parquet": Export(names.CELLS_PARQUET, partial(write_parquet, origin=options.origin)),
+        "parquet": Export(names.CELLS_PARQUET, to_parquet, options=("origin",)),
         "csv": Export(names.CELLS_CSV, write_csv),
-        "geojson": Export(geojson.name, geojson.write_cells),
-        "anndata": Export(names.CELLS_ANNDATA, write_anndata, refuse_without_anndata),
+        "geojson": Export(geojson.name, geojson.write_cells, options=("geometry", "origin", "gzip")),
+        "anndata": Export(names.CELLS_ANNDATA, write_anndata, refuse=refuse_without_anndata),
     }
