@@ -1,13 +1,74 @@
-"""The slide's page. Plain HTML without scripts, which opens offline."""
+"""The slide's page. Plain HTML without scripts, one file, which opens offline and prints to two A4 pages."""
 
 from __future__ import annotations
 
-from wsi_edt.ki67 import NUMBERS, Conventions, Ki67Result
+from dataclasses import dataclass
+
+from wsi_edt.ki67 import NUMBERS, AreaResult, Ki67Result
 from wsi_edt.ki67.areas import AreaKind
+from wsi_edt.ki67.estimate import Estimate
+from wsi_edt.ki67.four_fields import CountedField
+from wsi_edt.ki67.hotspots import Hotspot, Order
+from wsi_edt.ki67.place import Shape
+from wsi_edt.ki67.text import count, percent
+from wsi_edt.report.crops import Crop
+from wsi_edt.report.figures import SlideFigures
+from wsi_edt.report.labels import place_labels, region_labels
 from wsi_edt.report.templating import REMEDIES, render
 
+PAPER_ROWS = 8  # of a table: what is printed of it; the page on a screen has all
 
-def slide_page(result: Ki67Result, *, conventions: Conventions, overview: str, cells: str) -> str:
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A hotspot in the page's words."""
+
+    label: str
+    spot: Hotspot
+    area: AreaResult
+    crop: Crop | None
+
+    @property
+    def raw(self) -> str:
+        """What was looked for, as it was found."""
+        return self._in_words(self.spot.raw)
+
+    @property
+    def remaining(self) -> str:
+        """What remains after the selection, with its interval."""
+        return in_words(self.spot.remaining, self._in_words)
+
+    def _in_words(self, value: float) -> str:
+        return percent(value) if self.spot.order is Order.INDEX else f"{count(value)} /mm²"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A counted field in the page's words."""
+
+    label: str
+    field: CountedField
+    area: AreaResult | None
+    crop: Crop | None
+
+    @property
+    def index(self) -> str:
+        """The index of what was counted in it."""
+        counted = self.field.positive + self.field.negative
+        return percent(100 * self.field.positive / counted if counted else None)
+
+
+def in_words(estimate: Estimate | None, words: object = percent) -> str:
+    """A number with its interval, if it has them."""
+    assert callable(words)
+    if estimate is None:
+        return "–"
+    if estimate.low is None or estimate.high is None:
+        return str(words(estimate.value))
+    return f"{words(estimate.value)} ({words(estimate.low)} to {words(estimate.high)})"
+
+
+def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cells: str) -> str:
     """One slide's page.
 
     Parameters
@@ -16,16 +77,45 @@ def slide_page(result: Ki67Result, *, conventions: Conventions, overview: str, c
     """
     area = result.whole
     listed = [number for number in NUMBERS if number.label and number.shown(area.values)]
+    columns = [number for number in listed if number.name != "unclassified"]
+    names = region_labels(result)
     return render(
         "slide.html",
         result=result,
         area=area,
+        figures=figures,
         numbers=[(number.name, number.label, number.in_words(area.values[number.name])) for number in listed],
-        regions=[one for one in result.areas if one.kind is AreaKind.REGION],
-        columns=[number for number in NUMBERS if number.label and number.name != "unclassified"],
+        columns=columns,
+        regions=[(names.get(one.name, ""), one) for one in drawn(result)],
+        paper_rows=PAPER_ROWS,
+        spots=list(_spots(result, figures)),
+        fields=list(_fields(result, figures)),
+        kinds=AreaKind,
+        orders=Order,
+        is_disc=result.conventions.hotspots.shape is Shape.DISC,
+        in_words=in_words,
         remedy=REMEDIES.get(area.reason) if area.reason else None,
-        least_cells=conventions.least_cells,
         counts=result.counted_by.sentence,
         overview=overview,
         cells=cells,
     )
+
+
+def drawn(result: Ki67Result) -> list[AreaResult]:
+    """The rows of the table of regions: all together, each class, each region."""
+    kinds = (AreaKind.REGIONS, AreaKind.CLASS, AreaKind.REGION)
+    return [area for kind in kinds for area in result.of_kind(kind)]
+
+
+def _spots(result: Ki67Result, figures: SlideFigures) -> list[Spot]:
+    labels = place_labels(result)
+    areas = {area.name: area for area in result.of_kind(AreaKind.HOTSPOT)}
+    found = () if result.hotspots is None else result.hotspots.found
+    return [Spot(labels[one.area], one, areas[one.area], figures.crops.get(one.area)) for one in found]
+
+
+def _fields(result: Ki67Result, figures: SlideFigures) -> list[Field]:
+    labels = place_labels(result)
+    areas = {area.name: area for area in result.of_kind(AreaKind.FIELD)}
+    fields = () if result.four_fields is None else result.four_fields.fields
+    return [Field(labels[one.area], one, areas.get(one.area), figures.crops.get(one.area)) for one in fields]

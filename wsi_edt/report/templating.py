@@ -6,12 +6,15 @@ from functools import cache
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from wsi_edt.cells import CellClass
 from wsi_edt.ki67.reasons import Reason
 from wsi_edt.ki67.result import RESEARCH_USE
 from wsi_edt.ki67.text import count, decimal, percent
-from wsi_edt.qupath.dialect import CLASS_COLORS
+from wsi_edt.report.palette import CLASS_RGB, hexadecimal
+
+FONTS = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 # What a user can do about a reason; ki67.json has the reason alone.
 REMEDIES = {Reason.NO_TISSUE: "--no-tissue-mask looks everywhere"}
@@ -20,6 +23,11 @@ REMEDIES = {Reason.NO_TISSUE: "--no-tissue-mask looks everywhere"}
 def render(template: str, **values: object) -> str:
     """The page that a template of `templates/` makes of these values; texts among them are escaped."""
     return _environment().get_template(template).render(**values)
+
+
+def figure(template: str, **values: object) -> Markup:
+    """The figure that a template makes of these values, to be set into a page as it is."""
+    return Markup(render(template, **values))
 
 
 @cache
@@ -31,8 +39,20 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "count": count, "decimal": decimal, "href": quote}
-    environment.globals |= {"research_use": RESEARCH_USE, "colors": _colours(), "remedies": REMEDIES}
+    environment.filters |= {
+        "percent": percent,
+        "count": count,
+        "decimal": decimal,
+        "href": quote,
+        "units": _units,
+        "sentence": _sentence,
+    }
+    environment.globals |= {
+        "research_use": RESEARCH_USE,
+        "colors": _colours(),
+        "remedies": REMEDIES,
+        "fonts": FONTS,
+    }
     return environment
 
 
@@ -43,4 +63,14 @@ def _colours() -> dict[str, str]:
         CellClass.NEGATIVE: "negative",
         CellClass.NUCLEUS: "unclassified",
     }
-    return {name: "#{:02x}{:02x}{:02x}".format(*CLASS_COLORS[kind]) for kind, name in names.items()}
+    return {name: hexadecimal(CLASS_RGB[kind]) for kind, name in names.items()}
+
+
+def _units(value: float) -> str:
+    """A length on a figure, to a tenth of its units."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _sentence(text: str) -> str:
+    """A text that begins with a capital letter, whatever else is in it."""
+    return text[:1].upper() + text[1:]

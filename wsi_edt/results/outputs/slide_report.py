@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsi_edt.files import write_atomically
 from wsi_edt.ki67 import Conventions, Ki67Result, SlideFindings
+from wsi_edt.report.figures import slide_figures
 from wsi_edt.report.html import slide_page
 from wsi_edt.results import names
 
@@ -27,6 +28,7 @@ class SlideReport:
     other_names: tuple[str, ...] = ()
 
     def write(self, folder: Path, findings: SlideFindings, result: Ki67Result) -> None:
-        """Write the file; see `Output`."""
-        page = slide_page(result, conventions=self.conventions, overview=self.overview, cells=self.cells)
+        """Write the file; see `Output`. SlideError if the slide is there but can't be read."""
+        figures = slide_figures(findings, result)
+        page = slide_page(result, figures, overview=self.overview, cells=self.cells)
         write_atomically(folder / self.name, page.encode())
