@@ -121,8 +121,6 @@ def test_the_header_and_the_mark_come_back(store: SlideStore) -> None:
     store.mark_finished(mark)
     assert SlideStore.read_finished(store.path) == mark
     assert SlideStore.read_header(store.path) == HEADER
-    store.mark_finished(None)
-    assert SlideStore.read_finished(store.path) is None
 
 
 @pytest.mark.parametrize(

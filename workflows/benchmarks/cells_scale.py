@@ -39,7 +39,7 @@ from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.store import SlideStore
 from wsi_edt.results.summary import summary_table
-from wsi_edt.run.finalise import slide_findings
+from wsi_edt.run.finalise import seen_of, slide_findings
 from wsi_edt.run.options import RunOptions
 from wsi_edt.slides import Shard, Tile
 
@@ -136,7 +136,7 @@ def finish(folder: Path, count: int) -> Outcome:
     outputs = {output.name: output for output in settings.outputs}
     stages = {}
     with spent() as stages["read, stitch"]:
-        findings = slide_findings(plan, store, settings)
+        findings = slide_findings(seen_of(plan, settings), store, settings.cells)
     with spent() as stages["tables"]:
         result = assess(findings, settings.conventions)
         outputs[names.KI67].write(folder, findings, result)

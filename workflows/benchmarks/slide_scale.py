@@ -29,7 +29,7 @@ from wsi_edt.results import names
 from wsi_edt.results.store import SlideStore
 from wsi_edt.run.batch import run_batch
 from wsi_edt.run.discover import find_slides
-from wsi_edt.run.finalise import stitched_cells
+from wsi_edt.run.finalise import seen_of, stitched_cells
 from wsi_edt.run.options import RunOptions
 from wsi_edt.run.progress import NoProgress
 from wsi_edt.slides.location import SlidePath
@@ -101,7 +101,7 @@ def counted(path: Path, out: Path, period: tuple[int, int, int]) -> tuple[float,
     settings = resolved(OPTIONS)
     plan = planned(path, settings)
     store = SlideStore(out / path.name / names.STORE, plan.header)
-    cells = stitched_cells(plan, store, radius_px=settings.cells.decode.radius_px)
+    cells = stitched_cells(seen_of(plan, settings), store, settings.cells)
     tissue_px = plan.tissue.area_mm2 * (1000 / plan.header.slide_mpp) ** 2
     tiles = sum(len(shard.tiles) for shard in plan.shards)
     return tissue_px, tiles, len(cells), repeating(cells, plan.grid.extent[0], *period)

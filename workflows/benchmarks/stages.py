@@ -30,9 +30,9 @@ from wsi_edt.networks.network import Normalise
 from wsi_edt.qupath.cells_out import write_geojson
 from wsi_edt.results.store import SlideStore
 from wsi_edt.run import RunOptions
-from wsi_edt.run.finalise import stitched_cells
+from wsi_edt.run.finalise import seen_of, stitched_cells
 from wsi_edt.run.plan import SlidePlan
-from wsi_edt.run.settings import CellSettings, RunSettings
+from wsi_edt.run.settings import RunSettings
 from wsi_edt.slides import TileLoader, TileRequest
 
 Images = npt.NDArray[np.uint8]
@@ -130,11 +130,11 @@ def measured(path: Path, settings: RunSettings, tiles: int) -> list[tuple[str, S
     maps = [detector.maps(images) for images in batches[:8]]
     batched("peaks", lambda batch: [decode(one, cells.decode) for one in batch], maps)
     batched("network and peaks", detector.detect, batches[:8])
-    rows.extend(_ended(plan, cells, [decode(one, cells.decode) for batch in maps for one in batch]))
+    rows.extend(_ended(plan, settings, [decode(one, cells.decode) for batch in maps for one in batch]))
     return rows
 
 
-def _ended(plan: SlidePlan, settings: CellSettings, found: list[Peaks]) -> list[tuple[str, Spent, int]]:
+def _ended(plan: SlidePlan, settings: RunSettings, found: list[Peaks]) -> list[tuple[str, Spent, int]]:
     """What comes after the network, on as many cells as it finds."""
     tiles = sum(len(shard.tiles) for shard in plan.shards)
     stages = {}
@@ -146,8 +146,8 @@ def _ended(plan: SlidePlan, settings: CellSettings, found: list[Peaks]) -> list[
                 shard,
                 detector.detect,
                 source=plan.ref.source,
-                model_mpp=settings.model_mpp,
-                batch_size=settings.batch_size,
+                model_mpp=settings.cells.model_mpp,
+                batch_size=settings.cells.batch_size,
                 readers=2,
             )
             for shard in plan.shards
@@ -156,8 +156,8 @@ def _ended(plan: SlidePlan, settings: CellSettings, found: list[Peaks]) -> list[
             for shard, peaks in zip(plan.shards, parts, strict=True):
                 store.write_shard(shard, peaks, seconds=1.0)
         with spent() as stages["stitch"]:
-            stitch(TilePeaks.concatenate(parts), plan.grid, radius_px=settings.decode.radius_px)
-        cells = stitched_cells(plan, store, radius_px=settings.decode.radius_px)
+            stitch(TilePeaks.concatenate(parts), plan.grid, radius_px=settings.cells.decode.radius_px)
+        cells = stitched_cells(seen_of(plan, settings), store, settings.cells)
         with spent() as stages["GeoJSON"]:
             write_geojson(Path(folder) / "cells.geojson", cells, slide_name=plan.ref.name, radius_px=10.0)
     return [(name, taken, tiles) for name, taken in stages.items()]

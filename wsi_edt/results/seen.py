@@ -6,13 +6,14 @@ counts once it carries the attribute `done`, which is written after the array ha
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 import zarr
 from upath import UPath
@@ -30,9 +31,11 @@ from wsi_edt.slides.tissue import TissueMask
 
 _GROUP = "seen"
 _TISSUE = "tissue"
+_HASH = "tissue_sha256"
 RUN_AGAIN = "give the command of the run again, which computes nothing that is there"
 
 Json = dict[str, Any]
+LayerArray = npt.NDArray[np.uint8]  # (1 or 2, rows, columns): the mask, and how much of each unit is tissue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +70,6 @@ class Seen:
     mpp_stated : whether the file states its µm/px
     bounds : what QuPath shows of the slide, level-0 px
     drawn_on : the slide as files of regions know it
-    shards : the numbers of those that its cells come from
     remark : what the user should know of how the slide was read
     drawn : the regions that it was last reported with
     """
@@ -84,7 +86,6 @@ class Seen:
     quality: SlideQuality
     tissue: TissueMask
     counted_by: CountedBy
-    shards: tuple[int, ...]
     remark: str | None = None
     drawn: Drawn = field(default_factory=Drawn)
 
@@ -106,7 +107,7 @@ def write_seen(store: Path, seen: Seen) -> None:
         stacked = np.stack(layers)
         group.create_array(_TISSUE, data=stacked, chunks=stacked.shape)
         files.sync(*path.rglob("*"), path, store)
-        group.attrs.update({**_to_json(seen), "done": True})
+        group.attrs.update({**_to_json(seen), _HASH: _hash(stacked), "done": True})
         files.sync(path / "zarr.json", path)
 
 
@@ -129,7 +130,10 @@ def read_seen(store: Path) -> Seen:
         layers = group[_TISSUE]
         if not isinstance(layers, zarr.Array):
             raise TypeError("a group")
-        return _from_json(fields, np.asarray(layers[...]))
+        values = np.asarray(layers[...])
+        if _hash(values) != fields[_HASH]:  # where its file is gone, Zarr gives zeros
+            raise ValueError("other tissue than was seen")
+        return _from_json(fields, values)
     except Exception as error:  # zarr and its codecs raise what they like on a damaged file
         raise OutputError(
             f"is damaged where it says what was seen of its slide ({error})", where=store, remedy=RUN_AGAIN
@@ -162,7 +166,6 @@ def _to_json(seen: Seen) -> Json:
             "black_share": tissue.black_share,
         },
         "counted_by": asdict(seen.counted_by),
-        "shards": json.dumps(seen.shards, separators=(",", ":")),  # as a list, each would take a line
         "remark": seen.remark,
         "drawn": {
             "regions": [
@@ -180,7 +183,7 @@ def _to_json(seen: Seen) -> Json:
     }
 
 
-def _from_json(fields: Mapping[str, Any], layers: np.ndarray[Any, Any]) -> Seen:
+def _from_json(fields: Mapping[str, Any], layers: LayerArray) -> Seen:
     """What `_to_json` gave these fields; any error if they are others."""
     tissue, source, drawn = fields["tissue"], dict(fields["source"]), fields["drawn"]
     path = source.pop("path")
@@ -213,7 +216,6 @@ def _from_json(fields: Mapping[str, Any], layers: np.ndarray[Any, Any]) -> Seen:
             tissue["black_share"],
         ),
         counted_by=CountedBy(**fields["counted_by"]),
-        shards=tuple(json.loads(fields["shards"])),
         remark=fields["remark"],
         drawn=Drawn(
             tuple(Region(one["name"], _polygons(one["wkb"]), one["class"]) for one in drawn["regions"]),
@@ -222,6 +224,10 @@ def _from_json(fields: Mapping[str, Any], layers: np.ndarray[Any, Any]) -> Seen:
             drawn["alone"],
         ),
     )
+
+
+def _hash(layers: LayerArray) -> str:
+    return hashlib.sha256(layers.tobytes()).hexdigest()
 
 
 def _polygons(wkb: str) -> Polygons:

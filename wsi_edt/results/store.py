@@ -73,13 +73,13 @@ class StoreHeader:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The mark of a slide whose results are written.
+    """The mark of a slide whose results are written, or that lacks nothing for it.
 
     Attributes
     ----------
     written_as : how they were written
     seconds : of workers
-    files : the results by their names
+    files : the results by their names; none while they are written
     """
 
     written_as: Mapping[str, object]
@@ -169,8 +169,8 @@ class SlideStore:
         except (KeyError, TypeError, ValueError, AttributeError):  # damaged: the files are written again
             return None
 
-    def mark_finished(self, mark: Finished | None) -> None:
-        """Mark the slide's results as written, or (None) as about to be written again.
+    def mark_finished(self, mark: Finished) -> None:
+        """Mark the slide's results as written, or (of no files) as about to be written.
 
         Raises
         ------
@@ -178,7 +178,7 @@ class SlideStore:
             If the system refuses.
         """
         with files.writing(self.path):
-            self._root.attrs.update({"finished": None if mark is None else asdict(mark)})
+            self._root.attrs.update({"finished": asdict(mark)})
             files.sync(self.path / "zarr.json", self.path)
 
     def done_shards(self, shards: Iterable[Shard]) -> dict[int, float]:

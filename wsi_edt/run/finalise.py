@@ -28,8 +28,9 @@ from wsi_edt.results.written import as_written, is_as_written, keep_aside, other
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.memory import trim_memory
 from wsi_edt.run.plan import SlidePlan
+from wsi_edt.run.regions import needed_shards
 from wsi_edt.run.settings import CellSettings, RunSettings
-from wsi_edt.slides.grid import TileGrid
+from wsi_edt.slides.grid import Shard
 from wsi_edt.slides.staining import Staining
 from wsi_edt.slides.tissue import TissueMask
 
@@ -120,9 +121,16 @@ def seen_of(plan: SlidePlan, settings: RunSettings) -> Seen:
         quality=plan.quality,
         tissue=plan.tissue,
         counted_by=settings.counted_by,
-        shards=tuple(shard.index for shard in plan.shards),
         remark=plan.remark,
         drawn=Drawn(plan.regions, plan.regions_hash, plan.passed_over, plan.only_regions),
+    )
+
+
+def shards_of(seen: Seen, cells: CellSettings) -> tuple[Shard, ...]:
+    """The shards that decide about a slide's cells."""
+    drawn = seen.drawn
+    return needed_shards(
+        cells.grid(seen.tissue), seen.tissue, seen.scale, drawn.regions, only_regions=drawn.alone
     )
 
 
@@ -184,11 +192,11 @@ def stitched_cells(
     """
     # A slide may have ten million cells. Nothing here holds more than 64 bytes of each at a time: the shards' peaks are
     # freed before the cells are made.
-    peaks = store.read_shards(seen.shards)
+    grid = cells.grid(seen.tissue)
+    peaks = store.read_shards(shard.index for shard in shards_of(seen, cells))
     if threshold is not None:  # before stitching, as a run would
         peaks = peaks.select(peaks.score > threshold)
     trim_memory()  # what the shards took one by one
-    grid = TileGrid(seen.tissue.extent, cells.tile_px, cells.halo_px)
     stitched = stitch(peaks, grid, radius_px=cells.decode.radius_px)
     del peaks
     stitched = stitched.select(_held(stitched, seen.tissue))

@@ -11,10 +11,10 @@ from wsi_edt.geometry import Scale, Window
 from wsi_edt.qupath.regions import BoolArray, Region
 from wsi_edt.results.store import StoreHeader
 from wsi_edt.run.discover import SlideRef
-from wsi_edt.run.regions import SlideRegions, read_slide_regions, searched_units, shards_for
+from wsi_edt.run.regions import SlideRegions, needed_shards, read_slide_regions, searched_units
 from wsi_edt.run.settings import CellSettings
 from wsi_edt.slides.black import BlackAsWhite
-from wsi_edt.slides.grid import Shard, TileGrid, shards
+from wsi_edt.slides.grid import Shard, TileGrid
 from wsi_edt.slides.metadata import COARSEST_MPP
 from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, remark, required_mpp
 from wsi_edt.slides.quality import SlideQuality, measure_quality
@@ -127,10 +127,8 @@ def plan_slide(
         remarked = remark(slide)
     if not cells.tissue_mask:
         tissue = tissue.everywhere()
-    grid = TileGrid(tissue.extent, cells.tile_px, cells.halo_px)
-    to_do = shards(grid, tissue)
-    if ref.only_regions:
-        to_do = shards_for(to_do, drawn.regions, tissue, scale)
+    grid = cells.grid(tissue)
+    to_do = needed_shards(grid, tissue, scale, drawn.regions, only_regions=ref.only_regions)
     header = StoreHeader(
         cells.cells_hash(),
         cells.to_json(),

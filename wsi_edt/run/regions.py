@@ -16,7 +16,7 @@ from wsi_edt.ki67.drawn import looked_at
 from wsi_edt.ki67.region_areas import tissue_raster
 from wsi_edt.qupath.passed_over import in_words
 from wsi_edt.qupath.regions import BoolArray, Polygons, Region
-from wsi_edt.slides.grid import Shard, Tile
+from wsi_edt.slides.grid import Shard, Tile, TileGrid, shards
 from wsi_edt.slides.tissue import TissueMask
 
 # A tile this far from a region may see a peak that is stronger than one in the region, and so decides about it: peaks lie
@@ -62,23 +62,37 @@ def read_slide_regions(path: Path, slide: AnnotatedSlide) -> SlideRegions:
     return SlideRegions(tuple(found.regions), remark)
 
 
+def needed_shards(
+    grid: TileGrid, tissue: TissueMask, scale: Scale, regions: Sequence[Region], *, only_regions: bool
+) -> tuple[Shard, ...]:
+    """What has to be computed of a slide: the tiles that touch tissue and, with `only_regions`, decide about the regions.
+
+    Parameters
+    ----------
+    regions : level-0 px
+    """
+    of_tissue = shards(grid, tissue)
+    return shards_for(of_tissue, regions, tissue, scale) if only_regions else of_tissue
+
+
 def shards_for(
-    shards: Sequence[Shard], regions: Sequence[Region], tissue: TissueMask, scale: Scale
+    of_tissue: Sequence[Shard], regions: Sequence[Region], tissue: TissueMask, scale: Scale
 ) -> tuple[Shard, ...]:
     """The tiles that decide which cells lie in the regions, in the shards that have any.
 
     Parameters
     ----------
-    shards : of all tissue
+    of_tissue : all of them
     regions : level-0 px; if all of them are ignored ones, all that isn't ignored counts
     """
     shape = looked_at(regions, tissue, scale, only_regions=True)
-    tiles = [tile for shard in shards for tile in shard.tiles]
+    tiles = [tile for shard in of_tissue for tile in shard.tiles]
     if shape is None or not tiles:
         return ()
     wanted = set(_near(tiles, shape, scale))
     kept = (
-        replace(shard, tiles=tuple(tile for tile in shard.tiles if tile.index in wanted)) for shard in shards
+        replace(shard, tiles=tuple(tile for tile in shard.tiles if tile.index in wanted))
+        for shard in of_tissue
     )
     return tuple(shard for shard in kept if shard.tiles)
 

@@ -18,6 +18,7 @@ from wsi_edt.maps import DecodeSettings
 from wsi_edt.results.outputs import Output, outputs
 from wsi_edt.run.options import RunOptions
 from wsi_edt.slides.grid import TileGrid
+from wsi_edt.slides.tissue import TissueMask
 
 LARGEST_TILE_PX = 8192  # whose maps and features already take tens of GB
 
@@ -76,6 +77,10 @@ class CellSettings:
             TileGrid((1, 1), self.tile_px, self.halo_px)  # refuses sizes that aren't on the grid
         except UsageError as error:
             raise error.within(f"--tile-px {self.tile_px}") from error
+
+    def grid(self, tissue: TissueMask) -> TileGrid:
+        """The tiles of a slide."""
+        return TileGrid(tissue.extent, self.tile_px, self.halo_px)
 
     def to_json(self) -> dict[str, object]:
         """The settings as JSON values, equal to what a JSON file gives back."""

@@ -14,7 +14,7 @@ from wsi_edt.results import names
 from wsi_edt.results.outputs import OutputOptions
 from wsi_edt.results.seen import RUN_AGAIN, Drawn, Seen, read_seen
 from wsi_edt.results.store import Finished, SlideStore, StoreHeader
-from wsi_edt.run.finalise import slide_findings
+from wsi_edt.run.finalise import shards_of, slide_findings
 from wsi_edt.run.settings import CellSettings
 
 
@@ -76,6 +76,11 @@ class StoredSlide:
         assert isinstance(threshold, float)
         return threshold
 
+    def is_complete(self, drawn: Drawn | None = None) -> bool:
+        """Whether all is stored that decides about the slide's cells; see `findings`."""
+        needed = shards_of(self._seen_with(drawn), self.cells)
+        return len(self._store.done_shards(needed)) == len(needed)
+
     def findings(self, *, threshold: float | None = None, drawn: Drawn | None = None) -> SlideFindings:
         """What was found on the slide.
 
@@ -89,13 +94,26 @@ class StoredSlide:
         UsageError
             If the threshold is below that of the run, which kept no weaker cells.
         OutputError
-            If a shard can't be read back.
+            If shards are missing, or one can't be read back.
         """
+        if not self.is_complete(drawn):
+            if drawn is None:
+                raise OutputError("isn't finished", where=self.folder, remedy=RUN_AGAIN)
+            raise OutputError(
+                "wasn't computed everywhere in these regions",
+                where=self.folder,
+                remedy="give them to wsi-edt run, which computes what is missing",
+            )
         wanted = self.threshold if threshold is None else threshold
-        store = SlideStore(self.folder / names.STORE, self.header)
         raised = None if wanted == self.cells.decode.threshold else wanted
-        seen = self.seen if drawn is None else replace(self.seen, drawn=drawn)
-        return slide_findings(seen, store, self.cells, threshold=raised)
+        return slide_findings(self._seen_with(drawn), self._store, self.cells, threshold=raised)
+
+    def _seen_with(self, drawn: Drawn | None) -> Seen:
+        return self.seen if drawn is None else replace(self.seen, drawn=drawn)
+
+    @property
+    def _store(self) -> SlideStore:
+        return SlideStore(self.folder / names.STORE, self.header)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
