@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 from tests.tables.made import four_cells, many_cells, no_cells
+from wsi_edt.geometry import Scale
 from wsi_edt.tables.columns import ROWS
 from wsi_edt.tables.csv import write_csv
 
@@ -47,3 +49,10 @@ def test_values_come_back_exactly_and_the_bytes_are_the_same(tmp_path: Path) -> 
         zip(read, found.cells.score.tolist(), found.cells.dab_od.tolist(), strict=True)  # type: ignore[union-attr]
     )[::1000]:
         assert abs(float(row[5]) - score) < 1e-7 and abs(float(row[7]) - dab) < 1e-7
+
+
+def test_places_have_no_more_digits_than_they_mean(tmp_path: Path) -> None:
+    found = four_cells()
+    write_csv(tmp_path / "cells.csv", replace(found, scale=Scale(0.3, 0.3125)))
+    # 5.5 × 0.3 is 1.6500000000000001 as a float.
+    assert [row[3] for row in rows(tmp_path / "cells.csv")[1:]] == ["1.65", "1.65", "6", "18"]

@@ -8,6 +8,8 @@ from wsi_edt.files import atomic_write
 from wsi_edt.ki67.findings import SlideFindings
 from wsi_edt.tables.columns import batches, joined_names, schema
 
+_PLACES = ("x", "y", "x_um", "y_um")
+_DECIMALS = 3  # a thousandth of a px; where none is meant, seventeen digits would stand
 # What spreadsheets take for a formula: names of regions come from anywhere.
 _FORMULA = r"^([=+\-@\t\r\n])"
 
@@ -15,7 +17,7 @@ _FORMULA = r"^([=+\-@\t\r\n])"
 def write_csv(path: Path, findings: SlideFindings) -> None:
     """Write the cells atomically and in constant memory: `columns`, with the names of regions as one text.
 
-    What wasn't measured is empty. A text that spreadsheets would take for a formula stands behind an apostrophe.
+    Places are rounded to three decimals. What wasn't measured is empty. A text that spreadsheets would take for a formula stands behind an apostrophe.
 
     Raises
     ------
@@ -32,6 +34,8 @@ def write_csv(path: Path, findings: SlideFindings) -> None:
     with atomic_write(path) as file, csv.CSVWriter(file, columns) as writer:
         for batch in batches(findings):
             arrays = dict(zip(columns.names, batch.columns, strict=True))
+            for place in _PLACES:
+                arrays[place] = compute.round(arrays[place], _DECIMALS)
             arrays["class"] = arrays["class"].cast(pyarrow.string())
             names = joined_names(arrays["regions"])
             arrays["regions"] = compute.replace_substring_regex(names, pattern=_FORMULA, replacement=r"'\1")
