@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wsi_edt.ki67.candidate_fields import LEAST_TISSUE, Fields, Ladder, grown, tissue_mm2
+from wsi_edt.ki67.candidate_fields import Fields, Ladder, grown, hotspot_places, tissue_mm2
 from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.field_search import FoundField, Order, fields_apart, middle_score, pick, score_of
 from wsi_edt.ki67.outline import Cover, unit_runs
@@ -109,8 +109,9 @@ class _HalfSearch:
         counts : how many fields are looked for
         """
         size, held = self._grown(searched)
-        mm2 = self.mm2[np.maximum(size, 0), np.arange(len(size))]
-        enough = (size >= 0) & (mm2 >= LEAST_TISSUE * self.ladder.mm2(np.maximum(size, 0)))
+        some = np.maximum(size, 0)
+        mm2 = self.mm2[some, np.arange(len(size))]
+        enough = (size >= 0) & hotspot_places(self.grid, self.ladder, self.at, some, mm2)
         found: dict[Order, list[_Measured]] = {}
         for order, count in counts.items():
             score = np.where(enough, score_of(order, held, mm2), 0.0)

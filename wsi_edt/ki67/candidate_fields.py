@@ -20,7 +20,9 @@ BoolArray = npt.NDArray[np.bool_]
 GROWTH = math.sqrt(2)  # of the area from one size to the next
 LEAST_CELL_UM2 = 40.0  # no nuclei lie more densely over a whole field: smaller ones aren't tried
 LEAST_SIZE_UM = 50.0
-LEAST_TISSUE = 0.5  # of a field: what a straight edge leaves of one whose centre lies on it
+LEAST_TISSUE = (
+    0.6  # of a field: a straight edge leaves half of one that lies on it, a core of 0.4 mm 0.61 of 0.5 mm²
+)
 LARGEST_PITCH_UNITS = 5
 PITCHES_A_SIZE = 16
 
@@ -128,7 +130,7 @@ def centres(grid: UnitGrid, ladder: Ladder) -> IntArray:
 def possible_fields(grid: UnitGrid, ladder: Ladder) -> Fields:
     """The fields of an area, some of them twice where the units that they cut leave their size open.
 
-    Without those of which too little is tissue, and those that hold too few cells at any size.
+    Without those that are no `hotspot_places`, and those that hold too few cells at any size.
     """
     parts = [
         Fields(at, np.full(len(at), size), tissue_mm2(grid, ladder, at, size), fewest, most)
@@ -142,7 +144,17 @@ def possible_fields(grid: UnitGrid, ladder: Ladder) -> Fields:
         _joined([part.fewest for part in parts]),
         _joined([part.most for part in parts]),
     )
-    return found.select(found.mm2 >= LEAST_TISSUE * ladder.mm2(found.size))
+    return found.select(hotspot_places(grid, ladder, found.at, found.size, found.mm2))
+
+
+def hotspot_places(
+    grid: UnitGrid, ladder: Ladder, at: IntArray, size: IntArray, mm2: FloatArray
+) -> BoolArray:
+    """Which fields may be hotspots by where they lie: all on the slide, and enough of them tissue (`mm2`): (N,)."""
+    x, y = grid.centre_units(at)
+    reach = ladder.reach[size]
+    on_slide = np.minimum(np.minimum(x, grid.slide[0] - x), np.minimum(y, grid.slide[1] - y)) >= reach
+    return np.asarray(on_slide & (mm2 >= LEAST_TISSUE * ladder.mm2(size)))
 
 
 def tissue_mm2(grid: UnitGrid, ladder: Ladder, at: IntArray, size: int) -> FloatArray:

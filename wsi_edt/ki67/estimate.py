@@ -18,3 +18,8 @@ class Estimate:
     value: float
     low: float | None = None
     high: float | None = None
+
+    def rounded(self) -> Estimate:
+        """The same to 4 digits after the point, as ki67.json keeps it."""
+        low, high = (None if end is None else round(end, 4) for end in (self.low, self.high))
+        return Estimate(round(self.value, 4), low, high)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wsi_edt.ki67.after_selection import remaining
 from wsi_edt.ki67.areas import Area, AreaKind
-from wsi_edt.ki67.candidate_fields import Ladder, place_of, possible_fields
+from wsi_edt.ki67.candidate_fields import LEAST_TISSUE, Ladder, place_of, possible_fields
 from wsi_edt.ki67.conventions import Conventions, HotspotRule
 from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.field_search import FoundField, Order, hottest
@@ -53,8 +53,9 @@ class Hotspots:
         """What a hotspot is, in words."""
         rule = self.rule
         return (
-            f"a {rule.shape} that grows until it holds {rule.cells} cells with a class or has {rule.mm2:g} mm², where "
-            f"half as many cells are enough; at least half of it is tissue, and those of one order don't overlap"
+            f"a {rule.shape} that grows until it holds {rule.cells} cells with a class or has {rule.mm2:g} mm², "
+            f"where half as many cells are enough; at least {LEAST_TISSUE:.0%} of it is tissue, and those of one "
+            "order don't overlap"
         )
 
 
@@ -65,7 +66,8 @@ def find_hotspots(
 
     A field lies around the centre of a unit of the tissue mask that is at least half tissue of the area, every fifth (of
     the fields' usual sizes) in x and y; it has the smallest size of the `Ladder` at which it holds the rule's cells with
-    a class, or the largest if it holds half of them there; at least half of the units whose centres lie in it is tissue.
+    a class, or the largest if it holds half of them there; all of it lies on the slide, and of the units whose centres lie
+    in it at least `LEAST_TISSUE` is tissue.
     Hotspots are the fields with the highest index, or the most positive cells per mm² of tissue, that don't overlap
     hotter ones of that order; of equal ones the first by y, then x. Only cells and tissue of the area count; a field
     without a positive cell is no hotspot.
@@ -87,7 +89,16 @@ def find_hotspots(
         for number, field in enumerate(of_order):
             name = f"hotspot {number + 1} by {order}"
             areas.append(_area_of(field, name, area, grid, ladder))
-            spots.append(Hotspot(name, order, number + 1, field.score, left[order][number]))
+            remains = left[order][number]
+            spots.append(
+                Hotspot(
+                    name,
+                    order,
+                    number + 1,
+                    round(field.score, 4),
+                    None if remains is None else remains.rounded(),
+                )
+            )
     return tuple(areas), Hotspots(rule, tuple(spots))
 
 

@@ -49,6 +49,7 @@ class UnitGrid:
     unit_px, unit_um : a unit's side in level-0 px and µm
     width : units in a row, margin included
     corner : row and column of the first unit, counted from the slide's corner
+    slide : the slide's width and height in units
     tissue : (rows, width) in `SHARES` of a unit
     tissue_before : (units + 1,) of all units before this one
     cells_before : (units + 1,) cells with a class, packed with the positive ones
@@ -60,6 +61,7 @@ class UnitGrid:
     unit_um: float
     width: int
     corner: tuple[int, int]
+    slide: tuple[float, float]
     tissue: IntArray
     tissue_before: IntArray
     cells_before: IntArray
@@ -95,6 +97,7 @@ class UnitGrid:
             unit_um=findings.tissue.unit_mpp,
             width=width,
             corner=(top - margin, left - margin),
+            slide=(findings.tissue.extent[0] / UNIT_PX, findings.tissue.extent[1] / UNIT_PX),
             tissue=tissue,
             tissue_before=_before(tissue.ravel()),
             cells_before=_before(each),
@@ -105,8 +108,13 @@ class UnitGrid:
 
     def centre(self, at: IntArray) -> tuple[FloatArray, FloatArray]:
         """The centres (x, y) of units, level-0 px."""
+        x, y = self.centre_units(at)
+        return x * self.unit_px, y * self.unit_px
+
+    def centre_units(self, at: IntArray) -> tuple[FloatArray, FloatArray]:
+        """The same in units, from the slide's corner."""
         row, column = np.divmod(at, self.width)
-        return (column + self.corner[1] + 0.5) * self.unit_px, (row + self.corner[0] + 0.5) * self.unit_px
+        return column + self.corner[1] + 0.5, row + self.corner[0] + 0.5
 
     def summed(self, before: IntArray, at: IntArray, runs: Runs) -> IntArray:
         """The sums over the runs around each unit in `at`: (N,).
