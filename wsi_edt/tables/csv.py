@@ -17,7 +17,8 @@ _FORMULA = r"^([=+\-@\t\r\n])"
 def write_csv(path: Path, findings: SlideFindings) -> None:
     """Write the cells atomically and in constant memory: `columns`, with the names of regions as one text.
 
-    Places are rounded to three decimals. What wasn't measured is empty. A text that spreadsheets would take for a formula stands behind an apostrophe.
+    Places are rounded to three decimals; what wasn't measured is empty; a text that spreadsheets would take for a formula
+    stands behind an apostrophe.
 
     Raises
     ------
