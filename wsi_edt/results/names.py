@@ -7,7 +7,9 @@ from typing import Final
 # Of the batch.
 SUMMARY: Final = "summary.csv"
 BATCH_REPORT: Final = "report.html"
+REPORT_PDF: Final = "report.pdf"
 RUN_RECORD: Final = "run.json"
+REPORT_RECORD: Final = "report.json"  # of what was reported again
 LOCK: Final = ".wsi-edt.lock"
 LEASE: Final = ".wsi-edt.lease"  # where the disk has no locks
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +15,25 @@ from wsi_edt.detection.densities import OD_UNIT
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.stitching import stitch
 from wsi_edt.errors import OutputError, SlideError
+from wsi_edt.files import remove
 from wsi_edt.geometry import pixel_centers
 from wsi_edt.ki67 import Conventions, SlideFindings, assess
 from wsi_edt.ki67.deconvolution import deconvolved
 from wsi_edt.ki67.findings import Provenance, classes_of_stain, with_regions
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
-from wsi_edt.results.outputs import Output, OutputOptions, read_ki67, remove_results, result_names
+from wsi_edt.results.outputs import (
+    OF_CELLS_ALONE,
+    OF_SLIDE,
+    Output,
+    OutputOptions,
+    read_ki67,
+    remove_results,
+    result_names,
+)
 from wsi_edt.results.seen import Drawn, Seen, read_seen
 from wsi_edt.results.store import Finished, SlideStore
-from wsi_edt.results.written import as_written, is_as_written, keep_aside, other_than_written
+from wsi_edt.results.written import Written, as_written, is_as_written, keep_aside, other_than_written
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.memory import trim_memory
 from wsi_edt.run.plan import SlidePlan
@@ -66,30 +75,51 @@ def write_results(
     findings: SlideFindings,
     store: SlideStore,
     folder: Path,
-    outputs: Sequence[Output],
+    outputs: tuple[Output, ...],
     conventions: Conventions,
     written: Mapping[str, object],
     seconds: float,
+    *,
+    slide_is_gone: bool = False,
 ) -> SummaryRow:
     """Write a slide's files from its findings, and mark its store; see `finalise`.
+
+    Files of the cells alone are left as they are if they are of the same cells.
 
     Parameters
     ----------
     written : as the mark says it, see `written_as`
     seconds : of workers
+    slide_is_gone : leaves out what shows nothing but the slide
     """
     mark = SlideStore.read_finished(store.path)
+    kept: dict[str, Written] = {}
     if mark is not None:
-        keep_aside(folder, other_than_written(folder, mark.files))
+        changed = other_than_written(folder, mark.files)
+        keep_aside(folder, changed)
+        if _of_cells(mark.written_as) == _of_cells(written):
+            kept = {name: mark.files[name] for name in OF_CELLS_ALONE & mark.files.keys() - set(changed)}
+            kept = {name: state for name, state in kept.items() if (folder / name).exists()}
     store.mark_finished(Finished(written, seconds, {}))
     result = assess(findings, conventions)
     for output in outputs:
+        if output.name in kept:
+            continue
+        if slide_is_gone and output.name in OF_SLIDE:
+            remove(folder / output.name)  # it shows other cells
+            continue
         output.write(folder, findings, result)
-    remove_results(folder, tuple(outputs), leave_new=True)  # an earlier run may have written otherwise
-    store.mark_finished(Finished(written, seconds, as_written(folder, result_names(tuple(outputs)))))
+    remove_results(folder, outputs, leave_new=True)  # an earlier run may have written otherwise
+    new = [name for name in result_names(outputs) if name not in kept and (folder / name).exists()]
+    store.mark_finished(Finished(written, seconds, kept | as_written(folder, new)))
     del findings
     trim_memory()
     return SummaryRow.from_result(result, seconds=seconds)
+
+
+def _of_cells(written: Mapping[str, object]) -> dict[str, object]:
+    """What of `written_as` files of the cells alone depend on."""
+    return {name: value for name, value in written.items() if name != "conventions"}
 
 
 def _refuse_changed(plan: SlidePlan) -> None:

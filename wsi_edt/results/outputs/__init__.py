@@ -17,16 +17,30 @@ from wsi_edt.results.outputs.cells_parquet import CellsParquet
 from wsi_edt.results.outputs.ki67_json import Ki67Json, read_ki67
 from wsi_edt.results.outputs.output import Output
 from wsi_edt.results.outputs.overview import Overview
+from wsi_edt.results.outputs.slide_pdf import SlidePdf
 from wsi_edt.results.outputs.slide_report import SlideReport
 
-__all__ = ["Output", "OutputOptions", "outputs", "read_ki67", "remove_results", "result_names"]
+__all__ = [
+    "OF_CELLS_ALONE",
+    "OF_SLIDE",
+    "Output",
+    "OutputOptions",
+    "outputs",
+    "read_ki67",
+    "remove_results",
+    "result_names",
+]
+
+# What other conventions leave as it is; and what can't be made without the slide.
+OF_CELLS_ALONE = frozenset({names.CELLS, names.CELLS_GZIPPED, names.OVERVIEW})
+OF_SLIDE = frozenset({names.OVERVIEW})
 
 # Beside what outputs write: drawn when a slide is planned, since its picture is too large to be kept until the end; and
 # the details of a failure.
 _PLANNED = (names.TISSUE,)
 _FAILED = (names.ERROR_LOG,)
-# Tables that a run writes only if asked, or that were exported later: they are of the cells that were there then.
-_TABLES = (names.CELLS_PARQUET, names.CELLS_CSV, names.CELLS_ANNDATA)
+# What a run writes only if asked, or what was exported later: it is of the cells that were there then.
+_ASKED_FOR = (names.CELLS_PARQUET, names.CELLS_CSV, names.CELLS_ANNDATA, names.REPORT_PDF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +53,14 @@ class OutputOptions:
     origin : of coordinates: "qupath" as QuPath shows them, "openslide" as level 0 has them
     gzip : whether the cells' file is compressed
     parquet : whether the cells are also written as a table
+    pdf : whether the report is also written as it is printed
     """
 
     geometry: Geometry = "point"
     origin: Origin = "qupath"
     gzip: bool = False
     parquet: bool = False
+    pdf: bool = False
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -69,11 +85,13 @@ def outputs(options: OutputOptions, conventions: Conventions) -> tuple[Output, .
     """The outputs of each slide, in the order in which they are written."""
     cells = CellsGeoJson(options.geometry, options.origin, options.gzip)
     overview = Overview()
+    report = SlideReport(conventions, cells=cells.name, overview=overview.name)
     return (
         cells,
         Ki67Json(),
         overview,
-        SlideReport(conventions, cells=cells.name, overview=overview.name),
+        report,
+        *((SlidePdf(report.name),) if options.pdf else ()),
         *((CellsParquet(options.origin),) if options.parquet else ()),
     )
 
@@ -98,7 +116,7 @@ def remove_results(folder: Path, written: tuple[Output, ...], *, leave_new: bool
 def _stale(written: tuple[Output, ...]) -> Iterator[str]:
     for output in written:
         yield from output.other_names
-    yield from (name for name in _TABLES if name not in {output.name for output in written})
+    yield from (name for name in _ASKED_FOR if name not in {output.name for output in written})
     yield from _FAILED
 
 
