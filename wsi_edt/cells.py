@@ -77,8 +77,8 @@ class Cells:
             _joined([part.dab_od for part in parts]),
         )
 
-    def select(self, which: BoolArray | IndexArray) -> Cells:
-        """The cells that a boolean mask or an index array selects."""
+    def select(self, which: BoolArray | IndexArray | slice) -> Cells:
+        """The cells that a boolean mask, an index array or a slice selects; of a slice, views of these arrays."""
         return Cells(
             self.x[which],
             self.y[which],

@@ -6,6 +6,7 @@ import gzip
 import tracemalloc
 import uuid
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import geojson
@@ -18,8 +19,9 @@ from hypothesis import strategies as st
 from tests.qupath.qupath_contract import center, check_geojson, qupath_positive_percent
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.errors import UsageError
+from wsi_edt.qupath.cells_in import cells_of
 from wsi_edt.qupath.cells_out import write_geojson
-from wsi_edt.qupath.dialect import Geometry
+from wsi_edt.qupath.dialect import Geometry, geojson_features, parsed_json
 
 GEOMETRIES: tuple[Geometry, ...] = ("point", "circle")
 
@@ -41,6 +43,8 @@ def many(n: int) -> Cells:
         rng.uniform(0, 70_000, n),
         rng.uniform(0, 1, n).astype(np.float32),
         rng.integers(0, 3, n).astype(np.uint8),
+        rng.normal(0.4, 0.2, n).astype(np.float32),
+        rng.normal(0.3, 0.3, n).astype(np.float32),
     )
 
 
@@ -66,6 +70,57 @@ def test_one_cell_of_each_class_reads_back_as_it_was(tmp_path: Path) -> None:
         ((99.13, 7.0), "Negative", 0.25),
         ((10.5, 20.5), "Positive", 0.988),
     ]
+
+
+def measurements(path: Path) -> list[dict[str, float]]:
+    return [feature["properties"]["measurements"] for feature in check_geojson(path)]
+
+
+def test_densities_are_measurements_with_three_decimals(tmp_path: Path) -> None:
+    path = tmp_path / "cells.geojson"
+    bare = cells_at([(1.0, 2.0), (3.0, 1.0), (5.0, 3.0)], [1, 0, 2], [0.5, 0.25, 0.75])
+    haematoxylin, dab = (
+        np.array(values, np.float32) for values in ([0.12345, 0.4, 2.0], [-0.0004, 1.23456, -0.051])
+    )
+    write_geojson(
+        path, replace(bare, haematoxylin_od=haematoxylin, dab_od=dab), slide_name="a.svs", radius_px=12
+    )
+    assert measurements(path) == [
+        {"Score": 0.25, "Haematoxylin OD": 0.4, "DAB OD": 1.235},
+        {"Score": 0.5, "Haematoxylin OD": 0.123, "DAB OD": 0.0},
+        {"Score": 0.75, "Haematoxylin OD": 2.0, "DAB OD": -0.051},
+    ]
+    assert "-0.0}" not in path.read_text()
+    with_densities = check_geojson(path)
+    write_geojson(path, bare, slide_name="a.svs", radius_px=12)
+    assert measurements(path) == [{"Score": 0.25}, {"Score": 0.5}, {"Score": 0.75}]
+    for one, other in zip(with_densities, check_geojson(path), strict=True):
+        assert (one["id"], one["geometry"]) == (other["id"], other["geometry"])
+
+
+def test_each_of_many_cells_has_its_own_measurements(tmp_path: Path) -> None:
+    """Several chunks, given in no order."""
+    cells = many(20_500)
+    write_geojson(tmp_path / "cells.geojson", cells, slide_name="a.svs", radius_px=12)
+    x, y = np.rint(cells.x * 100), np.rint(cells.y * 100)
+    order = np.lexsort((cells.score, cells.class_id, x, y))
+    assert cells.haematoxylin_od is not None
+    assert cells.dab_od is not None
+    columns = (cells.score, cells.haematoxylin_od, cells.dab_od)
+    expected = np.stack([column[order].astype(np.float64) for column in columns], axis=1)
+    found = np.array([list(named.values()) for named in measurements(tmp_path / "cells.geojson")])
+    assert np.abs(found - expected).max() <= 0.0005 + 1e-12
+
+
+def test_cells_with_densities_are_read_as_those_without(tmp_path: Path) -> None:
+    cells = many(300)
+    read = []
+    for written in (cells, replace(cells, haematoxylin_od=None, dab_od=None)):
+        write_geojson(tmp_path / "cells.geojson", written, slide_name="a.svs", radius_px=12)
+        document = parsed_json((tmp_path / "cells.geojson").read_bytes(), tmp_path)
+        read.append(cells_of(geojson_features(document, tmp_path)))
+    for name in ("x", "y", "score", "class_id"):
+        assert np.array_equal(getattr(read[0], name), getattr(read[1], name))
 
 
 HUNDREDTHS = st.integers(0, 40_000_000)

@@ -33,6 +33,7 @@ _UUID_LETTERS = 36
 _UUID_DIGITS = np.array([place for place in range(_UUID_LETTERS) if place not in (8, 13, 18, 23)])
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
 
 
 def write_geojson(
@@ -45,6 +46,8 @@ def write_geojson(
     geometry: Geometry = "point",
 ) -> None:
     """Write the cells as QuPath detections, ordered by y, x and class, atomically and in constant memory.
+
+    Each has the measurement "Score", and "Haematoxylin OD" and "DAB OD" where they are known, with three decimals.
 
     Parameters
     ----------
@@ -74,6 +77,7 @@ def write_geojson(
     repeats = {} if order is None else _repeats(x, y, cells.class_id, order)
     shift = _hundredths(np.array(corner, dtype=np.float64))
     ring = _ring(radius_px) if geometry == "circle" else None
+    features = _Features(geometry)
     with atomic_write(path) as raw, _maybe_gzipped(raw, path) as file:
         file.write(b'{"type":"FeatureCollection","features":[')
         for start in range(0, len(x), _CHUNK):
@@ -81,8 +85,7 @@ def write_geojson(
             part = chunk if order is None else order[chunk]
             ids = _uuids(slide_name, x[part], y[part], cells.class_id[part], repeats.get(start // _CHUNK, {}))
             shapes = _coordinates(x[part] - shift[0], y[part] - shift[1], ring)
-            features = _features(ids, shapes, cells.class_id[part], cells.score[part], geometry)
-            file.write(b"," * (start > 0) + features)
+            file.write(b"," * (start > 0) + features.joined(ids, shapes, cells.select(part)))
         file.write(b"]}")
 
 
@@ -162,28 +165,58 @@ def _coordinates(x: IntArray, y: IntArray, ring: IntArray | None) -> list[str]:
     return text.decode()[edge:-edge].split(between)
 
 
-def _features(
-    ids: list[str],
-    shapes: list[str],
-    class_id: npt.NDArray[np.uint8],
-    score: npt.NDArray[np.float32],
-    geometry: Geometry,
-) -> bytes:
-    """The features of one chunk, joined by commas."""
-    opening, closing = (
-        ('"Point","coordinates":[', "]") if geometry == "point" else ('"Polygon","coordinates":[[[', "]]]")
-    )
-    # Scores have three decimals, so that many cells of a chunk end alike.
-    scores, score_index = np.unique(np.round(score.astype(np.float64), 3), return_inverse=True)
-    tails = [f'{closing}}},"properties":{_properties(kind)}' for kind in CellClass]
-    endings = [f"{tail}{value}}}}}}}" for tail in tails for value in scores.tolist()]
-    ending_index = class_id.astype(np.int64) * len(scores) + score_index
-    return ",".join(
-        [
-            f'{{"type":"Feature","id":"{name}","geometry":{{"type":{opening}{shape}{endings[ending]}'
-            for name, shape, ending in zip(ids, shapes, ending_index.tolist(), strict=True)
-        ]
-    ).encode()
+class _Measurement(dict[int, str]):
+    """A measurement's text by its value in thousandths, written out where that is met first: many cells have the same."""
+
+    def __init__(self, before: str) -> None:
+        super().__init__()
+        self._before = before
+
+    def __missing__(self, thousandths: int) -> str:
+        text = self[thousandths] = f"{self._before}{thousandths / 1000}"
+        return text
+
+
+class _Features:
+    """Writes the features of chunk after chunk of cells."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._opening, closing = (
+            ('"Point","coordinates":[', "]")
+            if geometry == "point"
+            else ('"Polygon","coordinates":[[[', "]]]")
+        )
+        self._scores = [_Measurement(f'{closing}}},"properties":{_properties(kind)}') for kind in CellClass]
+        self._haematoxylin, self._dab = _Measurement(',"Haematoxylin OD":'), _Measurement(',"DAB OD":')
+
+    def joined(self, ids: list[str], shapes: list[str], cells: Cells) -> bytes:
+        """The features of some cells, joined by commas."""
+        scores = zip(cells.class_id.tolist(), _thousandths(cells.score), strict=True)
+        columns = (
+            ids,
+            shapes,
+            [self._scores[kind][score] for kind, score in scores],
+            _texts(self._haematoxylin, cells.haematoxylin_od, len(cells)),
+            _texts(self._dab, cells.dab_od, len(cells)),
+        )
+        return ",".join(
+            [
+                f'{{"type":"Feature","id":"{name}","geometry":{{"type":{self._opening}{shape}{score}{blue}{brown}}}}}}}'
+                for name, shape, score, blue, brown in zip(*columns, strict=True)
+            ]
+        ).encode()
+
+
+def _texts(measurement: _Measurement, values: FloatArray | None, count: int) -> list[str]:
+    """What a measurement adds to each of some cells: nothing where it wasn't made."""
+    if values is None:
+        return [""] * count
+    return [measurement[value] for value in _thousandths(values)]
+
+
+def _thousandths(values: FloatArray) -> list[int]:
+    rounded: list[int] = np.rint(values.astype(np.float64) * 1000).astype(np.int64).tolist()
+    return rounded
 
 
 def _properties(kind: CellClass) -> str:
