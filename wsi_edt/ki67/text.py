@@ -18,10 +18,13 @@ def percent(value: float | None) -> str:
 
 def with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
     """An index with its interval, if it has one: 12.3 % (10.1–14.9)."""
-    if interval is None:
-        return percent(value)
+    return percent(value) if interval is None else f"{percent(value)} ({ends(interval)})"
+
+
+def ends(interval: tuple[float, float]) -> str:
+    """An interval without its unit: 10.1–14.9."""
     low, high = (percent(end).removesuffix(" %") for end in interval)
-    return f"{percent(value)} ({low}–{high})"
+    return f"{low}–{high}"
 
 
 def count(value: float | None) -> str:

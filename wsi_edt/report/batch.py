@@ -1,4 +1,4 @@
-"""The batch's page: all slides at a glance, which opens offline."""
+"""The batch's page: all slides at a glance, which opens offline. Its script only sorts and filters what is there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Sequence
 
 from wsi_edt.ki67 import NUMBERS, Conventions
 from wsi_edt.report.rows import Status, SummaryRow
+from wsi_edt.report.scatter import axis_upper, scatter_of
 from wsi_edt.report.templating import render
+
+_ORDER = (Status.FAILED, Status.NOT_ASSESSABLE, Status.DONE)  # what needs somebody comes first
+_COLUMNS = ("total", "positive", "area_mm2", "cells_per_mm2")
 
 
 def batch_page(
@@ -29,17 +33,27 @@ def batch_page(
     summary, report : the names of the table beside the page, and of the page in each slide's folder
     """
     statuses = [row.status for row in rows]
+    cutoffs = conventions.profile.cutoffs_percent
+    stainings = {row.staining for row in rows if row.staining}
     return render(
         "batch.html",
-        rows=rows,
-        columns=[number for number in NUMBERS if number.label and number.name != "unclassified"],
+        rows=sorted(rows, key=lambda row: _ORDER.index(row.status)),
+        columns=[number for name in _COLUMNS for number in NUMBERS if number.name == name],
         model=model,
         counts=counts,
         slides=slides,
         with_cases=any(row.case for row in rows),
+        with_verdicts=any(row.verdict for row in rows),
+        with_intervals=any(row.whole is not None and row.whole.index_interval is not None for row in rows),
+        with_hotspots=any(row.hotspot_percent is not None for row in rows),
+        with_stainings=len(stainings) > 1,
+        staining=next(iter(stainings), ""),
         Status=Status,
         how_many={status: statuses.count(status) for status in Status},
-        least_cells=conventions.least_cells,
+        conventions=conventions,
+        cutoffs=cutoffs,
+        upper=axis_upper(rows, cutoffs),
+        plot=scatter_of(rows, cutoffs_percent=cutoffs, least_cells=conventions.least_cells),
         summary=summary,
         report=report,
     )

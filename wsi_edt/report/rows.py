@@ -107,8 +107,13 @@ class SummaryRow:
         """Whether something is doubtful: no index, too few cells, a quality flag, or a cut-off that is too near."""
         if self.whole is None or self.status is not Status.DONE:
             return True
-        unsure = any(not verdict.certain for verdict in self.whole.verdicts)
-        return self.whole.few_cells or bool(self.quality) or unsure
+        return bool(self.flags) or any(not verdict.certain for verdict in self.whole.verdicts)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What makes its index, or the slide itself, doubtful, in a word or two each."""
+        few = self.whole is not None and self.whole.assessable and self.whole.few_cells
+        return tuple(word for word in ("few cells" if few else "", self.quality) if word)
 
     def columns(self) -> dict[str, str]:
         """The row in summary.csv, as text by column; see `_harmless` for texts that a spreadsheet would execute."""

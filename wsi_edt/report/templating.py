@@ -11,7 +11,7 @@ from markupsafe import Markup
 from wsi_edt.cells import CellClass
 from wsi_edt.ki67.reasons import Reason
 from wsi_edt.ki67.result import RESEARCH_USE
-from wsi_edt.ki67.text import count, decimal, percent
+from wsi_edt.ki67.text import area, count, decimal, ends, percent
 from wsi_edt.report.palette import CLASS_RGB, hexadecimal
 
 FONTS = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -41,10 +41,13 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "percent": percent,
+        "ends": ends,
         "count": count,
         "decimal": decimal,
+        "area": area,
         "href": quote,
         "units": _units,
+        "signed": _signed,
         "sentence": _sentence,
     }
     environment.globals |= {
@@ -69,6 +72,11 @@ def _colours() -> dict[str, str]:
 def _units(value: float) -> str:
     """A length on a figure, to a tenth of its units."""
     return f"{value:.1f}".removesuffix(".0")
+
+
+def _signed(value: float, digits: int) -> str:
+    """A number that may be negative, with a proper minus."""
+    return decimal(value, digits).replace("-", "\N{MINUS SIGN}")
 
 
 def _sentence(text: str) -> str:
