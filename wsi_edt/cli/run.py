@@ -127,6 +127,7 @@ def _series(
 )
 @conventions_options
 @click.option("--gzip", is_flag=True, help="Write cells.geojson.gz; QuPath opens it as it is.")
+@click.option("--pdf", is_flag=True, help="Also write report.pdf, of two A4 pages; needs wsi-edt[pdf].")
 @click.option(
     "--parquet", is_flag=True, help="Also write cells.parquet, a table for pandas, R, DuckDB and others."
 )

@@ -13,6 +13,7 @@ from wsi_edt.report.heat_maps import FloatArray as Shares
 from wsi_edt.slides.tissue import UNIT_PX
 
 WIDTH, HEIGHT = 520.0, 390.0  # of the room that a map has on its figure
+_ROOM_BELOW = 380.0  # that a scale bar and a map's colours need
 _MARGIN = 0.04  # around what is shown, in proportion to its longer side
 _LEAST_SIDE_UM = 100.0
 _BAR_LENGTHS_UM = tuple(factor * 10**power for power in range(6) for factor in (1, 2, 5))
@@ -50,6 +51,11 @@ class Frame:
         factor = min(WIDTH / view.width, HEIGHT / view.height)
         width = view.width * factor
         return cls(view, (WIDTH - width) / 2, width, view.height * factor, slide_mpp)
+
+    @property
+    def margin(self) -> float:
+        """What lies left and right of what is written below the picture; below a narrow one there is more room."""
+        return self.left if self.width >= _ROOM_BELOW else 0.0
 
     @property
     def units_per_px(self) -> float:

@@ -9,13 +9,12 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.report.palette import round_up
+from wsi_edt.report.scales import round_up, ticks
 from wsi_edt.report.templating import figure
 
 WIDTH, HEIGHT = 520.0, 150.0
 _BINS = 60
 _HIGHEST = 99.8  # percentile of the densities that the axis reaches; what lies above is in the last bin
-_TICKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def density_histogram(cells: Cells, cutoffs: tuple[float, float, float]) -> Mark
         height=HEIGHT,
         lines=[Line(name, _outline(counts[name], highest)) for name in ("positive", "negative")],
         cutoffs=[(at(cutoff), f"{number}+") for number, cutoff in enumerate(cutoffs, start=1)],
-        ticks=[(at(value), f"{value:g}") for value in np.linspace(0, upper, _TICKS + 1).round(4).tolist()],
+        ticks=[(at(value), f"{value:g}") for value in ticks(upper)],
         medians={name: float(np.nanmedian(values)) for name, values in by_class.items() if len(values)},
     )
 

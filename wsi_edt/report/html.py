@@ -9,8 +9,7 @@ from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.four_fields import CountedField
 from wsi_edt.ki67.hotspots import Hotspot, Order
-from wsi_edt.ki67.place import Shape
-from wsi_edt.ki67.text import count, percent
+from wsi_edt.ki67.text import NONE, count, percent, with_interval
 from wsi_edt.report.crops import Crop
 from wsi_edt.report.figures import SlideFigures
 from wsi_edt.report.labels import place_labels, region_labels
@@ -31,15 +30,21 @@ class Spot:
     @property
     def raw(self) -> str:
         """What was looked for, as it was found."""
-        return self._in_words(self.spot.raw)
+        return percent(self.spot.raw) if self._by_index else f"{count(self.spot.raw)} /mm²"
 
     @property
     def remaining(self) -> str:
         """What remains after the selection, with its interval."""
-        return in_words(self.spot.remaining, self._in_words)
+        left = self.spot.remaining
+        if self._by_index or left is None:
+            return in_words(left)
+        if left.low is None or left.high is None:
+            return f"{count(left.value)} /mm²"
+        return f"{count(left.value)} /mm² ({count(left.low)}–{count(left.high)})"
 
-    def _in_words(self, value: float) -> str:
-        return percent(value) if self.spot.order is Order.INDEX else f"{count(value)} /mm²"
+    @property
+    def _by_index(self) -> bool:
+        return self.spot.order is Order.INDEX
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +63,12 @@ class Field:
         return percent(100 * self.field.positive / counted if counted else None)
 
 
-def in_words(estimate: Estimate | None, words: object = percent) -> str:
-    """A number with its interval, if it has them."""
-    assert callable(words)
+def in_words(estimate: Estimate | None) -> str:
+    """An index with its interval, if it has them."""
     if estimate is None:
-        return "–"
-    if estimate.low is None or estimate.high is None:
-        return str(words(estimate.value))
-    return f"{words(estimate.value)} ({words(estimate.low)} to {words(estimate.high)})"
+        return NONE
+    ends = None if estimate.low is None or estimate.high is None else (estimate.low, estimate.high)
+    return with_interval(estimate.value, ends)
 
 
 def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cells: str) -> str:
@@ -86,13 +89,12 @@ def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cell
         figures=figures,
         numbers=[(number.name, number.label, number.in_words(area.values[number.name])) for number in listed],
         columns=columns,
-        regions=[(names.get(one.name, ""), one) for one in drawn(result)],
+        regions=[(names[one.name] if one.kind is AreaKind.REGION else "", one) for one in drawn(result)],
         paper_rows=PAPER_ROWS,
         spots=list(_spots(result, figures)),
         fields=list(_fields(result, figures)),
         kinds=AreaKind,
         orders=Order,
-        is_disc=result.conventions.hotspots.shape is Shape.DISC,
         in_words=in_words,
         remedy=REMEDIES.get(area.reason) if area.reason else None,
         counts=result.counted_by.sentence,

@@ -24,8 +24,9 @@ from wsi_edt.report import palette
 from wsi_edt.report.frame import WIDTH, Frame, view_of
 from wsi_edt.report.heat_maps import FloatArray, HeatMaps, smooth
 from wsi_edt.report.labels import place_labels, region_labels
-from wsi_edt.report.palette import ByteArray, hexadecimal, round_up, step_of
+from wsi_edt.report.palette import ByteArray, hexadecimal, step_of
 from wsi_edt.report.pictures import jpeg, png
+from wsi_edt.report.scales import round_up, ticks
 from wsi_edt.report.templating import figure
 from wsi_edt.slides.protocol import Slide
 from wsi_edt.slides.tissue import UNIT_PX
@@ -37,7 +38,6 @@ _REGION_LINE = (0, 90, 60)
 _HIGHEST = 99.5  # percentile of a map that its scale reaches: single px don't set it
 _BAR_WIDTH = 240.0
 _LABELLED_REGIONS = 24  # more of them hide the slide
-_TICKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,8 @@ class ColourBar:
     def ticks(self) -> tuple[tuple[float, str], ...]:
         """Where values stand on the bar, and which."""
         return tuple(
-            (_BAR_WIDTH * tick / _TICKS, count(value) if value >= 100 else f"{value:g}")
-            for tick in range(_TICKS + 1)
-            for value in (self.upper * tick / _TICKS,)
+            (_BAR_WIDTH * value / self.upper, count(value) if value >= 1000 else f"{value:g}")
+            for value in ticks(self.upper)
         )
 
 

@@ -46,12 +46,3 @@ CIVIDIS: Final = colour_steps(cv2.COLORMAP_CIVIDIS)
 def step_of(values: npt.NDArray[np.floating], upper: float) -> npt.NDArray[np.intp]:
     """The step of each value on a scale from 0 to `upper`; those above it are on the last."""
     return np.asarray(np.clip(values / upper * STEPS, 0, STEPS - 1), dtype=np.intp)
-
-
-def round_up(value: float) -> float:
-    """The end of a scale that holds a value: 1, 1.5, 2, 3, 4, 5, 6 or 8 times a power of ten."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(value))
-    factors = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
-    return float(next(factor for factor in factors if factor * power >= value * (1 - 1e-9)) * power)

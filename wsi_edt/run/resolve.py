@@ -11,6 +11,7 @@ from wsi_edt.cluster.detector_spec import DetectorSpec
 from wsi_edt.cluster.machine import Machine
 from wsi_edt.detection.compute import Compute
 from wsi_edt.ki67 import CountedBy
+from wsi_edt.report.pdf import refuse_without_weasyprint
 from wsi_edt.results import names
 from wsi_edt.results.store import SlideStore
 from wsi_edt.run.discover import SlideRef
@@ -33,8 +34,10 @@ def resolve(
     ModelError
         If there is no such model, or its weights are damaged.
     UsageError
-        If a setting makes no sense.
+        If a setting makes no sense, or what it needs isn't installed.
     """
+    if options.output.pdf:
+        refuse_without_weasyprint()
     bundle = find_bundle(options.model)
     bundle.verify()
     decode = bundle.decode
