@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -30,34 +30,55 @@ def _three(
 
 
 def conventions_options(command: F) -> F:
-    """Give a command these options."""
+    """Give a command these options, with their defaults."""
+    return _with_options(command, defaults=True)
+
+
+def changes_options(command: F) -> F:
+    """Give a command these options, of which those that aren't given change nothing."""
+    return _with_options(command, defaults=False)
+
+
+def _with_options(command: F, *, defaults: bool) -> F:
     for option in reversed(_OPTIONS):
-        command = option(command)
+        words = f"{option.words}  [default: {option.default}]" if defaults else option.words
+        command = click.option(option.name, help=words.strip(), **option.settings)(command)
     return command
 
 
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """An option: its name, what it says, its default in words, and how click reads it."""
+
+    name: str
+    words: str
+    default: str
+    settings: dict[str, Any]
+
+
 _OPTIONS = (
-    click.option(
+    _Option(
         "--profile",
-        type=click.Choice(["none", "breast", "net"]),
-        help="Compare the index with cut-offs: breast 5, 13.25, 20, 30 %; net 3, 20 %.  [default: none]",
+        "Compare the index with cut-offs: breast 5, 13.25, 20, 30 %; net 3, 20 %.",
+        "none",
+        {"type": click.Choice(["none", "breast", "net"])},
     ),
-    click.option(
-        "--hotspots", type=int, metavar="N", help="Hotspots to look for; 0 looks for none.  [default: 3]"
-    ),
-    click.option(
+    _Option("--hotspots", "Hotspots to look for; 0 looks for none.", "3", {"type": int, "metavar": "N"}),
+    _Option(
         "--hotspot-mm2",
-        type=float,
-        metavar="MM2",
-        help="A hotspot grows until it holds that much tissue or --hotspot-cells.  [default: 0.5]",
+        "A hotspot grows until it holds that much tissue, or --hotspot-cells.",
+        "0.5",
+        {"type": float, "metavar": "MM2"},
     ),
-    click.option("--hotspot-cells", type=int, metavar="N", help="[default: 500]"),
-    click.option("--hotspot-shape", type=click.Choice(["disc", "square"]), help="[default: disc]"),
-    click.option(
+    _Option(
+        "--hotspot-cells", "The cells at which a hotspot stops growing.", "500", {"type": int, "metavar": "N"}
+    ),
+    _Option("--hotspot-shape", "Its outline.", "disc", {"type": click.Choice(["disc", "square"])}),
+    _Option(
         "--dab-cutoffs",
-        metavar="A,B,C",
-        callback=_three,
-        help="DAB optical densities from which on a cell is 1+, 2+ and 3+.  [default: 0.2,0.4,0.6]",
+        "DAB optical densities from which on a cell is 1+, 2+ and 3+.",
+        "0.2,0.4,0.6",
+        {"metavar": "A,B,C", "callback": _three},
     ),
 )
 
@@ -65,18 +86,36 @@ _OPTIONS = (
 def conventions_of(given: dict[str, Any]) -> Conventions:
     """The conventions of what was given for these options, which it takes out."""
     from wsi_edt.ki67 import Conventions
-    from wsi_edt.ki67.conventions import HotspotRule
+
+    return changes_of(given)(Conventions())
+
+
+def changes_of(given: dict[str, Any]) -> Callable[[Conventions], Conventions]:
+    """What was given for these options, which it takes out, as a change of any conventions.
+
+    Raises
+    ------
+    UsageError
+        If it makes no sense.
+    """
+    from wsi_edt.ki67 import Conventions
     from wsi_edt.ki67.place import Shape
     from wsi_edt.ki67.profiles import PROFILES
 
-    rule = {name: given.pop(option) for option, name in _RULE.items()}
-    if rule["shape"] is not None:
+    rule = _said({name: given.pop(option) for option, name in _RULE.items()})
+    if "shape" in rule:
         rule["shape"] = Shape(rule["shape"])
-    values = {field.name: given.pop(field.name) for field in fields(Conventions) if field.name in given}
-    if values["profile"] is not None:
+    values = _said(
+        {field.name: given.pop(field.name) for field in fields(Conventions) if field.name in given}
+    )
+    if "profile" in values:
         values["profile"] = PROFILES[values["profile"]]
-    values["hotspots"] = HotspotRule(**_said(rule))
-    return Conventions(**_said(values))
+
+    def changed(before: Conventions) -> Conventions:
+        return replace(before, **values, hotspots=replace(before.hotspots, **rule))
+
+    changed(Conventions())
+    return changed
 
 
 def _said(values: dict[str, Any]) -> dict[str, Any]:

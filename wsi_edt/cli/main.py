@@ -25,6 +25,10 @@ COMMANDS = {
         "wsi_edt.cli.run",
         "Find and count the nuclei of slides: a Ki-67 index, and detections for QuPath.",
     ),
+    "report": (
+        "wsi_edt.cli.report",
+        "Make reports and numbers again: another profile, regions, threshold or hotspots.",
+    ),
     "export": ("wsi_edt.cli.export", "Write the cells of finished slides as tables, or for other programs."),
     "info": ("wsi_edt.cli.info", "Describe a slide: size, µm/px, levels, staining."),
     "doctor": (
@@ -38,7 +42,7 @@ COMMANDS = {
     "train": ("wsi_edt.cli.train", "Train a model."),
     "bundle": ("wsi_edt.cli.bundle", "Make a model from a checkpoint."),
 }
-_STORING = (["run"], ["train"])
+_STORING = (["run"], ["report"], ["train"])
 INTERRUPTED = 130  # what shells give for Ctrl-C
 _PIPE_CLOSED = 141  # and if standard output was closed (`| head -1`)
 

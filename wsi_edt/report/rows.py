@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from wsi_edt.ki67 import NUMBERS, AreaResult, Ki67Result
@@ -74,6 +74,14 @@ class SummaryRow:
     def failed(cls, slide: str, error: str, *, model: str) -> SummaryRow:
         """The row of a slide without a result."""
         return cls(slide=slide, status=Status.FAILED, model=model, error=error)
+
+    @classmethod
+    def failed_in(cls, columns: Mapping[str, str]) -> SummaryRow | None:
+        """The row that `columns` made these of, if it is of a slide that has failed; else None."""
+        if columns.get("status") != Status.FAILED:
+            return None
+        texts = {name: _as_it_was(columns.get(name) or "") for name in ("slide", "error", "model", "case")}
+        return replace(cls.failed(texts["slide"], texts["error"], model=texts["model"]), case=texts["case"])
 
     @property
     def index_percent(self) -> float | None:
@@ -182,6 +190,11 @@ def _index_of(area: AreaResult) -> str:
 def _harmless(text: str) -> str:
     """The text, behind an apostrophe if spreadsheets would take it for a formula: names of files come from anywhere."""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _as_it_was(text: str) -> str:
+    """The text that `_harmless` made this of."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -60,7 +60,10 @@ def refuse_unusable_out(out: Path) -> None:
 
 @contextmanager
 def results_lock(
-    out: Path, *, note: Callable[[str], None] = lambda sentence: None
+    out: Path,
+    *,
+    note: Callable[[str], None] = lambda sentence: None,
+    elsewhere: str = ", or choose another --out",
 ) -> Iterator[Callable[[], None]]:
     """Make the results folder and hold its lock; yields what raises an OutputError once the lock is lost.
 
@@ -70,6 +73,7 @@ def results_lock(
     Parameters
     ----------
     note : is told if the disk has no locks
+    elsewhere : what a user may do who doesn't want to wait for another run
 
     Raises
     ------
@@ -82,7 +86,7 @@ def results_lock(
     with ExitStack() as held:
         try:
             out.mkdir(parents=True, exist_ok=True)
-            refuse_if_lost = _held(out, held, note)
+            refuse_if_lost = _held(out, held, note, elsewhere)
         except OSError as error:
             kind = UsageError if error.errno in _NOT_ALLOWED else OutputError
             raise kind(
@@ -91,7 +95,7 @@ def results_lock(
         yield refuse_if_lost
 
 
-def _held(out: Path, held: ExitStack, note: Callable[[str], None]) -> Callable[[], None]:
+def _held(out: Path, held: ExitStack, note: Callable[[str], None], elsewhere: str) -> Callable[[], None]:
     """Hold a lock or a lease until `held` ends."""
     path = out / names.LOCK
     try:
@@ -99,7 +103,7 @@ def _held(out: Path, held: ExitStack, note: Callable[[str], None]) -> Callable[[
     except Timeout:
         raise OutputError(
             f"another run is writing to {out} ({_holder(path)})",
-            remedy=f"wait for it, or choose another --out; if no machine has such a run, remove {path}",
+            remedy=f"wait for it{elsewhere}; if no machine has such a run, remove {path}",
         ) from None
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_LOCKS:

@@ -84,7 +84,7 @@ def run_batch(
     ModelError, UsageError, ClusterLostError
         If no worker can compute. What is stored stays, and the same call continues.
     """
-    record = RunRecord.begin(settings)
+    record = RunRecord.begin()
     progress = HarmlessProgress(progress)
     with (
         without_empty_folders(out),
@@ -129,18 +129,19 @@ def run_batch(
                 if files.rows:  # a run that did nothing leaves nothing
                     with suppress(WsiEdtError):  # the disk may be full
                         refuse_if_lost()
-                        _end(files, record)
+                        _end(files, record, settings)
                 raise
         refuse_if_lost()
-        return _end(files, record)
+        return _end(files, record, settings)
 
 
-def _end(files: BatchFiles, record: RunRecord) -> RunResult:
+def _end(files: BatchFiles, record: RunRecord, settings: RunSettings) -> RunResult:
     """Write the batch's files and the run's record, with the slides that have ended; what came of it."""
     rows = files.write()
     result = RunResult(rows, unfinished=len(files.slides) - len(rows))
     record.write(
         files.folder / names.RUN_RECORD,
+        configuration=settings.to_json(),
         slides=len(files.slides),
         failed=result.failed,
         unfinished=result.unfinished,

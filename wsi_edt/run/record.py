@@ -1,10 +1,11 @@
-"""run.json: what was run, with which settings, where and when."""
+"""run.json: what was run, with which settings, where and when; report.json: the same of what was reported again."""
 
 from __future__ import annotations
 
 import platform
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,6 @@ import wsi_edt
 from wsi_edt.cluster.machine import core_count
 from wsi_edt.errors import readable
 from wsi_edt.files import write_atomically
-from wsi_edt.run.settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +28,22 @@ class RunRecord:
     begun : the same by a clock that nobody sets, s
     """
 
-    settings: RunSettings
     started: datetime
     begun: float
 
     @classmethod
-    def begin(cls, settings: RunSettings) -> Self:
+    def begin(cls) -> Self:
         """A run that begins now."""
-        return cls(settings, datetime.now(UTC), time.monotonic())
+        return cls(datetime.now(UTC), time.monotonic())
 
-    def write(self, path: Path, *, slides: int, failed: int, unfinished: int) -> None:
+    def write(
+        self, path: Path, *, configuration: Mapping[str, object], slides: int, failed: int, unfinished: int
+    ) -> None:
         """Write the record of the run, which ends now.
 
         Parameters
         ----------
+        configuration : what it was asked for, resolved
         slides, failed, unfinished : how many there were; that failed; that were left when the run was stopped
 
         Raises
@@ -53,7 +55,7 @@ class RunRecord:
         fields = {
             "version": wsi_edt.__version__,
             "command": [readable(word) for word in sys.argv],
-            "configuration": self.settings.to_json(),
+            "configuration": configuration,
             "slides": slides,
             "failed": failed,
             "unfinished": unfinished,

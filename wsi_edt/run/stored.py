@@ -126,12 +126,14 @@ class StoredResults:
     slides : the finished ones, by name
     unfinished : the folders of slides that aren't finished, relative to the root, POSIX
     faults : the same of results that can't be read, and why
+    is_whole : whether the root is what was named
     """
 
     root: Path
     slides: tuple[StoredSlide, ...]
-    unfinished: tuple[str, ...] = ()
-    faults: tuple[tuple[str, WsiEdtError], ...] = ()
+    unfinished: tuple[str, ...]
+    faults: tuple[tuple[str, WsiEdtError], ...]
+    is_whole: bool
 
 
 def stored_results(results: Path) -> StoredResults:
@@ -156,13 +158,15 @@ def stored_results(results: Path) -> StoredResults:
             unfinished.append(folder)
         else:
             slides.append(slide)
-    root = _root(results.absolute(), slides)
+    named = Path(os.path.abspath(results))  # noqa: PTH100 - without .., which would lead past a link
+    root = _root(named, slides)
     slides.sort(key=lambda slide: slide.name)
     return StoredResults(
         root,
         tuple(slides),
         tuple(folder.relative_to(root).as_posix() for folder in unfinished),
         tuple((folder.relative_to(root).as_posix(), error) for folder, error in faults),
+        is_whole=root == named,
     )
 
 
@@ -189,7 +193,7 @@ def _slide_folders(results: Path) -> list[Path]:
         what = "is a file, not a results folder" if results.exists() else "doesn't exist"
         raise UsageError(what, where=results, remedy=remedy)
     found = []
-    for folder, subfolders, _ in os.walk(results.absolute()):
+    for folder, subfolders, _ in os.walk(os.path.abspath(results)):  # noqa: PTH100 - as above
         if names.STORE in subfolders:
             subfolders.remove(names.STORE)
             found.append(Path(folder))
