@@ -88,7 +88,7 @@ class UnitGrid:
         )
         width = tissue.shape[1]
         unit = (rows - (top - margin)) * width + (columns - (left - margin))
-        order = np.argsort(unit)
+        order = np.argsort(unit, kind="stable")  # the halves that are drawn of the cells depend on their order
         positive = classified.class_id[order] == CellClass.POSITIVE
         each = np.bincount(unit, minlength=tissue.size)
         each += np.bincount(unit[order[positive]], minlength=tissue.size) << _POSITIVE
