@@ -29,6 +29,7 @@ WHOLE = {
     "cells_per_mm2": 2.0,
     "interval_reason": "fewer than 20 blocks of tissue",
     "verdicts": [],
+    "doubts": [{"name": "fewer than 500 cells", "sentence": "Fewer than 500 cells: the index is uncertain."}],
     "class": None,
     "place": None,
 }
@@ -126,10 +127,12 @@ def test_missing_fields_are_refused() -> None:
 
 
 def test_a_flag_has_all_that_a_reader_needs() -> None:
-    """It changes no number."""
+    """It makes the index doubtful, and changes no number."""
     fields = result(1, 2, mm2=1.5, quality=BLURRED).to_json()
     (flag,) = fields["quality"]["flags"]
     assert (flag["name"], flag["value"], flag["limit"]) == ("out of focus", 0.312, 0.15)
     assert flag["sentence"].startswith("At least 31 % of the tissue is out of focus")
     assert flag["remedy"]
-    assert {**fields, "quality": None} == {**COUNTED.to_json(), "quality": None}
+    assert [doubt["name"] for doubt in fields["doubts"]] == ["fewer than 500 cells", "out of focus"]
+    without = dict.fromkeys(("quality", "doubts", "areas"))
+    assert {**fields, **without} == {**COUNTED.to_json(), **without}

@@ -6,6 +6,7 @@ from wsi_edt.ki67.areas import Area, areas_of
 from wsi_edt.ki67.conventions import Conventions
 from wsi_edt.ki67.counts import Counts
 from wsi_edt.ki67.decision import verdicts
+from wsi_edt.ki67.doubts import doubts_about
 from wsi_edt.ki67.findings import SlideFindings
 from wsi_edt.ki67.four_fields import count_fields
 from wsi_edt.ki67.heterogeneity import measure_heterogeneity
@@ -54,13 +55,15 @@ def _assessed(area: Area, findings: SlideFindings, conventions: Conventions) -> 
     interval = index_interval(area.cells, mm_per_px=mm_per_px) if reason is None else NoInterval.NO_INDEX
     facts = AreaFacts(area, counts, reason, conventions, interval)
     values = {number.name: number.value(facts) for number in NUMBERS}
+    doubts = doubts_about(facts, findings.quality, slide_mm2=findings.tissue.area_mm2)
     return AreaResult(
         area.kind,
         area.name,
         reason,
         values,
         interval_reason=interval if isinstance(interval, NoInterval) else None,
-        verdicts=verdicts(facts),
+        verdicts=verdicts(facts, doubts),
+        doubts=doubts,
         class_name=area.class_name,
         place=area.place,
     )

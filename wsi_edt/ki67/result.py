@@ -13,6 +13,7 @@ from wsi_edt.errors import OutputError
 from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.conventions import Conventions
 from wsi_edt.ki67.decision import Verdict
+from wsi_edt.ki67.doubts import Doubt
 from wsi_edt.ki67.findings import CountedBy, Provenance
 from wsi_edt.ki67.four_fields import FourFields
 from wsi_edt.ki67.heterogeneity import Heterogeneity
@@ -42,6 +43,7 @@ class AreaResult:
     values : by the names in `NUMBERS`
     interval_reason : why its index has no interval; None if it has one
     verdicts : on each cut-off of the profile
+    doubts : what else is doubtful about its index
     class_name : of a region, as it was drawn; None without a class
     place : of a hotspot or field
     """
@@ -52,6 +54,7 @@ class AreaResult:
     values: Mapping[str, Value]
     interval_reason: NoInterval | None = None
     verdicts: tuple[Verdict, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     class_name: str | None = None
     place: Place | None = None
 
@@ -88,7 +91,8 @@ class AreaResult:
             "reason": self.reason,
             **self.values,
             "interval_reason": self.interval_reason,
-            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            "verdicts": [{**asdict(verdict), "sentence": verdict.sentence} for verdict in self.verdicts],
+            "doubts": [asdict(doubt) for doubt in self.doubts],
             "class": self.class_name,
             "place": None if self.place is None else asdict(self.place),
         }
@@ -110,6 +114,7 @@ class AreaResult:
             values,
             interval_reason=_parsed(NoInterval | None, fields, "interval_reason"),
             verdicts=_parsed(tuple[Verdict, ...], fields, "verdicts"),
+            doubts=_parsed(tuple[Doubt, ...], fields, "doubts"),
             class_name=_parsed(str | None, fields, "class"),
             place=_parsed(Place | None, fields, "place"),
         )

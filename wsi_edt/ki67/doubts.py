@@ -1,0 +1,60 @@
+"""Why an index shouldn't be decided by alone, however sure its side of a cut-off is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wsi_edt.ki67.areas import AreaKind
+from wsi_edt.ki67.few_cells import few_cells
+from wsi_edt.ki67.number import AreaFacts
+from wsi_edt.slides.quality import SlideQuality
+
+SELECTED = (AreaKind.HOTSPOT, AreaKind.FIELD)  # areas that aren't decided by
+MOST_EXCLUDED = 0.5  # of the slide's tissue
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One thing that an interval doesn't know of.
+
+    Attributes
+    ----------
+    name : short, for a line: "fewer than 500 cells"
+    sentence : says it to people
+    """
+
+    name: str
+    sentence: str
+
+
+def doubts_about(facts: AreaFacts, quality: SlideQuality, *, slide_mm2: float) -> tuple[Doubt, ...]:
+    """What is doubtful about an area's index; nothing if it has none, or if it is a hotspot or a field.
+
+    An interval is made of the cells that were found, and can't know that others were missed. So whatever is wrong with the
+    slide (blur, pen, stain, an unfinished copy, black) is a doubt, as are too few cells; and, of the whole tissue, that
+    more than half of it was drawn as ignored: whoever leaves out so much should look at what is left. That regions hold
+    only a part of the slide is none: to draw the tumour is what a pathologist does, and the rest is meant to be left out.
+    A slide that isn't stained with DAB has no index, and so no decision.
+
+    Parameters
+    ----------
+    slide_mm2 : all tissue of the slide, whatever was drawn
+    """
+    if facts.reason is not None or facts.area.kind in SELECTED:
+        return ()
+    return tuple(_doubts(facts, quality, slide_mm2))
+
+
+def _doubts(facts: AreaFacts, quality: SlideQuality, slide_mm2: float) -> Iterator[Doubt]:
+    if few_cells(facts):
+        name = f"fewer than {facts.conventions.least_cells} cells"
+        yield Doubt(name, f"F{name[1:]}: the index is uncertain.")
+    excluded = 1 - facts.area.mm2 / slide_mm2 if slide_mm2 > 0 else 0.0
+    if facts.area.kind is AreaKind.TISSUE and excluded > MOST_EXCLUDED:
+        yield Doubt(
+            "most of the tissue left out",
+            f"{100 * excluded:.0f} % of the slide's tissue was drawn as ignored and left out: the index is of the rest.",
+        )
+    for flag in quality.flags:
+        yield Doubt(flag.name, flag.sentence)
