@@ -67,9 +67,12 @@ def slide_figures(findings: SlideFindings, result: Ki67Result) -> SlideFigures:
 
 
 def _crops(findings: SlideFindings, result: Ki67Result, slide: Slide) -> Iterator[tuple[str, Crop]]:
-    shown = set(_shown_hotspots(result.hotspots))
+    wanted, shown = set(_shown_hotspots(result.hotspots)), set()
     for area in (*result.of_kind(AreaKind.HOTSPOT), *result.of_kind(AreaKind.FIELD)):
-        if area.place is not None and (area.kind is AreaKind.FIELD or area.name in shown):
+        if area.kind is AreaKind.HOTSPOT and (area.name not in wanted or area.place in shown):
+            continue
+        if area.place is not None:
+            shown.add(area.place)
             yield area.name, crop_of(slide, area.place, findings.cells)
 
 

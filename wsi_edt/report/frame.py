@@ -29,18 +29,16 @@ class ScaleBar:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A part of a slide on a figure of `WIDTH` units.
+    """A part of a slide on a figure of `WIDTH` units, whose upper left corner is the picture's.
 
     Attributes
     ----------
     view : the part, level-0 px
-    left : of its picture on the figure; its top is at 0
     width, height : of its picture on the figure
     slide_mpp : µm per level-0 px
     """
 
     view: Window
-    left: float
     width: float
     height: float
     slide_mpp: float
@@ -49,13 +47,12 @@ class Frame:
     def of(cls, view: Window, *, slide_mpp: float) -> Frame:
         """The frame in which that part of a slide is as large as there is room."""
         factor = min(WIDTH / view.width, HEIGHT / view.height)
-        width = view.width * factor
-        return cls(view, (WIDTH - width) / 2, width, view.height * factor, slide_mpp)
+        return cls(view, view.width * factor, view.height * factor, slide_mpp)
 
     @property
-    def margin(self) -> float:
-        """What lies left and right of what is written below the picture; below a narrow one there is more room."""
-        return self.left if self.width >= _ROOM_BELOW else 0.0
+    def right(self) -> float:
+        """Where the colours below the picture end; below a narrow one they need more room."""
+        return max(self.width, _ROOM_BELOW)
 
     @property
     def units_per_px(self) -> float:
@@ -64,7 +61,7 @@ class Frame:
 
     def x(self, level_0: float) -> float:
         """A level-0 x on the figure."""
-        return self.left + (level_0 - self.view.x) * self.units_per_px
+        return (level_0 - self.view.x) * self.units_per_px
 
     def y(self, level_0: float) -> float:
         """A level-0 y on the figure."""

@@ -38,7 +38,6 @@ def density_histogram(cells: Cells, cutoffs: tuple[float, float, float]) -> Mark
         return None
     upper = round_up(max(float(np.percentile(measured, _HIGHEST)), 1.15 * cutoffs[-1]))
     counts = {name: _counted(values, upper) for name, values in by_class.items()}
-    highest = max(int(values.max()) for values in counts.values())
 
     def at(density: float) -> float:
         return WIDTH * density / upper
@@ -47,7 +46,7 @@ def density_histogram(cells: Cells, cutoffs: tuple[float, float, float]) -> Mark
         "figures/histogram.svg",
         width=WIDTH,
         height=HEIGHT,
-        lines=[Line(name, _outline(counts[name], highest)) for name in ("positive", "negative")],
+        lines=[Line(name, _outline(counts[name])) for name in ("positive", "negative")],
         cutoffs=[(at(cutoff), f"{number}+") for number, cutoff in enumerate(cutoffs, start=1)],
         ticks=[(at(value), f"{value:g}") for value in ticks(upper)],
         medians={name: float(np.nanmedian(values)) for name, values in by_class.items() if len(values)},
@@ -60,8 +59,8 @@ def _counted(values: npt.NDArray[np.float32], upper: float) -> npt.NDArray[np.in
     return np.bincount(place, minlength=_BINS)
 
 
-def _outline(counts: npt.NDArray[np.int64], highest: int) -> str:
-    """The outline of the bars."""
+def _outline(counts: npt.NDArray[np.int64]) -> str:
+    """The outline of the bars, the highest of them as high as the figure."""
     step = WIDTH / _BINS
-    tops = (HEIGHT * (1 - counts / max(highest, 1))).tolist()
+    tops = (HEIGHT * (1 - counts / max(int(counts.max()), 1))).tolist()
     return f"M0 {HEIGHT:.1f}" + "".join(f"V{top:.1f}h{step:.2f}" for top in tops) + f"V{HEIGHT:.1f}z"

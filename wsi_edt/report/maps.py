@@ -37,6 +37,7 @@ _TISSUE_LINE = (70, 70, 70)
 _REGION_LINE = (0, 90, 60)
 _HIGHEST = 99.5  # percentile of a map that its scale reaches: single px don't set it
 _BAR_WIDTH = 240.0
+_LEAST_HEXAGONS = 7  # one and those around it: fewer show nothing
 _LABELLED_REGIONS = 24  # more of them hide the slide
 
 
@@ -153,7 +154,7 @@ def draw_maps(shown: Shown, findings: SlideFindings, result: Ki67Result, slide: 
         None if slide is None else _slide_map(shown, result, findings.scale, slide),
         _index_map(smoothed, frame, index_bar) if assessable else None,
         _density_map(smoothed, frame) if len(shown.area.cells) else None,
-        _hexagon_map(heterogeneity, frame, index_bar) if heterogeneity and heterogeneity.hexagons else None,
+        _hexagon_map(heterogeneity, frame, index_bar) if heterogeneity is not None else None,
         smoothed.sigma_um,
     )
 
@@ -217,8 +218,8 @@ def _density_map(maps: HeatMaps, frame: Frame) -> Markup:
     return _heat_map(_coloured(maps.per_mm2, maps.per_mm2, upper, palette.CIVIDIS), frame, bar, alt)
 
 
-def _hexagon_map(heterogeneity: Heterogeneity, frame: Frame, bar: ColourBar) -> Markup:
-    """The hexagons in the colours of their index; those with few cells as outlines."""
+def _hexagon_map(heterogeneity: Heterogeneity, frame: Frame, bar: ColourBar) -> Markup | None:
+    """The hexagons in the colours of their index, those with few cells as outlines; None if there are too few."""
     hexagons = heterogeneity.hexagons
     positive, negative = (
         np.array([getattr(hexagon, name) for hexagon in hexagons], np.float64)
@@ -227,12 +228,14 @@ def _hexagon_map(heterogeneity: Heterogeneity, frame: Frame, bar: ColourBar) -> 
     total = positive + negative
     step = step_of(100 * positive / np.maximum(total, 1), bar.upper)
     step[total < heterogeneity.least_cells] = -1
+    counted = int((step >= 0).sum())
+    if counted < _LEAST_HEXAGONS:
+        return None
     width = heterogeneity.width_mm * 1000 / frame.slide_mpp * frame.units_per_px
     paths: dict[int, list[str]] = {}
     for hexagon, colour in zip(hexagons, step.tolist(), strict=True):
         outline = _hexagon(frame.x(hexagon.x), frame.y(hexagon.y), width)
         paths.setdefault(colour, []).append(outline)
-    counted = int((step >= 0).sum())
     return figure(
         "figures/map.svg",
         frame=frame,
@@ -340,6 +343,6 @@ def _marks(result: Ki67Result, frame: Frame) -> Iterator[Mark]:
 
 def _mark(label: str, place: Place, frame: Frame, side: Sequence[float]) -> Mark:
     x, y, reach = frame.x(place.x), frame.y(place.y), place.size_px / 2 * frame.units_per_px
-    label_x = min(max(x + side[0] * (reach + 8), frame.left + 12), frame.left + frame.width - 12)
+    label_x = min(max(x + side[0] * (reach + 8), 12), frame.width - 12)
     label_y = min(max(y + side[1] * (reach + 8), 10), frame.height - 10)
     return Mark(label, place.shape is Shape.DISC, x, y, reach, label_x, label_y)

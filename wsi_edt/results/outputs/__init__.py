@@ -85,7 +85,7 @@ def outputs(options: OutputOptions, conventions: Conventions) -> tuple[Output, .
     """The outputs of each slide, in the order in which they are written."""
     cells = CellsGeoJson(options.geometry, options.origin, options.gzip)
     overview = Overview()
-    report = SlideReport(conventions, cells=cells.name, overview=overview.name)
+    report = SlideReport(cells=cells.name, overview=overview.name)
     return (
         cells,
         Ki67Json(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsi_edt.files import write_atomically
-from wsi_edt.ki67 import Conventions, Ki67Result, SlideFindings
+from wsi_edt.ki67 import Ki67Result, SlideFindings
 from wsi_edt.report.figures import slide_figures
 from wsi_edt.report.html import slide_page
 from wsi_edt.results import names
@@ -21,7 +21,6 @@ class SlideReport:
     cells, overview : the names of the files that it links to
     """
 
-    conventions: Conventions
     cells: str
     overview: str
     name: str = names.REPORT
