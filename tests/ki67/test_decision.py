@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 from tests.ki67.made import BLURRED, QUALITY, cells, findings
+from wsi_edt.errors import UsageError
 from wsi_edt.ki67 import Conventions, Ki67Result, assess
 from wsi_edt.ki67.areas import Area, AreaKind
 from wsi_edt.ki67.counts import Counts
@@ -144,3 +145,9 @@ def test_sentences_stand_in_the_file_and_are_read_back() -> None:
         "Second reader advised at 3 %: no probability (fewer than 20 blocks of tissue, fewer than 500 cells)"
     )
     assert Ki67Result.from_json(fields) == result
+
+
+@pytest.mark.parametrize("certainty", [0.5, 1.0, 95.0])
+def test_what_is_no_certainty_is_refused(certainty: float) -> None:
+    with pytest.raises(UsageError, match=r"--certainty .* more than 0\.5"):
+        Conventions(certainty=certainty)

@@ -63,6 +63,12 @@ _OPTIONS = (
         "none",
         {"type": click.Choice(["none", "breast", "net"])},
     ),
+    _Option(
+        "--certainty",
+        "The probability from which on a side of a cut-off is called certain.",
+        "0.95",
+        {"type": float, "metavar": "P"},
+    ),
     _Option("--hotspots", "Hotspots to look for; 0 looks for none.", "3", {"type": int, "metavar": "N"}),
     _Option(
         "--hotspot-mm2",

@@ -29,10 +29,14 @@ PROFILES: Mapping[str, Profile] = {
         Profile(
             "breast",
             (5.0, 13.25, 20.0, 30.0),
-            "International Ki67 in Breast Cancer Working Group 2021 (5 and 30 %), and the 13.25 and 20 % of St Gallen",
+            "International Ki67 in Breast Cancer Working Group, Nielsen et al. 2021 (up to 5 % and from 30 % on); Cheang "
+            "et al. 2009, luminal A against B (13.25 %, 14 % of St Gallen 2011); St Gallen 2013 (20 %)",
         ),
         Profile(
-            "net", (3.0, 20.0), "WHO grades of gastro-enteropancreatic neuroendocrine tumours (3 and 20 %)"
+            "net",
+            (3.0, 20.0),
+            "WHO 2019 and 2022, neuroendocrine tumours of the digestive system: G1 below 3 %, G2 3 to 20 %, G3 above 20 %, "
+            "by at least 500 cells where the index is highest",
         ),
     )
 }
