@@ -30,6 +30,9 @@ def test_counts_density_and_index() -> None:
         "few_cells": False,
         "area_mm2": 0.25,
         "cells_per_mm2": 2400.0,
+        **dict.fromkeys(
+            ("strength_0", "strength_1", "strength_2", "strength_3", "h_score", "positive_dab_od")
+        ),
     }
     assert whole.assessable
     assert whole.reason is None

@@ -40,7 +40,7 @@ def test_drawn_nuclei_have_the_stains_that_they_were_drawn_with(stains: tuple[fl
     found = np.concatenate(deconvolved(density, unit=OD_UNIT))
     # Grey levels are whole numbers: half a level of 60 is 0.004.
     assert found == pytest.approx(stains, abs=0.006)
-    assert found == pytest.approx(separated(image[30, 34].astype(np.float64)), abs=2e-4)
+    assert found == pytest.approx(separated(image[30, 34].astype(np.float64)), abs=7e-4)  # rounded to 0.001
 
 
 def test_the_stains_of_means_are_the_means_of_stains() -> None:
@@ -48,9 +48,11 @@ def test_the_stains_of_means_are_the_means_of_stains() -> None:
     rng = np.random.default_rng(0)
     stains = rng.uniform(0.05, 0.9, (129, 2))
     pixels = np.array([colour_of(*stain) for stain in stains])
-    found = np.concatenate(deconvolved(-np.log10(pixels / 255).mean(axis=0, keepdims=True)))
-    assert found == pytest.approx(stains.mean(axis=0), abs=1e-4)
-    assert found == pytest.approx(separated(pixels).mean(axis=0), abs=1e-4)
+    found = np.concatenate(
+        deconvolved(-np.log10(pixels / 255).mean(axis=0, keepdims=True))
+    )  # with three decimals
+    assert found == pytest.approx(stains.mean(axis=0), abs=6e-4)
+    assert found == pytest.approx(separated(pixels).mean(axis=0), abs=6e-4)
     of_mean_colour = np.concatenate(deconvolved(-np.log10(pixels.mean(axis=0, keepdims=True) / 255)))
     assert of_mean_colour != pytest.approx(stains.mean(axis=0), abs=0.02)
 

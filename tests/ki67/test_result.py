@@ -27,6 +27,7 @@ WHOLE = {
     "few_cells": True,
     "area_mm2": 1.5,
     "cells_per_mm2": 2.0,
+    **dict.fromkeys(("strength_0", "strength_1", "strength_2", "strength_3", "h_score", "positive_dab_od")),
     "interval_reason": "fewer than 20 blocks of tissue",
     "verdicts": [],
     "doubts": [{"name": "fewer than 500 cells", "sentence": "Fewer than 500 cells: the index is uncertain."}],

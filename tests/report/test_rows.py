@@ -16,8 +16,8 @@ from wsi_edt.report.rows import COLUMNS, Status, SummaryRow, verdict_words
 
 HEADER = (
     "slide,case,status,index_percent,index_low_percent,index_high_percent,blocks,block_mm,positive,negative,unclassified,total,"
-    "few_cells,area_mm2,cells_per_mm2,hotspot_percent,hotspot_remaining_percent,verdict,staining,quality,mpp,seconds,model,"
-    "reason,regions,error"
+    "few_cells,area_mm2,cells_per_mm2,strength_0,strength_1,strength_2,strength_3,h_score,positive_dab_od,"
+    "hotspot_percent,hotspot_remaining_percent,verdict,staining,quality,mpp,seconds,model,reason,regions,error"
 )
 
 
@@ -43,6 +43,12 @@ def test_rows_of_every_kind() -> None:
         "few_cells": "no",
         "area_mm2": "0.2500",
         "cells_per_mm2": "2400.0",
+        "strength_0": "",
+        "strength_1": "",
+        "strength_2": "",
+        "strength_3": "",
+        "h_score": "",
+        "positive_dab_od": "",
         "hotspot_percent": "",
         "hotspot_remaining_percent": "",
         "verdict": "",

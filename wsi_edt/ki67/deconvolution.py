@@ -14,6 +14,7 @@ import numpy.typing as npt
 # Optical densities of red, green and blue in each stain, unit vectors.
 HAEMATOXYLIN = (0.65111, 0.70119, 0.29049)
 DAB = (0.26917, 0.56824, 0.77759)
+DIGITS = 3
 # What neither stain explains is a third stain, at right angles to both.
 _UNMIXING = np.linalg.inv(np.array([HAEMATOXYLIN, DAB, np.cross(HAEMATOXYLIN, DAB)]))
 
@@ -22,6 +23,8 @@ def deconvolved(
     rgb: npt.NDArray[np.number], *, unit: float = 1.0
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The optical densities of haematoxylin and of DAB, (N,) float32 each; below 0 where the colour is beyond both.
+
+    They have three decimals, as files do: what is counted by a cut-off is what QuPath counts in its file.
 
     Parameters
     ----------
@@ -37,4 +40,4 @@ def _weighted(rgb: npt.NDArray[np.number], weights: npt.NDArray[np.float64]) -> 
     total = np.zeros(len(rgb), np.float32)
     for channel, weight in enumerate(weights.astype(np.float32)):
         total += np.multiply(rgb[:, channel], weight, dtype=np.float32)
-    return total
+    return np.round(total, DIGITS) + np.float32(0)  # which makes 0 of -0

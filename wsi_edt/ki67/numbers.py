@@ -7,6 +7,7 @@ from wsi_edt.ki67.index import INDEX
 from wsi_edt.ki67.interval_numbers import BLOCK_MM, BLOCKS, INDEX_HIGH, INDEX_LOW
 from wsi_edt.ki67.number import Number
 from wsi_edt.ki67.size import AREA, DENSITY
+from wsi_edt.ki67.strengths import H_SCORE, POSITIVE_DAB, STRENGTHS
 from wsi_edt.ki67.tally import NEGATIVE, POSITIVE, TOTAL, UNCLASSIFIED
 
 NUMBERS: tuple[Number, ...] = (
@@ -22,4 +23,7 @@ NUMBERS: tuple[Number, ...] = (
     FEW_CELLS,
     AREA,
     DENSITY,
+    *STRENGTHS,
+    H_SCORE,
+    POSITIVE_DAB,
 )
