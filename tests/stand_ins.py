@@ -20,7 +20,7 @@ from wsi_edt.cluster.pool import PendingShard, ShardPool
 from wsi_edt.cluster.worker import ShardResult, ShardTask
 from wsi_edt.detection.compute import Compute, ComputeOptions
 from wsi_edt.detection.shards import detect_shard
-from wsi_edt.ki67 import CountedBy
+from wsi_edt.ki67 import Conventions, CountedBy
 from wsi_edt.maps import DecodeSettings, Peaks, decode
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results.outputs import OutputOptions
@@ -72,6 +72,9 @@ def write_slide(path: Path, painted: Painted) -> Path:
 class ColourDetector:
     """Finds brown and blue discs: the share of such px in a disc around each px is the map."""
 
+    def __init__(self, settings: DecodeSettings) -> None:
+        self._settings = settings
+
     def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)).astype(np.float32)
         # A little weight on the middle, so that the share is highest at a disc's centre alone.
@@ -86,7 +89,7 @@ class ColourDetector:
                 for one in (brown, blue)
             )
             maps = np.stack([np.asarray(share, np.float32) for share in shares])
-            found.append(decode(maps, SETTINGS))
+            found.append(decode(maps, self._settings))
         return found
 
 
@@ -104,13 +107,18 @@ def make_settings(
     output: OutputOptions | None = None,
     overwrite: bool = False,
     tissue_mask: bool = True,
+    threshold: float | None = None,
+    conventions: Conventions | None = None,
 ) -> RunSettings:
     """Tiles of 96 px with a core of 32: a painted slide has several shards of 256 px, at next to no cost."""
     compute = replace(COMPUTE, threads=threads)
+    decoding = SETTINGS if threshold is None else replace(SETTINGS, threshold=threshold)
     options = RunOptions(
         model="colour",
         fallback_mpp=fallback_mpp,
         tissue_mask=tissue_mask,
+        threshold=threshold,
+        conventions=conventions or Conventions(),
         tile_px=tile_px,
         overwrite=overwrite,
         compute=ComputeOptions(device="cpu", runtime="torch", precision="fp32", threads=threads),
@@ -123,18 +131,18 @@ def make_settings(
         tile_px=tile_px,
         halo_px=32,
         batch_size=8,
-        decode=SETTINGS,
+        decode=decoding,
         compute=compute,
         tissue_mask=tissue_mask,
     )
-    detector = DetectorSpec("colour", "0" * 64, Path(), SETTINGS, compute, versions=())
+    detector = DetectorSpec("colour", "0" * 64, Path(), decoding, compute, versions=())
     return RunSettings(options, cells, detector, CountedBy("colour 1", "The model counts discs of colour."))
 
 
 def compute(task: ShardTask) -> ShardResult:
     peaks = detect_shard(
         task.shard,
-        ColourDetector().detect,
+        ColourDetector(task.detector.decode).detect,
         source=task.source,
         model_mpp=task.model_mpp,
         batch_size=task.batch_size,

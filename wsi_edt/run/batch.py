@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from wsi_edt.cluster.pool import ShardPool
 from wsi_edt.errors import WsiEdtError
-from wsi_edt.report.rows import Status, SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.lock import results_lock
 from wsi_edt.results.summary import BatchFiles
 from wsi_edt.results.traces import without_empty_folders, without_lock
 from wsi_edt.run.discover import SlideRef
-from wsi_edt.run.outcomes import Outcomes
+from wsi_edt.run.outcomes import Outcomes, RunResult
 from wsi_edt.run.plan import Planner, plan_slide
 from wsi_edt.run.progress import HarmlessProgress, RunProgress, counted
 from wsi_edt.run.record import RunRecord
@@ -33,25 +31,9 @@ from wsi_edt.run.stop import StopRequest
 from wsi_edt.run.tree import Fault
 from wsi_edt.slides.location import SlidePath
 
+__all__ = ["PoolOpener", "RunResult", "run_batch"]
+
 PoolOpener = Callable[[SlidePath], AbstractContextManager[ShardPool]]
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """A row for each slide that has ended, and for each folder that couldn't be looked into, ordered by name.
-
-    Attributes
-    ----------
-    unfinished : slides without a row, because the run was asked to stop
-    """
-
-    rows: tuple[SummaryRow, ...]
-    unfinished: int = 0
-
-    @property
-    def failed(self) -> int:
-        """How many slides failed."""
-        return sum(row.status is Status.FAILED for row in self.rows)
 
 
 def run_batch(

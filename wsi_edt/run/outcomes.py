@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from wsi_edt.errors import ClusterLostError, ModelError, OutputError
 from wsi_edt.files import write_atomically
 from wsi_edt.foreign import translated
-from wsi_edt.report.rows import SummaryRow
+from wsi_edt.report.rows import Status, SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.summary import BatchFiles
 from wsi_edt.run.discover import SlideRef
@@ -33,6 +34,24 @@ def ends_the_run(error: Exception) -> bool:
     if isinstance(error, OutputError):
         return isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
     return isinstance(error, ModelError | ClusterLostError)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A row for each slide that has ended, and for each folder that couldn't be looked into, ordered by name.
+
+    Attributes
+    ----------
+    unfinished : slides without a row, because the run was asked to stop
+    """
+
+    rows: tuple[SummaryRow, ...]
+    unfinished: int = 0
+
+    @property
+    def failed(self) -> int:
+        """How many slides failed."""
+        return sum(row.status is Status.FAILED for row in self.rows)
 
 
 class Outcomes:

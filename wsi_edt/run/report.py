@@ -22,10 +22,9 @@ from wsi_edt.results.seen import RUN_AGAIN, Drawn, write_seen
 from wsi_edt.results.store import SlideStore
 from wsi_edt.results.summary import BatchFiles
 from wsi_edt.results.traces import without_lock
-from wsi_edt.run.batch import RunResult
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.finalise import write_results, written_as
-from wsi_edt.run.outcomes import Outcomes
+from wsi_edt.run.outcomes import Outcomes, RunResult
 from wsi_edt.run.progress import HarmlessProgress, NoProgress, RunProgress, counted
 from wsi_edt.run.record import RunRecord
 from wsi_edt.run.regions import read_slide_regions
@@ -153,7 +152,7 @@ def _sorted_out(
     OutputError
         If there is none.
     """
-    finished = [slide for slide in found.slides if options.roi is not None or slide.is_complete()]
+    finished = [slide for slide in found.slides if options.roi is not None or slide.seconds() is not None]
     unfinished = (*found.unfinished, *(slide.name for slide in found.slides if slide not in finished))
     if unfinished:
         progress.note(
@@ -266,7 +265,7 @@ def _reported(one: _Wanted, progress: RunProgress) -> SummaryRow:
         outputs(slide.output, one.conventions),
         one.conventions,
         written,
-        slide.mark.seconds,
+        slide.seconds(drawn) or 0.0,
         slide_is_gone=gone is not None,
     )
     for table in tables:

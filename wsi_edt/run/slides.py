@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from wsi_edt.cluster.machine import Machine
     from wsi_edt.cluster.pool import ShardPool
     from wsi_edt.cluster.workers import Workers
-    from wsi_edt.run.batch import RunResult
     from wsi_edt.run.dry_run import Preview
+    from wsi_edt.run.outcomes import RunResult
 
 
 def run_slides(

@@ -76,10 +76,16 @@ class StoredSlide:
         assert isinstance(threshold, float)
         return threshold
 
-    def is_complete(self, drawn: Drawn | None = None) -> bool:
-        """Whether all is stored that decides about the slide's cells; see `findings`."""
+    def seconds(self, drawn: Drawn | None = None) -> float | None:
+        """How long workers took for all that decides about the slide's cells; None if some of it is missing.
+
+        Parameters
+        ----------
+        drawn : the regions to report; by default the last report's
+        """
         needed = shards_of(self._seen_with(drawn), self.cells)
-        return len(self._store.done_shards(needed)) == len(needed)
+        done = self._store.done_shards(needed)
+        return sum(done.values()) if len(done) == len(needed) else None
 
     def findings(self, *, threshold: float | None = None, drawn: Drawn | None = None) -> SlideFindings:
         """What was found on the slide.
@@ -96,7 +102,7 @@ class StoredSlide:
         OutputError
             If shards are missing, or one can't be read back.
         """
-        if not self.is_complete(drawn):
+        if self.seconds(drawn) is None:
             if drawn is None:
                 raise OutputError("isn't finished", where=self.folder, remedy=RUN_AGAIN)
             raise OutputError(
@@ -195,9 +201,8 @@ def _slide_folders(results: Path) -> list[Path]:
     found = []
     for folder, subfolders, _ in os.walk(os.path.abspath(results)):  # noqa: PTH100 - as above
         if names.STORE in subfolders:
-            subfolders.remove(names.STORE)
             found.append(Path(folder))
-        subfolders.sort()
+        subfolders[:] = sorted(name for name in subfolders if name not in names.ZARRS)
     if not found:
         raise UsageError("holds no results of a run", where=results, remedy=remedy)
     return found
