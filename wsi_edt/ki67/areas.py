@@ -10,11 +10,11 @@ import numpy as np
 import shapely
 
 from wsi_edt.cells import Cells
-from wsi_edt.ki67.drawn import DrawnArea, IntArray, cells_in, drawn_areas, ignored_shape, joined, slide_shape
+from wsi_edt.ki67.drawn import DrawnArea, cells_in, drawn_areas, ignored_shape, joined, slide_shape
 from wsi_edt.ki67.findings import SlideFindings
 from wsi_edt.ki67.place import Place
 from wsi_edt.ki67.region_areas import tissue_mm2
-from wsi_edt.qupath.regions import Polygons, polygons_of
+from wsi_edt.qupath.regions import IntArray, Polygons, polygons_of
 
 
 class AreaKind(StrEnum):

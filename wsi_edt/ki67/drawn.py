@@ -6,16 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from shapely import Polygon
 
 from wsi_edt.cells import Cells
 from wsi_edt.geometry import Scale
-from wsi_edt.qupath.regions import BoolArray, Polygons, Region, contains, polygons_of
+from wsi_edt.qupath.regions import BoolArray, IntArray, Polygons, Region, contains, polygons_of
 from wsi_edt.slides.tissue import TissueMask
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +45,8 @@ def drawn_areas(regions: Sequence[Region]) -> tuple[DrawnArea, ...]:
 
 def joined(shapes: Iterable[Polygons | None]) -> Polygons | None:
     """All that lies in any of the shapes; None if that is nothing."""
-    return polygons_of(shapely.unary_union([shape for shape in shapes if shape is not None]))
+    # 5,000 regions take 0.1 s so, and 5 s by unary_union, which looks for overlaps between all of them.
+    return polygons_of(shapely.disjoint_subset_union_all([shape for shape in shapes if shape is not None]))
 
 
 def ignored_shape(regions: Iterable[Region]) -> Polygons | None:

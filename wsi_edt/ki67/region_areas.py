@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from wsi_edt.geometry import Scale, area_mm2, pixel_centers
 from wsi_edt.ki67.drawn import drawn_areas
-from wsi_edt.qupath.regions import BoolArray, Polygons, Region, grid_mask
+from wsi_edt.qupath.regions import BoolArray, IntArray, Polygons, Region, row_crossings
+from wsi_edt.slides.cover import FULL
 from wsi_edt.slides.tissue import UNIT_PX, TissueMask
 
 FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 SAMPLES = (
     4  # along each side of a unit of the mask: one for each 8 × 8 model px, 2.5 µm of the shipped model's
 )
-_ROWS_AT_A_TIME = 256  # of units: memory stays small, whatever the slide's size
 
 
 def named_areas(regions: Sequence[Region]) -> Iterator[tuple[str, Polygons | None]]:
@@ -36,9 +37,9 @@ def tissue_mm2(shape: Polygons, tissue: TissueMask, scale: Scale) -> float:
     tissue, scale : the slide's
     """
     step = UNIT_PX // SAMPLES
-    total = sum(
-        float(held[inside].sum(dtype=np.float64)) for _, _, held, inside in _sampled(shape, tissue, scale)
-    )
+    total = 0.0
+    for rows, columns, inside in _samples_inside(shape, tissue, scale):
+        total += float((_shares(tissue, rows, columns) * inside).sum(dtype=np.float64))
     return area_mm2(total * step**2, tissue.unit_mpp / UNIT_PX)
 
 
@@ -53,28 +54,49 @@ def tissue_raster(shape: Polygons | None, tissue: TissueMask, scale: Scale) -> F
     if shape is None:
         return tissue.shares
     found = np.zeros(tissue.mask.shape, np.float32)
-    for rows, columns, held, inside in _sampled(shape, tissue, scale):
-        np.add.at(found, np.ix_(rows, columns), np.where(inside, held, 0) / SAMPLES**2)
+    for rows, columns, inside in _samples_inside(shape, tissue, scale):
+        found[rows, columns] += _shares(tissue, rows, columns) * inside / SAMPLES**2
     return found
 
 
-def _sampled(
+def _shares(tissue: TissueMask, rows: slice, columns: slice) -> FloatArray:
+    """How much of some units is tissue: as `TissueMask.shares`, without those of all others."""
+    cover = None if tissue.cover is None else tissue.cover[rows, columns]
+    if cover is None:
+        return tissue.mask[rows, columns].astype(np.float32)
+    return cover.astype(np.float32) / np.float32(FULL)
+
+
+def _samples_inside(
     shape: Polygons, tissue: TissueMask, scale: Scale
-) -> Iterator[tuple[IntArray, IntArray, FloatArray, BoolArray]]:
-    """Samples of the shape's box, some rows at a time: units' rows (R,) and columns (C,), their tissue, whether inside."""
+) -> Iterator[tuple[slice, slice, IntArray]]:
+    """Units of the boxes around a shape's parts, and how many of the samples of each lie inside and on the slide."""
     step = UNIT_PX // SAMPLES
-    rows, columns = tissue.mask.shape
-    left, top, right, bottom = scale.to_model(np.array(shape.bounds)) / step
-    first_column, last_column = max(int(left), 0), min(int(np.ceil(right)), columns * SAMPLES)
-    first_row, last_row = max(int(top), 0), min(int(np.ceil(bottom)), rows * SAMPLES)
-    x = pixel_centers(np.arange(first_column, max(last_column, first_column))) * step
-    x = x[x < tissue.extent[0]]
-    shares = tissue.shares
-    for begin in range(first_row, last_row, _ROWS_AT_A_TIME * SAMPLES):
-        y = pixel_centers(np.arange(begin, min(begin + _ROWS_AT_A_TIME * SAMPLES, last_row))) * step
-        y = y[y < tissue.extent[1]]
-        if not len(x) or not len(y):
+    for part in shapely.get_parts(shapely.orient_polygons(shape)):
+        left, top, right, bottom = scale.to_model(np.array(part.bounds)) / UNIT_PX
+        columns = slice(max(int(left), 0), min(math.ceil(right), tissue.mask.shape[1]))
+        rows = slice(max(int(top), 0), min(math.ceil(bottom), tissue.mask.shape[0]))
+        if columns.start >= columns.stop or rows.start >= rows.stop:
             continue
-        unit_rows, unit_columns = (y // UNIT_PX).astype(np.int64), (x // UNIT_PX).astype(np.int64)
-        inside = grid_mask(shape, scale.to_l0(x), scale.to_l0(y))
-        yield unit_rows, unit_columns, shares[np.ix_(unit_rows, unit_columns)], inside
+        x, y = (
+            pixel_centers(np.arange(units.start * SAMPLES, units.stop * SAMPLES)) * step
+            for units in (columns, rows)
+        )
+        x, y = x[x < tissue.extent[0]], y[y < tissue.extent[1]]
+        row, column, enters = row_crossings(part, scale.to_l0(x), scale.to_l0(y))
+        unit_columns = columns.stop - columns.start
+        yield rows, columns, _counted(row, column, enters, (rows.stop - rows.start, unit_columns))
+
+
+def _counted(row: IntArray, column: IntArray, enters: BoolArray, units: tuple[int, int]) -> IntArray:
+    """How many samples of each of (rows, columns) units lie inside, of the crossings of rows of samples.
+
+    Each crossing adds, or takes away, all samples from its column on: of its unit those to the right, of the next what is
+    left of the whole unit's, and so on, which a sum along the rows gives.
+    """
+    unit, past = np.divmod(column, SAMPLES)
+    weight = np.where(enters, 1, -1)
+    place = row // SAMPLES * (units[1] + 2) + unit
+    added = np.bincount(place, weight * (SAMPLES - past), minlength=units[0] * (units[1] + 2))
+    added += np.bincount(place + 1, weight * past, minlength=len(added))[: len(added)]
+    return np.cumsum(added.reshape(units[0], units[1] + 2)[:, : units[1]], axis=1).astype(np.int64)
