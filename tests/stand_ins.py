@@ -76,6 +76,9 @@ class ColourDetector:
         self._settings = settings
 
     def detect(self, images: npt.NDArray[np.uint8]) -> list[Peaks]:
+        return self.detect_with_maps(images)[0]
+
+    def detect_with_maps(self, images: npt.NDArray[np.uint8]) -> tuple[list[Peaks], npt.NDArray[np.float32]]:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)).astype(np.float32)
         # A little weight on the middle, so that the share is highest at a disc's centre alone.
         kernel += np.outer(np.hanning(11)[1:-1], np.hanning(11)[1:-1]).astype(np.float32) * 0.2
@@ -88,9 +91,8 @@ class ColourDetector:
                 cv2.filter2D(one.astype(np.float32), -1, kernel, borderType=cv2.BORDER_CONSTANT)
                 for one in (brown, blue)
             )
-            maps = np.stack([np.asarray(share, np.float32) for share in shares])
-            found.append(decode(maps, self._settings))
-        return found
+            found.append(np.stack([np.asarray(share, np.float32) for share in shares]))
+        return [decode(maps, self._settings) for maps in found], np.stack(found)
 
 
 SETTINGS = DecodeSettings(("positive", "negative"), "max", 11, 0.6)

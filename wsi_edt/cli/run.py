@@ -21,7 +21,7 @@ from wsi_edt.errors import OutputError, printable
 
 if TYPE_CHECKING:
     from wsi_edt.report.rows import SummaryRow
-    from wsi_edt.run.batch import RunResult
+    from wsi_edt.run.outcomes import RunResult
 
 T = TypeVar("T")
 Job = Callable[..., "RunResult"]
@@ -130,6 +130,12 @@ def _series(
 @click.option("--pdf", is_flag=True, help="Also write report.pdf, of two A4 pages; needs wsi-edt[pdf].")
 @click.option(
     "--parquet", is_flag=True, help="Also write cells.parquet, a table for pandas, R, DuckDB and others."
+)
+@click.option(
+    "--keep-maps",
+    is_flag=True,
+    help="Keep the network's maps as maps.ome.zarr (OME-Zarr 0.4, for napari or QuPath): 7 MB and 80 files per mm² "
+    "of tissue. Workers write them: they must see --out.",
 )
 @click.option(
     "--overwrite", is_flag=True, help="Replace results of other settings, or of a file that changed."

@@ -49,6 +49,10 @@ class Detector:
         """The peaks of each tile of a batch (B, H, W, 3) uint8, in px of its tile."""
         return self.runtime.peaks(images, self.settings)
 
+    def detect_with_maps(self, images: Images) -> tuple[list[Peaks], FloatMaps]:
+        """The same peaks, and the maps (B, C, H, W) float32 that they were found in; the network runs once."""
+        return self.runtime.peaks_and_maps(images, self.settings)
+
 
 def _runtime(bundle: Bundle, compute: Compute) -> Runtime:
     # Each is imported if it is wanted: torch and OpenVINO take seconds, and OpenVINO needn't be installed.

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from wsi_edt.detection.densities import RADIUS_UM, mean_densities
 from wsi_edt.detection.peaks import TilePeaks
-from wsi_edt.detection.runtimes.runtime import Images
+from wsi_edt.detection.runtimes.runtime import FloatMaps, Images
 from wsi_edt.detection.stitching import MARGIN_PX
 from wsi_edt.maps import Peaks
 from wsi_edt.slides import Opener, Shard, SlideSource, Tile, TileLoader, TileRequest
@@ -27,6 +28,27 @@ _BATCHES_IN_FLIGHT = 2
 Detect = Callable[[Images], list[Peaks]]
 
 
+@dataclass(frozen=True, slots=True)
+class KeepingMaps:
+    """What keeps the maps too.
+
+    Attributes
+    ----------
+    detect : finds the same peaks as a `Detect`, and gives the maps (B, C, H, W) float32 that they were found in
+    keep : is given each tile with its maps (C, H, W)
+    """
+
+    detect: Callable[[Images], tuple[list[Peaks], FloatMaps]]
+    keep: Callable[[Tile, FloatMaps], None]
+
+    def found(self, images: Images, tiles: list[Tile]) -> list[Peaks]:
+        """The peaks of each tile, whose maps are kept."""
+        peaks, maps = self.detect(images)
+        for tile, one in zip(tiles, maps, strict=True):
+            self.keep(tile, one)
+        return peaks
+
+
 def detect_shard(
     shard: Shard,
     detect: Detect,
@@ -36,6 +58,7 @@ def detect_shard(
     batch_size: int,
     readers: int,
     opener: Opener = SlideSource.open,
+    keeping: KeepingMaps | None = None,
 ) -> TilePeaks:
     """The peaks of a shard's tiles, each tile's in its core and a few px around it, in the tiles' order.
 
@@ -48,6 +71,7 @@ def detect_shard(
     batch_size : tiles a batch; no batch spans two shards, so that a shard's sums are the same wherever it is computed
     readers : threads that read ahead
     opener : opens the slide, once for each of them
+    keeping : takes the place of `detect` where maps are kept
     """
     requests = [TileRequest(source, tile.window, model_mpp) for tile in shard.tiles]
     tiles = iter(shard.tiles)
@@ -55,7 +79,8 @@ def detect_shard(
     in_flight: deque[Future[list[TilePeaks]]] = deque()
 
     def own_peaks(images: Images, of: list[Tile]) -> list[TilePeaks]:
-        peaks = zip(detect(images), images, of, strict=True)
+        found = detect(images) if keeping is None else keeping.found(images, of)
+        peaks = zip(found, images, of, strict=True)
         return [_own_peaks(*tile, radius_px=RADIUS_UM / model_mpp) for tile in peaks]
 
     def collect() -> None:

@@ -24,4 +24,6 @@ REPORT: Final = "report.html"
 OVERVIEW: Final = "overview.png"
 TISSUE: Final = "tissue.png"
 STORE: Final = "store.zarr"
+MAPS: Final = "maps.ome.zarr"
+ZARRS: Final = (STORE, MAPS)  # folders of many files, none of which is a result by itself
 ERROR_LOG: Final = "error.log"

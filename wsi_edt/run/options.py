@@ -38,6 +38,7 @@ class RunOptions:
     conventions : what is reported of the cells
     workers : processes on this machine; by default as many as its cores serve, up to four per GPU
     devices : numbers of this machine's GPUs to use; by default all of them
+    keep_maps : whether the network's maps are kept beside each slide's store
     scheduler : the address of a Dask scheduler, whose workers compute instead
     """
 
@@ -57,4 +58,5 @@ class RunOptions:
     conventions: Conventions = field(default_factory=Conventions)
     workers: int | None = None
     devices: tuple[int, ...] | None = None
+    keep_maps: bool = False
     scheduler: str | None = None

@@ -11,6 +11,7 @@ from pathlib import Path
 from wsi_edt.errors import OutputError, SlideError, UsageError
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
+from wsi_edt.results.kept_maps import KeptMaps, lacks_maps, maps_of
 from wsi_edt.results.outputs import remove_results
 from wsi_edt.results.seen import write_seen
 from wsi_edt.results.store import SlideStore, StoreHeader
@@ -22,6 +23,9 @@ from wsi_edt.run.plan import Planner, SlidePlan, plan_slide
 from wsi_edt.run.settings import RunSettings
 from wsi_edt.slides.grid import Shard
 from wsi_edt.slides.tissue import save_tissue_picture
+
+_WITHOUT_MAPS = "has results without maps, for which the network must run again"
+_LEAVE_OR_REPLACE = "pass --overwrite to replace them, choose another --out, or leave out --keep-maps"
 
 
 def refuse_other_settings(slides: Sequence[SlideRef], out: Path, settings: RunSettings) -> None:
@@ -59,6 +63,8 @@ def refuse_other_settings(slides: Sequence[SlideRef], out: Path, settings: RunSe
                 where=out / slide.name,
                 remedy="give the earlier settings, another --out, or --overwrite to replace them",
             )
+        if settings.options.keep_maps and lacks_maps(out / slide.name, stored):
+            raise UsageError(_WITHOUT_MAPS, where=out / slide.name, remedy=_LEAVE_OR_REPLACE)
     if of_another_version and len(of_another_version) == len(slides):  # else those slides fail alone
         raise of_another_version[0]
 
@@ -70,8 +76,7 @@ def earlier_results(slides: Sequence[SlideRef], out: Path) -> int:
     for folder, subfolders, files in os.walk(out):
         if names.KI67 in files:
             found += Path(folder).relative_to(out).as_posix() not in known
-        if names.STORE in subfolders:  # which has many files, and no results
-            subfolders.remove(names.STORE)
+        subfolders[:] = [name for name in subfolders if name not in names.ZARRS]
     return found
 
 
@@ -82,6 +87,8 @@ def row_if_finished(slide: SlideRef, out: Path, settings: RunSettings) -> Summar
     if stored is None or stored.cells_hash != settings.cells.cells_hash():
         return None
     if not stored.mpp_stated and stored.slide_mpp != slide.source.fallback_mpp:
+        return None
+    if settings.options.keep_maps and lacks_maps(folder, stored):
         return None
     try:
         state = slide.source.state()
@@ -119,11 +126,15 @@ def continues(plan: SlidePlan, folder: Path, settings: RunSettings) -> bool:
     Raises
     ------
     SlideError
-        If the store was begun with another file, and may not be replaced.
+        If the store was begun with another file or without maps that are asked for, and may not be replaced.
     """
     stored = _header(folder / names.STORE, settings)
     if stored is not None and stored.fits(plan.header):
-        return True
+        if not (settings.options.keep_maps and lacks_maps(folder, stored)):
+            return True
+        if not settings.options.overwrite:  # the maps went away since `refuse_other_settings`
+            raise SlideError(_WITHOUT_MAPS, where=folder, remedy=_LEAVE_OR_REPLACE)
+        return False
     if stored is None or settings.options.overwrite:
         return False
     raise _other_file(stored, plan, folder)
@@ -153,11 +164,12 @@ def _clock(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A plan with the store that it continues, and the shards that are missing there."""
+    """A plan with the store that it continues, the shards that are missing there, and where their maps are kept."""
 
     plan: SlidePlan
     store: SlideStore
     missing: tuple[Shard, ...]
+    maps: KeptMaps | None = None
 
 
 def prepare(
@@ -165,6 +177,7 @@ def prepare(
 ) -> Prepared:
     """Plan a slide, open its store or make it, keep there what was seen, and draw the tissue.
 
+    Results that were begun with maps go on with them, also where none are asked for: those that are there have no gaps.
     It is drawn here because its picture is too large to be kept until the end.
 
     Raises
@@ -176,14 +189,32 @@ def prepare(
     """
     plan, overview = plan_slide(ref, settings.cells, allow_coarse=settings.options.allow_coarse)
     path = folder / names.STORE
+    maps = _maps_of(plan, folder, settings)
     if continues(plan, folder, settings):
         store = SlideStore(path, plan.header)
+        keeps = maps.are_there()
     else:
         remove_results(folder, settings.outputs)
         store = SlideStore.create(path, plan.header)
+        keeps = settings.options.keep_maps
+        if keeps:
+            maps.create()
     write_seen(path, seen_of(plan, settings))
     save_tissue_picture(folder / names.TISSUE, overview, plan.searched)
     del overview
     trim_memory()
     done = store.done_shards(plan.shards)
-    return Prepared(plan, store, tuple(shard for shard in plan.shards if shard.index not in done))
+    missing = tuple(shard for shard in plan.shards if shard.index not in done)
+    return Prepared(plan, store, missing, maps if keeps else None)
+
+
+def _maps_of(plan: SlidePlan, folder: Path, settings: RunSettings) -> KeptMaps:
+    """Where the slide's maps are kept if they are."""
+    return KeptMaps(
+        (folder / names.MAPS).absolute(),
+        settings.cells.decode.maps,
+        plan.grid.extent,
+        plan.grid.core_px,
+        settings.cells.model_mpp,
+        maps_of(plan.header),
+    )

@@ -208,6 +208,7 @@ class Schedule:
             model_mpp=self._settings.cells.model_mpp,
             batch_size=self._settings.cells.batch_size,
             detector=self._settings.detector,
+            maps=slide.prepared.maps,
         )
         done = partial(self._put, slide.ref, partial(self._on_computed, slide, shard))
         limit_s = _SHARD_LIMIT_S + _SHARD_LIMIT_S_PER_TILE * len(shard.tiles)

@@ -201,6 +201,7 @@ class RunSettings:
         return {
             **self.cells.to_json(),
             "mpp": self.options.fallback_mpp,
+            "keep_maps": self.options.keep_maps,
             **self.options.output.to_json(),
             "conventions": self.conventions.to_json(),
         }

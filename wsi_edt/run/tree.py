@@ -16,6 +16,7 @@ from upath import UPath
 
 from wsi_edt.errors import SlideError, readable
 from wsi_edt.results import names
+from wsi_edt.results.kept_maps import holds_maps
 from wsi_edt.results.written import aside_name
 from wsi_edt.run.progress import counted
 from wsi_edt.slides.folder import by_count
@@ -150,7 +151,8 @@ def search_url(base: UPath, passed: PassedOver) -> Iterator[tuple[UPath, str]]:
         zarr = next((k for k, part in enumerate(path.parts) if part.lower().endswith(ZARR_SUFFIX)), None)
         if zarr is not None:
             slide = "/".join(path.parts[: zarr + 1])
-            if path.parts[zarr] != names.STORE and slide not in zarrs:
+            kept = path.parts[zarr] == names.MAPS and PurePosixPath(*path.parts[:zarr]) in of_runs
+            if path.parts[zarr] != names.STORE and not kept and slide not in zarrs:
                 zarrs.add(slide)
                 yield base / slide, slide
         elif path.name not in _OWN or of_runs.isdisjoint(path.parents):
@@ -233,7 +235,9 @@ class _Folder:
             elif not entry.is_dir():
                 kind = _SPECIAL.get(stat.S_IFMT(entry.stat().st_mode), "special file")
                 passed.special.append(f"{path.relative_to(self.base).as_posix()}, a {kind}")
-            elif entry.name == names.STORE and _is_store(path):
+            elif (entry.name == names.STORE and _is_store(path)) or (
+                entry.name == names.MAPS and holds_maps(path)
+            ):
                 pass
             elif suffix == ZARR_SUFFIX and is_zarr(path):
                 content.zarrs.append(entry.name)
@@ -274,7 +278,7 @@ def _is_called_a_slide(name: str) -> bool:
 def _slides_in(out: Path) -> Iterator[str]:
     """The files in a results folder that are called like slides."""
     for folder, subfolders, files in os.walk(out):
-        subfolders[:] = [name for name in subfolders if name != names.STORE]
+        subfolders[:] = [name for name in subfolders if name not in names.ZARRS]
         yield from (
             str(Path(folder, name)) for name in files if _is_called_a_slide(name) and not name.startswith(".")
         )

@@ -56,6 +56,16 @@ def check(found: list[Peaks], maps: npt.NDArray[np.float32], bundle: Bundle) -> 
     return sum(map(len, found))
 
 
+def test_maps_come_with_the_same_peaks(bundle: Bundle) -> None:
+    runtime = runtime_of(bundle)
+    for seed in range(3):  # the first batch captures a graph, the others replay it
+        images = batch(seed, 2, 128, 192)
+        found, maps = runtime.peaks_and_maps(images, bundle.decode)
+        assert np.array_equal(maps, runtime.maps(images))
+        assert check(found, maps, bundle) > 0
+        assert check(runtime.peaks(images, bundle.decode), maps, bundle) > 0
+
+
 def graphs(runtime: TorchCuda) -> int:
     lanes = [runtime._lanes.get() for _ in range(runtime._lanes.qsize())]
     for lane in lanes:

@@ -73,6 +73,16 @@ class OpenVino:
         """The peaks of each tile of a batch, in px of its tile."""
         return list(self._callers.map(lambda image: decode(self._tile_maps(image), settings), images))
 
+    def peaks_and_maps(self, images: Images, settings: DecodeSettings) -> tuple[list[Peaks], FloatMaps]:
+        """The same peaks, and the maps that they were found in."""
+
+        def found(image: Images) -> tuple[Peaks, FloatMaps]:
+            maps = self._tile_maps(image)
+            return decode(maps, settings), maps
+
+        peaks, maps = zip(*self._callers.map(found, images), strict=True)
+        return list(peaks), np.stack(maps)
+
     def _tile_maps(self, image: Images) -> FloatMaps:
         """(H, W, 3) uint8 → (C, H, W) float32, which the thread's next tile overwrites unless it is copied."""
         value = image[None]

@@ -27,3 +27,7 @@ class Runtime(MapRunner, Protocol):
     def peaks(self, images: Images, settings: DecodeSettings) -> list[Peaks]:
         """The peaks of each tile of a batch, in px of its tile."""
         ...
+
+    def peaks_and_maps(self, images: Images, settings: DecodeSettings) -> tuple[list[Peaks], FloatMaps]:
+        """The same peaks, and the maps that they were found in; on a GPU maps take long to come back."""
+        ...

@@ -44,7 +44,12 @@ class TorchCpu:
 
     def peaks(self, images: Images, settings: DecodeSettings) -> list[Peaks]:
         """The peaks of each tile of a batch, in px of its tile."""
-        return [decode(maps, settings) for maps in self.maps(images)]
+        return self.peaks_and_maps(images, settings)[0]
+
+    def peaks_and_maps(self, images: Images, settings: DecodeSettings) -> tuple[list[Peaks], FloatMaps]:
+        """The same peaks, and the maps that they were found in."""
+        maps = self.maps(images)
+        return [decode(one, settings) for one in maps], maps
 
     @torch.inference_mode()
     def _maps(self, images: Images) -> FloatMaps:

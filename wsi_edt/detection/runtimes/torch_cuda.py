@@ -103,7 +103,12 @@ class TorchCuda:
     def peaks(self, images: Images, settings: DecodeSettings) -> list[Peaks]:
         """The peaks of each tile of a batch, in px of its tile; points and not maps come back from the GPU."""
         with self._lane() as lane:
-            return lane.peaks(images, settings)
+            return lane.found(images, settings, peaks_of)
+
+    def peaks_and_maps(self, images: Images, settings: DecodeSettings) -> tuple[list[Peaks], FloatMaps]:
+        """The same peaks, and the maps that they were found in, all of which are copied from the GPU."""
+        with self._lane() as lane:
+            return lane.found(images, settings, _peaks_and_maps)
 
     @contextmanager
     def _lane(self) -> Iterator[_Lane]:
@@ -131,8 +136,11 @@ class _Lane:
     def maps(self, images: Images) -> FloatMaps:
         return self._thread.submit(self._in_stream, partial(self._maps, images)).result()
 
-    def peaks(self, images: Images, settings: DecodeSettings) -> list[Peaks]:
-        return self._thread.submit(self._in_stream, partial(self._peaks, images, settings)).result()
+    def found(
+        self, images: Images, settings: DecodeSettings, fetch: Callable[[Candidates, DecodeSettings], T]
+    ) -> T:
+        """What `fetch` brings from the GPU of a batch's candidates; it waits for the stream."""
+        return self._thread.submit(self._in_stream, partial(self._found, images, settings, fetch)).result()
 
     def _in_stream(self, work: Callable[[], T]) -> T:
         with torch.inference_mode(), torch.cuda.stream(self._stream):
@@ -144,7 +152,9 @@ class _Lane:
             found: FloatMaps = self._network(batch.to("cuda", non_blocking=True)).cpu().numpy()
         return found
 
-    def _peaks(self, images: Images, settings: DecodeSettings) -> list[Peaks]:
+    def _found(
+        self, images: Images, settings: DecodeSettings, fetch: Callable[[Candidates, DecodeSettings], T]
+    ) -> T:
         work = partial(self._candidates, settings=settings)
         graph = self._captures.graph(
             self._graphs, (images.shape, settings), partial(BatchGraph, work, images.shape, self._stream)
@@ -152,7 +162,12 @@ class _Lane:
         with self._gate.shared():
             batch = self._staging.filled(images)
             found = graph.replay(batch) if graph else work(batch.to("cuda", non_blocking=True))
-            return peaks_of(found, settings)  # waits for the stream: what it used is free for the next batch
+            return fetch(found, settings)  # waits for the stream: what it used is free for the next batch
 
     def _candidates(self, pixels: Tensor, *, settings: DecodeSettings) -> Candidates:
         return candidates(self._network(pixels), settings)
+
+
+def _peaks_and_maps(found: Candidates, settings: DecodeSettings) -> tuple[list[Peaks], FloatMaps]:
+    maps: FloatMaps = found.maps.cpu().numpy()
+    return peaks_of(found, settings), maps

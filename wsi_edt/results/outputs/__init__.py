@@ -123,4 +123,5 @@ def _stale(written: tuple[Output, ...]) -> Iterator[str]:
 def _all_names(written: tuple[Output, ...]) -> Iterator[str]:
     yield from (output.name for output in written)
     yield from _PLANNED
+    yield names.MAPS
     yield from _stale(written)
