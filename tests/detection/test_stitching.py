@@ -206,6 +206,9 @@ def test_equals_the_rule_over_many_tiles(seed: int) -> None:
     assert len(expected) < len(places) < len(peaks)
     found = stitch(peaks.select(rng.permutation(len(peaks))), grid, radius_px=RADIUS)
     assert positions(found) == sorted(expected, key=lambda spot: (spot[1], spot[0]))
+    assert np.array_equal(found.density[:, :2], np.stack([found.x, found.y], axis=1)), (
+        "another peak's density"
+    )
 
 
 @given(
