@@ -36,6 +36,10 @@ from wsi_edt.slides.source import SlideSource
 _MOST_NAMED = 5
 
 
+def _as_before(conventions: Conventions) -> Conventions:
+    return conventions
+
+
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
     """What is reported otherwise; what isn't named here stays as each slide was last reported.
@@ -47,7 +51,7 @@ class ReportOptions:
     threshold : the score that a cell must exceed, at least the run's
     """
 
-    conventions: Callable[[Conventions], Conventions] = lambda before: before
+    conventions: Callable[[Conventions], Conventions] = _as_before
     roi: Path | None = None
     threshold: float | None = None
 
