@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv, logit, ndtri, stdtrit
+from scipy.special import betaincinv, expit, logit
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.ki67.covariance import FloatArray, Spread, Squares, fitted_spread
@@ -41,7 +41,7 @@ class Interval:
     low_percent, high_percent : its ends
     blocks : of tissue that hold cells
     block_mm : the side of one
-    drawn_percent : what the index may be, as often as it is likely: (`RESAMPLES`,) float64, ascending
+    drawn_percent : (`RESAMPLES`,) float64, ascending: what the index may be, each as likely as the others
     """
 
     low_percent: float
@@ -63,9 +63,10 @@ def index_interval(cells: Cells, *, mm_per_px: float) -> Interval | NoInterval:
     is fitted (see `fitted_spread`), which gives the index's variance, and the side of the blocks: 1.25 times the distance
     over which cells are alike, at least 0.5 mm. The blocks are resampled for the shape of the distribution: in each of
     1,999 resamples (seeded) the logit of the index, less the real one, is divided by its error from the blocks; times the
-    real error, from the fit, that is by how much the index may be wrong (bootstrap-t: Efron and Tibshirani (1993), ch. 12).
-    As the fit isn't sure of the variance either, it is widened by Student's t against the normal. Where fewer than ten
-    blocks hold positive cells, or negative ones, resampling has nothing to go by; see `_of_few`.
+    real error, from the fit, that is by how much the index may be wrong (bootstrap-t: Efron and Tibshirani (1993), ch.
+    12). To each side the wider one of that and of its symmetric form (Hall 1988) counts: where a few blocks hold most of
+    the positive cells, either alone is too narrow. Where fewer than ten blocks hold positive cells, or negative ones,
+    resampling has nothing to go by; see `_of_few`.
 
     There is none if the tissue has fewer than 20 blocks. Blocks that hold few cells count as less than one: the
     number is (sum of n)² / sum of n², n cells a block. workflows/benchmarks/interval_coverage.py shows how often the
@@ -128,10 +129,12 @@ def _resampled(positive: FloatArray, counted: FloatArray, spread: Spread) -> Flo
     chosen += blocks * np.arange(RESAMPLES)[:, np.newaxis]
     times = np.bincount(chosen.ravel(), minlength=RESAMPLES * blocks).reshape(RESAMPLES, blocks)
     shares, errors = _share_and_error(positive, counted, times.astype(np.float64))
-    in_errors = (logit(shares) - logit(share)) / errors
-    wider = stdtrit(_effective(counted) - 1, 1 - _TAIL) / ndtri(1 - _TAIL)
+    in_errors = np.sort((logit(share) - logit(shares)) / errors)
+    symmetric = np.sort(np.concatenate([in_errors, -in_errors])).reshape(-1, 2).mean(axis=1)
+    below = np.arange(RESAMPLES) < RESAMPLES // 2
+    wider = np.where(below, np.minimum(in_errors, symmetric), np.maximum(in_errors, symmetric))
     error = math.sqrt(spread.variance) / (share * (1 - share))
-    return np.sort(100 / (1 + np.exp(-(logit(share) - wider * error * in_errors))))
+    return np.asarray(100 * expit(logit(share) + error * wider))
 
 
 def _share_and_error(
@@ -148,11 +151,12 @@ def _share_and_error(
     """
     blocks = len(counted)
     total = times @ counted
-    share = times @ positive / total
+    least = 0.5 / total  # of a cell: in one of thousands of resamples none may be positive, or all
+    share = np.clip(times @ positive / total, least, 1 - least)
     squared = (
         times @ positive**2 - 2 * share * (times @ (positive * counted)) + share**2 * (times @ counted**2)
     )
-    error = np.sqrt(blocks / (blocks - 1) * np.maximum(squared, 0)) / total
+    error = np.sqrt(blocks / (blocks - 1) * np.maximum(squared, 1)) / total
     return share, error / (share * (1 - share))
 
 
