@@ -61,6 +61,7 @@ def test_weights_are_of_the_strata_with_cells() -> None:
         ({LOW: 0.6, MEDIUM: 0.4}, [2, 2]),
         ({LOW: 0.3, MEDIUM: 0.2}, [2, 2]),  # 60 and 40 % of what has cells
         ({LOW: 0.7, MEDIUM: 0.3}, [3, 1]),
+        ({LOW: 0.3, MEDIUM: 0.1}, [3, 1]),  # 75 and 25 %
         ({NEGLIGIBLE: 0.1, HIGH: 0.9}, [1, 3]),
         ({HIGH: 0.4}, [4]),
     ],

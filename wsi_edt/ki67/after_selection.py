@@ -28,8 +28,8 @@ from wsi_edt.ki67.unit_grid import BoolArray, Counted, FloatArray, IntArray, Uni
 
 SPLITS = 4  # each in both directions; 16 change what remains by 0.5 points a slide, and its mean by 0.1
 SEED = 671
-# Fields this many standard deviations below the last that was found are not looked at: in half of the cells they
-# win once in hundreds of times, and the mean of what remains is the same with them.
+# Fields so many standard deviations (of chance between halves) below the last that was found are not looked at: they
+# hardly ever win in half of the cells, and the mean of what remains is the same with them.
 NEAR_SD = 3.0
 _Z = 1.959964  # 95 % of a normal distribution
 
@@ -57,7 +57,7 @@ def remaining(
     measured: dict[Order, list[list[_Measured]]] = {order: [[] for _ in found[order]] for order in found}
     rng = np.random.default_rng(SEED)
     for _ in range(SPLITS):
-        one = grid.part_before(rng.integers(0, 2, len(grid.x), dtype=np.bool_))
+        one = grid.counted_before(rng.integers(0, 2, len(grid.x), dtype=np.bool_))
         other = grid.cells_before - one
         for searched, measuring in ((one, other), (other, one)):
             by_order = search.measured(
@@ -142,14 +142,12 @@ def _near(order: Order, fields: Fields, spots: Sequence[FoundField]) -> BoolArra
     middle = middle_score(order, fields)
     if not spots:
         return np.zeros(len(middle), np.bool_)
-    last = spots[-1]
     if order is Order.INDEX:
-        share = min(max(last.score / 100, 0.02), 0.5)
         cells = np.maximum((fields.fewest.cells + fields.most.cells) / 2, 1)
-        deviation = 100 * np.sqrt(share * (1 - share) / cells)
+        deviation = np.sqrt(middle * (100 - middle) / cells)
     else:
-        deviation = np.full(len(middle), np.sqrt(last.score / last.mm2))
-    return np.asarray(middle >= last.score - NEAR_SD * deviation)
+        deviation = np.sqrt(middle / np.maximum(fields.mm2, 1e-9))
+    return np.asarray(middle >= spots[-1].score - NEAR_SD * deviation)
 
 
 def _estimate(order: Order, measured: Sequence[_Measured]) -> Estimate | None:

@@ -20,9 +20,8 @@ BoolArray = npt.NDArray[np.bool_]
 GROWTH = math.sqrt(2)  # of the area from one size to the next
 LEAST_CELL_UM2 = 40.0  # no nuclei lie more densely over a whole field: smaller ones aren't tried
 LEAST_SIZE_UM = 50.0
-LEAST_TISSUE = (
-    0.6  # of a field: a straight edge leaves half of one that lies on it, a core of 0.4 mm 0.61 of 0.5 mm²
-)
+# Of a field: a straight edge leaves half of one that lies on it, a core of 0.4 mm 0.61 of 0.5 mm².
+LEAST_TISSUE = 0.6
 LARGEST_PITCH_UNITS = 5
 PITCHES_A_SIZE = 16
 

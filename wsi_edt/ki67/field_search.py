@@ -151,7 +151,7 @@ def counted_exactly(grid: UnitGrid, ladder: Ladder, at: IntArray, size: int) -> 
         else dx * dx + dy * dy <= reach_px * reach_px
     )
     sure = Counted.of(grid.summed(grid.cells_before, at, inside))
-    positive = held & grid.positive[cell]
+    positive = held & grid.is_positive(cell)
     return Counted(
         sure.cells + np.bincount(own[held], minlength=len(at)),
         sure.positive + np.bincount(own[positive], minlength=len(at)),

@@ -77,7 +77,7 @@ def find_hotspots(
     rule = conventions.hotspots
     ladder = Ladder.of(rule, unit_um=findings.tissue.unit_mpp)
     grid = UnitGrid.of(area, findings, margin=ladder.margin) if rule.count else None
-    if grid is None or not grid.positive.any():
+    if grid is None or not grid.any_positive:
         return (), None
     fields = possible_fields(grid, ladder)
     found = {order: hottest(grid, ladder, fields, order, count=rule.count) for order in Order}

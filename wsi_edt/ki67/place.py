@@ -40,10 +40,15 @@ class Place:
 
     def contains(self, x: FloatArray, y: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """For each point (x, y), level-0 px, whether it lies inside or on the edge: (N,) bool."""
-        dx, dy, reach = np.abs(x - self.x), np.abs(y - self.y), self.size_px / 2
+        reach = self.size_px / 2
+        inside = np.abs(y - self.y) <= reach
+        near = np.flatnonzero(inside)  # few of a slide's cells: the others need not be looked at twice
+        dx, dy = x[near] - self.x, y[near] - self.y
         if self.shape is Shape.SQUARE:
-            return np.asarray(np.maximum(dx, dy) <= reach)
-        return np.asarray(dx * dx + dy * dy <= reach * reach)
+            inside[near] = np.abs(dx) <= reach
+        else:
+            inside[near] = dx * dx + dy * dy <= reach * reach
+        return inside
 
     def polygon(self) -> Polygon:
         """The outline as a polygon, level-0 px."""
