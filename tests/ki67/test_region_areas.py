@@ -7,7 +7,8 @@ import pytest
 from shapely import MultiPolygon, Polygon, box
 
 from wsi_edt.geometry import Scale
-from wsi_edt.ki67.region_areas import named_areas, tissue_mm2
+from wsi_edt.ki67.drawn import drawn_areas
+from wsi_edt.ki67.region_areas import tissue_mm2
 from wsi_edt.qupath.regions import Region
 from wsi_edt.slides.tissue import TissueMask
 
@@ -63,7 +64,7 @@ def test_units_count_by_their_share_of_tissue() -> None:
 
 def test_a_number_makes_no_name_that_another_region_has() -> None:
     regions = [Region(name, box(0, 0, 1, 1)) for name in ("nest", "nest (2)", "nest")]
-    assert [name for name, _ in named_areas(regions)] == ["nest", "nest (2)", "nest (3)"]
+    assert [area.name for area in drawn_areas(regions)] == ["nest", "nest (2)", "nest (3)"]
 
 
 def test_ignored_parts_are_cut_out_and_names_are_told_apart() -> None:
@@ -73,7 +74,7 @@ def test_ignored_parts_are_cut_out_and_names_are_told_apart() -> None:
         Region("nest", box(20, 20, 30, 30)),
         Region("lost", box(6, 1, 9, 9)),
     ]
-    named = dict(named_areas(regions))
+    named = {area.name: area.shape for area in drawn_areas(regions)}
     assert list(named) == ["nest", "nest (2)", "lost"]
     nest, second = named["nest"], named["nest (2)"]
     assert nest is not None and nest.equals(box(0, 0, 5, 10))

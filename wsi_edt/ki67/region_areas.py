@@ -1,17 +1,16 @@
-"""The areas that a user drew: which cells lie in them, and how much tissue."""
+"""How much tissue lies in a shape that was drawn or placed on a slide."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
 from wsi_edt.geometry import Scale, area_mm2, pixel_centers
-from wsi_edt.ki67.drawn import drawn_areas
-from wsi_edt.qupath.regions import BoolArray, IntArray, Polygons, Region, row_crossings
+from wsi_edt.qupath.regions import BoolArray, IntArray, Polygons, row_crossings
 from wsi_edt.slides.cover import FULL
 from wsi_edt.slides.tissue import UNIT_PX, TissueMask
 
@@ -20,12 +19,6 @@ FloatArray = npt.NDArray[np.float32]
 SAMPLES = (
     4  # along each side of a unit of the mask: one for each 8 × 8 model px, 2.5 µm of the shipped model's
 )
-
-
-def named_areas(regions: Sequence[Region]) -> Iterator[tuple[str, Polygons | None]]:
-    """The name and the shape of each region that counts, see `drawn_areas`."""
-    for area in drawn_areas(regions):
-        yield area.name, area.shape
 
 
 def tissue_mm2(shape: Polygons, tissue: TissueMask, scale: Scale) -> float:

@@ -12,6 +12,7 @@ from wsi_edt.ki67.decision import Verdict
 from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.hotspots import Hotspot, Order
 from wsi_edt.ki67.text import percent, with_interval
+from wsi_edt.tables.harmless import as_it_was, harmless
 
 
 class Status(StrEnum):
@@ -80,7 +81,7 @@ class SummaryRow:
         """The row that `columns` made these of, if it is of a slide that has failed; else None."""
         if columns.get("status") != Status.FAILED:
             return None
-        texts = {name: _as_it_was(columns.get(name) or "") for name in ("slide", "error", "model", "case")}
+        texts = {name: as_it_was(columns.get(name) or "") for name in ("slide", "error", "model", "case")}
         return replace(cls.failed(texts["slide"], texts["error"], model=texts["model"]), case=texts["case"])
 
     @property
@@ -124,12 +125,12 @@ class SummaryRow:
         return tuple(word for word in ("few cells" if few else "", self.quality) if word)
 
     def columns(self) -> dict[str, str]:
-        """The row in summary.csv, as text by column; see `_harmless` for texts that a spreadsheet would execute."""
+        """The row in summary.csv, as text by column; see `harmless` for texts that a spreadsheet would execute."""
         values = {} if self.whole is None else self.whole.values
         remaining = None if self.hotspot_remaining is None else self.hotspot_remaining.value
         return {
-            "slide": _harmless(self.slide),
-            "case": _harmless(self.case),
+            "slide": harmless(self.slide),
+            "case": harmless(self.case),
             "status": self.status,
             **{number.name: number.in_table(values.get(number.name)) for number in NUMBERS},
             "hotspot_percent": _two_digits(self.hotspot_percent),
@@ -141,8 +142,8 @@ class SummaryRow:
             "seconds": "" if self.seconds is None else f"{self.seconds:.1f}",
             "model": self.model or "",
             "reason": self.reason or "",
-            "regions": _harmless(self.regions),
-            "error": _harmless(self.error or ""),
+            "regions": harmless(self.regions),
+            "error": harmless(self.error or ""),
         }
 
 
@@ -187,15 +188,4 @@ def _index_of(area: AreaResult) -> str:
     return percent(area.index_percent) if area.assessable else f"not assessable ({area.reason})"
 
 
-def _harmless(text: str) -> str:
-    """The text, behind an apostrophe if spreadsheets would take it for a formula: names of files come from anywhere."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _as_it_was(text: str) -> str:
-    """The text that `_harmless` made this of."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
-
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = tuple(SummaryRow("", Status.FAILED).columns())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from pathlib import Path
 from typing import cast
 
 from wsi_edt.foreign import translated
+from wsi_edt.ki67.drawn import drawn_areas, looked_at
+from wsi_edt.ki67.region_areas import tissue_mm2
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.store import SlideStore
 from wsi_edt.run.discover import SlideRef
-from wsi_edt.run.plan import Planner
+from wsi_edt.run.plan import Planner, SlidePlan
+from wsi_edt.run.progress import counted
 from wsi_edt.run.resume import continues, refuse_other_settings, row_if_finished
 from wsi_edt.run.settings import RunSettings
 from wsi_edt.run.slide_names import placeless
@@ -31,7 +35,7 @@ class Preview:
     ----------
     size_bytes : of its file; None for URLs and where it can't be asked
     slide_mpp : µm per level-0 px that would be used
-    tissue_mm2 : of tissue, without the margin in which the network would look too
+    tissue_mm2 : of tissue, without the margin in which the network would look too; of the regions if only they count
     tiles, tiles_stored : how many there are, and how many of them an earlier run has computed
     seconds : that the network would take for the others, on all workers; None if this machine's pace isn't known
     finished : whether an earlier run has finished it, so that nothing is left
@@ -114,11 +118,11 @@ def _preview(
         ref.case,
         size,
         slide_mpp=plan.scale.slide_mpp,
-        tissue_mm2=plan.tissue.area_mm2,
+        tissue_mm2=_searched_mm2(plan),
         tiles=tiles,
         tiles_stored=stored,
         seconds=None if seconds_per_tile is None else (tiles - stored) * seconds_per_tile,
-        note=_note(ref.mpp_note(plan.scale.slide_mpp), plan.quality.flag_names),
+        note=_note(_regions(plan), ref.mpp_note(plan.scale.slide_mpp), plan.quality.flag_names),
     )
 
 
@@ -134,6 +138,26 @@ def _finished(ref: SlideRef, row: SummaryRow, size: int | None) -> Preview:
         finished=True,
         note=_note("" if row.slide_mpp is None else ref.mpp_note(row.slide_mpp), row.quality or ""),
     )
+
+
+def _searched_mm2(plan: SlidePlan) -> float:
+    """The tissue that the slide would be reported by, mm²."""
+    if not plan.only_regions:
+        return plan.tissue.area_mm2
+    shape = looked_at(plan.regions, plan.tissue, plan.scale, only_regions=True)
+    return 0.0 if shape is None else tissue_mm2(shape, plan.tissue, plan.scale)
+
+
+def _regions(plan: SlidePlan) -> str:
+    """How many regions it would be reported by, of which classes: "3 regions alone (Tumor 2, Stroma 1)"."""
+    drawn = drawn_areas(plan.regions)
+    if not plan.only_regions:
+        return f"whole tissue and {counted(len(drawn), 'region')}" if drawn else ""
+    if not drawn:
+        return "all but ignored regions"
+    classes = Counter(area.class_name for area in drawn if area.class_name is not None)
+    words = ", ".join(f"{name} {count}" for name, count in classes.items())
+    return f"{counted(len(drawn), 'region')} alone" + (f" ({words})" if words else "")
 
 
 def _note(*clauses: str) -> str:

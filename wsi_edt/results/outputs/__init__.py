@@ -17,6 +17,7 @@ from wsi_edt.results.outputs.cells_parquet import CellsParquet
 from wsi_edt.results.outputs.ki67_json import Ki67Json, read_ki67
 from wsi_edt.results.outputs.output import Output
 from wsi_edt.results.outputs.overview import Overview
+from wsi_edt.results.outputs.regions_csv import RegionsCsv
 from wsi_edt.results.outputs.slide_pdf import SlidePdf
 from wsi_edt.results.outputs.slide_report import SlideReport
 
@@ -89,6 +90,7 @@ def outputs(options: OutputOptions, conventions: Conventions) -> tuple[Output, .
     return (
         cells,
         Ki67Json(),
+        RegionsCsv(options.origin),
         overview,
         report,
         *((SlidePdf(report.name),) if options.pdf else ()),
