@@ -19,7 +19,7 @@ from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.findings import SlideFindings
 from wsi_edt.ki67.hexagons import BoolArray, HexagonCounts, count_in_hexagons
 from wsi_edt.ki67.region_areas import tissue_raster
-from wsi_edt.ki67.resampling import LEAST_BLOCKS, blocks_of, estimate
+from wsi_edt.ki67.resampling import LEAST_BLOCKS, Blocks, estimate
 from wsi_edt.ki67.unevenness import bimodality, differ, entropy, entropy_if_even, features, spread
 from wsi_edt.slides.tissue import UNIT_PX
 
@@ -97,15 +97,13 @@ def _of_hexagons(
     """Spread, entropy, entropy if even, and bimodality."""
     if len(hexagons.total) < LEAST_HEXAGONS:
         return None, None, None, None
-    block, blocks = blocks_of(hexagons.x * mm_per_px, hexagons.y * mm_per_px, side=BLOCK_MM)
-    of_each = features(hexagons.positive, hexagons.total)
-    sums = np.zeros((blocks, of_each.shape[1]))
-    np.add.at(sums, block, of_each)
+    blocks = Blocks.of(hexagons.x * mm_per_px, hexagons.y * mm_per_px, side=BLOCK_MM)
+    sums = blocks.sums(features(hexagons.positive, hexagons.total))
     return (
-        estimate(sums, spread, low=0),
-        estimate(sums, entropy, low=0),
+        estimate(blocks, sums, spread, low=0),
+        estimate(blocks, sums, entropy, low=0),
         round(entropy_if_even(hexagons.positive, hexagons.total), 4),
-        estimate(sums, bimodality, low=0, high=1) if differ(sums.sum(axis=0)) else None,
+        estimate(blocks, sums, bimodality, low=0, high=1) if differ(sums.sum(axis=0)) else None,
     )
 
 
@@ -120,29 +118,33 @@ def _edge_and_centre(
     x_mm: FloatArray, y_mm: FloatArray, positive: BoolArray, near: BoolArray
 ) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
     """The index near the edge, that of the other cells, and the difference: blocks are drawn with all their cells."""
-    block, blocks = blocks_of(x_mm, y_mm, side=BLOCK_MM)
-    kinds = (near & positive, near, ~near & positive, ~near)
-    sums = np.stack([np.bincount(block[kind], minlength=blocks) for kind in kinds], axis=1).astype(np.float64)
-    held = [sums[:, total] > 0 for total in (1, 3)]
-    enough = [bool(sums[:, total].sum() >= LEAST_CELLS) for total in (1, 3)]
+    blocks = Blocks.of(x_mm, y_mm, side=BLOCK_MM)
+    sums = blocks.counts(2 * near + positive.astype(np.int64), 4)
+    totals = [sums[:, 2:].sum(axis=1), sums[:, :2].sum(axis=1)]
+    there = [bool(total.sum() >= LEAST_CELLS) for total in totals]
+    enough = [bool(np.count_nonzero(total) >= LEAST_BLOCKS) for total in totals]
     edge, centre = (
-        estimate(sums[which, first : first + 2], _percent, low=0, high=100) if there else None
-        for first, which, there in zip((0, 2), held, enough, strict=True)
+        estimate(blocks, sums, part, low=0, high=100, enough=many) if some else None
+        for part, some, many in zip((_edge, _centre), there, enough, strict=True)
     )
-    if not all(enough):
+    if not all(there):
         return edge, centre, None
-    in_both = min(int(which.sum()) for which in held) >= LEAST_BLOCKS
-    return edge, centre, estimate(sums, _difference, low=-100, high=100, enough=in_both)
+    return edge, centre, estimate(blocks, sums, _difference, low=-100, high=100, enough=all(enough))
 
 
-def _percent(sums: FloatArray) -> FloatArray:
-    """(..., positive and total) → (...)."""
-    return np.asarray(100 * sums[..., 0] / np.maximum(sums[..., 1], 1))
+def _edge(sums: FloatArray) -> FloatArray:
+    """(..., negative and positive of the centre, negative and positive of the edge) → (...) %."""
+    return np.asarray(100 * sums[..., 3] / np.maximum(sums[..., 2] + sums[..., 3], 1))
+
+
+def _centre(sums: FloatArray) -> FloatArray:
+    """The same sums → (...) %."""
+    return np.asarray(100 * sums[..., 1] / np.maximum(sums[..., 0] + sums[..., 1], 1))
 
 
 def _difference(sums: FloatArray) -> FloatArray:
-    """(..., those of the edge and of the centre) → (...) points."""
-    return _percent(sums[..., :2]) - _percent(sums[..., 2:])
+    """The same sums → (...) points."""
+    return _edge(sums) - _centre(sums)
 
 
 def _listed(hexagons: HexagonCounts) -> Iterator[Hexagon]:
