@@ -30,6 +30,7 @@ from wsi_edt.report.rows import Status
 from wsi_edt.results.outputs.slide_report import SlideReport
 from wsi_edt.run.batch import run_batch
 from wsi_edt.run.discover import find_slides
+from wsi_edt.run.export import export_slides
 from wsi_edt.run.progress import NoProgress
 from wsi_edt.run.report import ReportOptions, report_slides
 from wsi_edt.run.roi import with_roi
@@ -333,6 +334,17 @@ def test_a_damaged_shard_fails_its_slide_alone(slides: Path, out: Path) -> None:
     result = report_slides(out, progress=notes)
     assert [row.slide for row in result.rows] == ["deep/b.png"]
     assert notes.lines == ["1 slide left out, as not finished: a.png; the command of the run continues there"]
+
+
+def test_exported_tables_follow_the_report(slides: Path, out: Path, tmp_path: Path) -> None:
+    export_slides(out, "csv")
+    before = (out / "a.png/cells.csv").read_bytes()
+    report_slides(out, ReportOptions(threshold=RAISED))
+    run_all(slides, tmp_path / "fresh", settings=make_settings(threshold=RAISED))
+    export_slides(tmp_path / "fresh", "csv")
+    assert (
+        (out / "a.png/cells.csv").read_bytes() == (tmp_path / "fresh/a.png/cells.csv").read_bytes() != before
+    )
 
 
 def test_a_folder_without_results_is_a_wrong_argument(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from wsi_edt.cli.paths import InPath
 @click.option(
     "--threshold", type=float, help="The score that a cell must exceed, no lower than that of the run."
 )
-def report(results: Path, *, roi: Path | None, threshold: float | None, **given: Any) -> int:  # noqa: ANN401 - click's
+@click.option("--pdf", is_flag=True, help="Also write report.pdf, of two A4 pages; needs wsi-edt[pdf].")
+def report(results: Path, *, roi: Path | None, threshold: float | None, pdf: bool, **given: Any) -> int:  # noqa: ANN401 - click's
     """Make the reports and numbers of finished slides again, without the network, in seconds.
 
     RESULTS is the --out of a run, or the folder of one slide in it. What isn't given stays as it was last reported.
@@ -38,6 +39,6 @@ def report(results: Path, *, roi: Path | None, threshold: float | None, **given:
     from wsi_edt.cli.run import run_and_show
     from wsi_edt.run.report import ReportOptions, report_slides
 
-    options = ReportOptions(changes_of(given), roi, threshold)
+    options = ReportOptions(changes_of(given), roi, threshold, pdf)
     assert not given, f"no option takes {given}"
     return run_and_show(partial(report_slides, results, options), results)

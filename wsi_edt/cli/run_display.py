@@ -189,11 +189,9 @@ class TerminalDisplay:
 
     def _show(self) -> None:
         counts = self._counts
-        words = [
-            f"{counts.ended}/{counted(counts.slides, 'slide')}",
-            counted(counts.done, "tile"),
-            counted(counts.cells, "cell"),
-        ]
+        words = [f"{counts.ended}/{counted(counts.slides, 'slide')}"]
+        if counts.tiles:  # a report has none
+            words += [counted(counts.done, "tile"), counted(counts.cells, "cell")]
         if counts.failed:
             words.insert(1, f"{counts.failed} failed")
         if rate := counts.tiles_per_second:

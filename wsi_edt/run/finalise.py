@@ -45,6 +45,12 @@ from wsi_edt.slides.tissue import TissueMask
 
 _AT_ONCE = 1_000_000  # cells
 
+_OF_THE_REPORT = {
+    "conventions",
+    "pdf",
+    "parquet",
+}  # of `written_as`, what the cells' own files don't depend on
+
 
 def finalise(plan: SlidePlan, store: SlideStore, folder: Path, settings: RunSettings) -> SummaryRow:
     """Write a slide's files from its store, and mark the store as finished once they are all there.
@@ -119,7 +125,7 @@ def write_results(
 
 def _of_cells(written: Mapping[str, object]) -> dict[str, object]:
     """What of `written_as` files of the cells alone depend on."""
-    return {name: value for name, value in written.items() if name != "conventions"}
+    return {name: value for name, value in written.items() if name not in _OF_THE_REPORT}
 
 
 def _refuse_changed(plan: SlidePlan) -> None:

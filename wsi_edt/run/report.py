@@ -13,11 +13,12 @@ from pathlib import Path
 
 from wsi_edt.errors import OutputError, SlideError, WsiEdtError, readable
 from wsi_edt.ki67 import Conventions
+from wsi_edt.report.pdf import refuse_without_weasyprint
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.exports import Export, exports
 from wsi_edt.results.lock import results_lock
-from wsi_edt.results.outputs import outputs, read_ki67
+from wsi_edt.results.outputs import OutputOptions, outputs, read_ki67
 from wsi_edt.results.seen import RUN_AGAIN, Drawn, write_seen
 from wsi_edt.results.store import SlideStore
 from wsi_edt.results.summary import BatchFiles
@@ -49,11 +50,13 @@ class ReportOptions:
     conventions : gives a slide's new rules, from those that it was last reported by
     roi : a file of regions, or a folder of such files: what is reported of the slides, alone
     threshold : the score that a cell must exceed, at least the run's
+    pdf : whether report.pdf is written too, also where it wasn't
     """
 
     conventions: Callable[[Conventions], Conventions] = _as_before
     roi: Path | None = None
     threshold: float | None = None
+    pdf: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +71,7 @@ class _Wanted:
     slide: StoredSlide
     ref: SlideRef
     conventions: Conventions
+    output: OutputOptions
     threshold: float
 
 
@@ -174,9 +178,17 @@ def _sorted_out(
         for note in notes:
             progress.note(note)
     wanted = tuple(
-        _Wanted(slide, ref, options.conventions(slide.conventions), _threshold(slide, options.threshold))
+        _Wanted(
+            slide,
+            ref,
+            options.conventions(slide.conventions),
+            replace(slide.output, pdf=options.pdf or slide.output.pdf),
+            _threshold(slide, options.threshold),
+        )
         for slide, ref in zip(finished, refs, strict=True)
     )
+    if any(one.output.pdf for one in wanted):
+        refuse_without_weasyprint()
     return wanted, unfinished
 
 
@@ -255,7 +267,7 @@ def _reported(one: _Wanted, progress: RunProgress) -> SummaryRow:
     else:
         write_seen(store.path, replace(slide.seen, drawn=drawn))
     written = written_as(
-        slide.output,
+        one.output,
         one.conventions,
         regions=drawn.sha256,
         only_regions=drawn.alone,
@@ -266,7 +278,7 @@ def _reported(one: _Wanted, progress: RunProgress) -> SummaryRow:
         findings,
         store,
         slide.folder,
-        outputs(slide.output, one.conventions),
+        outputs(one.output, one.conventions),
         one.conventions,
         written,
         slide.seconds(drawn) or 0.0,
@@ -328,4 +340,5 @@ def _configuration(options: ReportOptions, conventions: Conventions) -> dict[str
         "conventions": conventions.to_json(),
         "roi": None if options.roi is None else readable(str(options.roi)),
         "threshold": options.threshold,
+        "pdf": options.pdf,
     }

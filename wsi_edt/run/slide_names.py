@@ -17,7 +17,8 @@ MOST_BYTES = 255
 _MOST_PATH_BYTES = 4096 - 96
 _HASH_DIGITS = 8
 _OF_THE_BATCH = {
-    name.casefold() for name in (names.SUMMARY, names.BATCH_REPORT, names.RUN_RECORD, names.LOCK)
+    name.casefold()
+    for name in (names.SUMMARY, names.BATCH_REPORT, names.RUN_RECORD, names.REPORT_RECORD, names.LOCK)
 }
 
 

@@ -29,7 +29,14 @@ _RESULTS = {
     *(names.RUN_RECORD, names.SUMMARY),
     *(names.CELLS, names.CELLS_GZIPPED, names.KI67),
 }
-_OWN = _RESULTS | {names.BATCH_REPORT, names.REPORT, names.OVERVIEW, names.TISSUE, names.ERROR_LOG}
+_OWN = _RESULTS | {
+    names.BATCH_REPORT,
+    names.REPORT_RECORD,
+    names.REPORT,
+    names.OVERVIEW,
+    names.TISSUE,
+    names.ERROR_LOG,
+}
 _OWN |= {aside_name(name) for name in _OWN}
 _APPLE_DOUBLE = "._"  # macOS's attributes of the file of that name
 _NOWHERE = {errno.ENOENT, errno.ELOOP}
