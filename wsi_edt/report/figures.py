@@ -15,7 +15,8 @@ from wsi_edt.ki67.hotspots import Hotspots, Order
 from wsi_edt.report.axis import index_axis
 from wsi_edt.report.crops import Crop, crop_of
 from wsi_edt.report.histogram import density_histogram
-from wsi_edt.report.maps import Maps, Shown, draw_maps
+from wsi_edt.report.maps import Maps, draw_maps
+from wsi_edt.report.shown import Shown
 from wsi_edt.slides.protocol import Slide
 
 _CROPS = {Order.INDEX: 3, Order.POSITIVES: 1}  # hotspots that are shown; both orders often find one place

@@ -10,12 +10,12 @@ from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.four_fields import CountedField
 from wsi_edt.ki67.hotspots import Hotspot, Order
 from wsi_edt.ki67.text import NONE, count, percent, with_interval
-from wsi_edt.report.crops import Crop
+from wsi_edt.report.crops import SIDE_UM, Crop
 from wsi_edt.report.figures import SlideFigures
 from wsi_edt.report.labels import place_labels, region_labels
 from wsi_edt.report.templating import REMEDIES, render
 
-PAPER_ROWS = 8  # of a table: what is printed of it; the page on a screen has all
+PAPER_ROWS = 6  # of a table: what is printed of it; the page on a screen has all
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cell
     """
     area = result.whole
     listed = [number for number in NUMBERS if number.label and number.shown(area.values)]
-    columns = [number for number in listed if number.name != "unclassified"]
+    columns = [number for number in listed if number.name not in ("unclassified", "total")]
     names = region_labels(result)
     return render(
         "slide.html",
@@ -94,13 +94,22 @@ def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cell
         spots=list(_spots(result, figures)),
         fields=list(_fields(result, figures)),
         kinds=AreaKind,
+        crop_mm=SIDE_UM / 1000,
         orders=Order,
         in_words=in_words,
+        undecided=_undecided(area),
+        remedies_of_flags={flag.name: flag.remedy for flag in result.quality.flags},
         remedy=REMEDIES.get(area.reason) if area.reason else None,
         counts=result.counted_by.sentence,
         overview=overview,
         cells=cells,
     )
+
+
+def _undecided(area: AreaResult) -> str:
+    """Why there is no probability for any cut-off; empty if there are some."""
+    verdicts = area.verdicts
+    return verdicts[0].why if verdicts and all(one.probability_above is None for one in verdicts) else ""
 
 
 def drawn(result: Ki67Result) -> list[AreaResult]:
