@@ -263,6 +263,7 @@ def test_a_process_has_its_time(scripts: Any, program: str, seconds: float, out:
         ("batch_scale", "--slides"),
         ("slide_scale", "--gigapixels"),
         ("cells_scale", "--cells"),
+        ("tables", "--cells"),
     ],
 )
 @pytest.mark.parametrize("value", ["abc", "0", "1,-2", "1,,2", "", "nan", "inf"])
