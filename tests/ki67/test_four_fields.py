@@ -128,6 +128,15 @@ def test_where_there_are_fewer_cells_all_are_counted() -> None:
     assert fields.weighted.low is None  # all there is was counted
 
 
+def test_where_no_square_has_enough_cells_the_fuller_ones_are_drawn_from() -> None:
+    """60 cells a square are in no disc: other squares could have been drawn, so there is an interval."""
+    area, found = strips([10] * 6, per_square=60)
+    _, fields = count_fields(area, found, Conventions())
+    assert fields is not None and len(fields.fields) == 4
+    assert all(30 < field.positive + field.negative < 60 for field in fields.fields)
+    assert fields.weighted.low is not None
+
+
 def test_tissue_with_few_cells_is_in_no_stratum() -> None:
     """The third strip has 19 cells a square, all positive: it says nothing, and weights are of the others."""
     full, _ = strips([5, 20])
@@ -163,7 +172,7 @@ def test_the_same_cells_give_the_same_fields() -> None:
 
 
 def test_other_draws_lie_in_the_interval() -> None:
-    """Over 40 slides with a slope, 95 % of intervals hold the index; fewer than 34 of 40 would be chance once in 300 times."""
+    """Of 40 slides with a slope 95 % of intervals hold the index; fewer than 34 would be chance once in 300 times."""
     held = 0
     for seed in range(40):
         area, found = poisson_slide(

@@ -103,7 +103,14 @@ def count_fields(
             tallies.append(Tally(stratum, positive, len(field.cells) - positive))
     weights = field_weights(shares, tallies)
     fields = tuple(
-        CountedField(field.name, tally.stratum, shares[tally.stratum], weight, tally.positive, tally.negative)
+        CountedField(
+            area=field.name,
+            stratum=tally.stratum,
+            share=round(shares[tally.stratum], 6),
+            weight=round(weight, 6),
+            positive=tally.positive,
+            negative=tally.negative,
+        )
         for field, tally, weight in zip(areas, tallies, weights, strict=True)
     )
     weighted, unweighted = indices(weights, tallies)

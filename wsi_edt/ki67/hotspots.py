@@ -64,10 +64,11 @@ def find_hotspots(
 ) -> tuple[tuple[Area, ...], Hotspots | None]:
     """The hotspots inside an area, as areas of their own, and what is said of them; None if there are none.
 
-    A field lies around the centre of a unit of the tissue mask that is at least half tissue of the area, every fifth (of
-    the fields' usual sizes) in x and y; it has the smallest size of the `Ladder` at which it holds the rule's cells with
-    a class, or the largest if it holds half of them there; all of it lies on the slide, and of the units whose centres lie
-    in it at least `LEAST_TISSUE` is tissue.
+    A field lies around the centre of a unit of the tissue mask that is at least half tissue of the area, every
+    `Ladder.pitch` units in x and y (50 µm by default). It has the smallest size of the `Ladder` (down from the rule's area,
+    each √2 smaller) at which it holds the rule's cells with a class, or the largest if it holds half of them there. All of
+    it lies on the slide, and of the units whose centres lie in it at least `LEAST_TISSUE` is tissue.
+
     Hotspots are the fields with the highest index, or the most positive cells per mm² of tissue, that don't overlap
     hotter ones of that order; of equal ones the first by y, then x. Only cells and tissue of the area count; a field
     without a positive cell is no hotspot.

@@ -107,10 +107,16 @@ class Squares:
         return {stratum: float(share) for stratum, share in zip(Stratum, held, strict=True) if share > 0}
 
     def candidates(self, stratum: Stratum, *, fields: int, cells: int) -> IntArray:
-        """The squares that a stratum's fields may lie in: those with enough cells in their disc, else the fullest."""
+        """The squares that a stratum's fields may lie in: those with so many cells in their disc.
+
+        Where they are too few, those with half as many as the fullest; if these are too few, the fullest.
+        """
         own = np.flatnonzero(self.stratum == list(Stratum).index(stratum))
-        full = own[self.cells[own] >= cells]
-        return full if len(full) >= fields else own[np.argsort(-self.cells[own], kind="stable")[:fields]]
+        held = self.cells[own]
+        for least in (cells, held.max() / 2):
+            if (held >= least).sum() >= fields:
+                return own[held >= least]
+        return own[np.argsort(-held, kind="stable")[:fields]]
 
 
 def allotted(shares: Mapping[Stratum, float]) -> dict[Stratum, int]:
