@@ -74,6 +74,7 @@ def map_figure(
     marks: Sequence[Mark] = (),
     labels: Sequence[Label] = (),
     bar: ColourBar | None = None,
+    line: float = 1.0,
 ) -> Markup:
     """The figure.
 
@@ -81,6 +82,7 @@ def map_figure(
     ----------
     alt : what it shows, for who can't see it
     picture : the address of what fills the frame
+    line : the width of the lines of paths
     paths : colours, "none" for an outline, and what has them, as SVG paths
     """
     return figure(
@@ -93,5 +95,6 @@ def map_figure(
         marks=marks,
         labels=labels,
         bar=bar,
+        line=line,
         scale_bar=frame.scale_bar(WIDTH / 4),
     )

@@ -111,6 +111,7 @@ def _hexagon_map(heterogeneity: Heterogeneity, frame: Frame, bar: ColourBar) -> 
         f"Map of {counted} hexagons of {heterogeneity.width_mm:g} mm in the colour of their Ki-67 index",
         paths=[("none" if at < 0 else bar.colours[at], "".join(paths[at])) for at in sorted(paths)],
         bar=bar,
+        line=min(1.0, width / 12),
     )
 
 

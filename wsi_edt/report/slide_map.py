@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -29,6 +29,8 @@ from wsi_edt.slides.window import read_in_blocks
 _PICTURE_PX = 1000  # of the longer side: twice what a screen shows it at, and 270 px an inch on paper
 _TISSUE_LINE = (70, 70, 70)
 _REGION_LINE = (0, 90, 60)
+_LEAST_REACH = 2.5  # of a place on a figure: what is smaller can't be seen
+_SIDES = {"H": (-1, -1), "D": (1, -1), "F": (0, 1)}  # where the label of a place stands: right, down
 _LABEL_ROOM = 30.0  # that a region must have on a figure to be labelled
 
 
@@ -107,16 +109,18 @@ def _inside(shape: Polygons, frame: Frame) -> tuple[float, float]:
 
 def _marks(result: Ki67Result, frame: Frame) -> Iterator[Mark]:
     """The hotspots and fields, each with its label at a side of its own: hotspots of both orders may be one place."""
-    sides: Mapping[str, tuple[float, float]] = {"H": (-0.75, -0.75), "D": (0.75, -0.75), "F": (0.0, 1.0)}
     labels = place_labels(result)
-    areas = [*result.of_kind(AreaKind.HOTSPOT), *result.of_kind(AreaKind.FIELD)]
-    for area in areas:
+    for area in (*result.of_kind(AreaKind.HOTSPOT), *result.of_kind(AreaKind.FIELD)):
         if area.place is not None and area.name in labels:
-            yield _mark(labels[area.name], area.place, frame, sides[labels[area.name][0]])
+            yield _mark(labels[area.name], area.place, frame)
 
 
-def _mark(label: str, place: Place, frame: Frame, side: Sequence[float]) -> Mark:
-    x, y, reach = frame.x(place.x), frame.y(place.y), place.size_px / 2 * frame.units_per_px
-    label_x = min(max(x + side[0] * (reach + 8), 12), frame.width - 12)
-    label_y = min(max(y + side[1] * (reach + 8), 10), frame.height - 10)
+def _mark(label: str, place: Place, frame: Frame) -> Mark:
+    x, y = frame.x(place.x), frame.y(place.y)
+    reach = max(place.size_px / 2 * frame.units_per_px, _LEAST_REACH)
+    right, down = _SIDES[label[0]]
+    # At the corner of a round place its edge is nearer, and a label is wider than high.
+    aside = (0.7 * reach + 12, 0.7 * reach + 9) if right else (0.0, reach + 11)
+    label_x = min(max(x + right * aside[0], 12), frame.width - 12)
+    label_y = min(max(y + down * aside[1], 10), frame.height - 10)
     return Mark(label, place.shape is Shape.DISC, x, y, reach, label_x, label_y)
