@@ -36,8 +36,8 @@ def export(results: Path, *, form: str, out: Path | None, **given: Any) -> int: 
     RESULTS is the --out of a run, or the folder of one slide in it. Each slide's cells go to its folder there, as
     cells.parquet (GeoParquet, for pandas, R, DuckDB), cells.csv, cells.geojson (for QuPath) or cells.h5ad (AnnData, for
     scanpy and squidpy; needs wsi-edt[anndata]); with --out, to folders of the same names there. A run that writes a
-    slide's results again removes its tables, which are of other cells then. A slide that fails is told of, the others
-    go on, and the exit code is 1.
+    slide's results again removes tables that it wasn't asked for, as they are of other cells then; wsi-edt report writes
+    them again. A slide that fails is told of, the others go on, and the exit code is 1.
     """
     from wsi_edt.run.export import export_slides
     from wsi_edt.run.progress import counted
