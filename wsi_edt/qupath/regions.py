@@ -53,10 +53,12 @@ class RegionsFound:
     ----------
     regions : in the file's order
     passed_over : how many of what aren't regions, by what they are, for `passed_over.in_words`
+    mended : the names of regions whose outline crossed itself, and was made valid
     """
 
     regions: list[Region]
     passed_over: Counter[str]
+    mended: list[str]
 
 
 def find_regions(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0, 0.0)) -> RegionsFound:
@@ -75,6 +77,7 @@ def find_regions(features: Iterable[Feature], *, corner: tuple[float, float] = (
         If an annotation has no area or can't be read; it names the feature.
     """
     found: list[Region] = []
+    mended: list[str] = []
     passed_over: Counter[str] = Counter()
     for feature in features:
         shape = None
@@ -86,9 +89,11 @@ def find_regions(features: Iterable[Feature], *, corner: tuple[float, float] = (
             passed_over[str(other)] += 1
             continue
         polygon = shapely.affinity.translate(_area(shape, feature), *corner)
-        name = feature.properties.get("name") or feature.class_name or str(feature.number)
-        found.append(Region(readable(str(name)), polygon, feature.class_name))
-    return RegionsFound(found, passed_over)
+        name = readable(str(feature.properties.get("name") or feature.class_name or feature.number))
+        found.append(Region(name, polygon, feature.class_name))
+        if not shapely.is_valid(shape):
+            mended.append(name)
+    return RegionsFound(found, passed_over, mended)
 
 
 def regions_of(features: Iterable[Feature], *, corner: tuple[float, float] = (0.0, 0.0)) -> list[Region]:

@@ -15,7 +15,7 @@ from wsi_edt.geometry import Scale
 from wsi_edt.ki67.drawn import looked_at
 from wsi_edt.ki67.region_areas import tissue_raster
 from wsi_edt.qupath.passed_over import in_words
-from wsi_edt.qupath.regions import BoolArray, Polygons, Region
+from wsi_edt.qupath.regions import BoolArray, Polygons, Region, RegionsFound
 from wsi_edt.slides.grid import Shard, Tile, TileGrid, shards
 from wsi_edt.slides.tissue import TissueMask
 
@@ -23,6 +23,7 @@ from wsi_edt.slides.tissue import TissueMask
 # up to 4 px outside their tile's core, and drop others up to 5 px away. What is more serves peaks that drop each other in
 # a row, so that cells in a region are those that a run of the whole slide finds there.
 REACH_PX = 32
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,9 +58,18 @@ def read_slide_regions(path: Path, slide: AnnotatedSlide) -> SlideRegions:
                 where=path,
                 remedy="was it drawn on another slide? Remove it, or name the right file",
             )
+    return SlideRegions(tuple(found.regions), _remark(found, path))
+
+
+def _remark(found: RegionsFound, path: Path) -> str:
+    """What else a file holds and what was mended, in words."""
     others = in_words(found.passed_over)
-    remark = f"of {path.name}, {others} passed over, as they are no regions" if others else ""
-    return SlideRegions(tuple(found.regions), remark)
+    clauses = [f"{others} passed over, as they are no regions"] if others else []
+    if found.mended:
+        named = ", ".join(map(repr, found.mended[:_MOST_NAMED]))
+        more = f" and {len(found.mended) - _MOST_NAMED} more" if len(found.mended) > _MOST_NAMED else ""
+        clauses.append(f"outlines that cross themselves were mended: {named}{more}")
+    return f"of {path.name}, {'; '.join(clauses)}" if clauses else ""
 
 
 def needed_shards(
