@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import mannwhitneyu
 from skimage.draw import disk
 
+from wsi_edt.cells import CellClass
+from wsi_edt.datasets import ALL_SPLITS, SetSpec, read_set
 from wsi_edt.detection.densities import OD_UNIT, RADIUS_UM, mean_densities
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.shards import detect_shard
 from wsi_edt.detection.stitching import stitch
+from wsi_edt.ki67.deconvolution import deconvolved
 from wsi_edt.maps import Peaks
 from wsi_edt.slides import ImageSlide, SlideSource, TileGrid, shards
 
@@ -121,3 +125,18 @@ def test_tiles_and_batches_give_what_the_whole_image_gives() -> None:
         assert np.array_equal(found.x, x)
         assert np.array_equal(found.y, y)
         assert np.array_equal(found.density, expected), tile_px
+
+
+@pytest.mark.slide
+def test_annotated_positive_nuclei_are_told_by_their_dab(data_dir: Path) -> None:
+    """The share of pairs, one positive and one negative, of which the positive one is the browner: 0.995."""
+    dab, positive = [], []
+    for image in read_set(SetSpec(name="bcdata", split=ALL_SPLITS), data_dir):
+        cells = image.cells_at(MPP)
+        x, y = np.floor(cells.x).astype(np.int32), np.floor(cells.y).astype(np.int32)
+        density = mean_densities(image.window_at(MPP), x, y, radius_px=RADIUS_UM / MPP)
+        dab.append(deconvolved(density, unit=OD_UNIT)[1])
+        positive.append(cells.class_id == CellClass.POSITIVE)
+    browner, is_positive = np.concatenate(dab), np.concatenate(positive)
+    pairs = int(is_positive.sum()) * int((~is_positive).sum())
+    assert mannwhitneyu(browner[is_positive], browner[~is_positive]).statistic / pairs > 0.99

@@ -14,6 +14,7 @@ from wsi_edt.cells import Cells
 from wsi_edt.ki67 import Conventions, Ki67Result, SlideFindings, assess
 from wsi_edt.ki67.deconvolution import deconvolved
 from wsi_edt.ki67.result import AreaResult
+from wsi_edt.ki67.strengths import H_SCORE
 from wsi_edt.qupath.cells_out import write_geojson
 
 
@@ -66,6 +67,12 @@ def test_without_densities_or_cells_there_are_none(found: SlideFindings) -> None
 def test_no_positive_cells_have_no_mean() -> None:
     values = whole(stained(0.1, 0.3)).values
     assert (values["positive_dab_od"], values["h_score"]) == (None, 50.0)
+
+
+def test_the_report_lists_the_h_score_where_there_is_one() -> None:
+    for found, shown in ((whole(stained(0.25, 0.45)), True), (whole(findings(3, 5)), False)):
+        assert H_SCORE.shown(found.values) is shown
+        assert H_SCORE.in_words(found.values["h_score"]) == ("150 of 300" if shown else "–")
 
 
 def test_they_come_back_from_ki67_json() -> None:

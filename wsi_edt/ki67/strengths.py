@@ -65,7 +65,8 @@ H_SCORE = Number(
     h_score,
     digits=2,
     table_digits=1,
-    label="H-score of DAB (0 to 300)",
+    label="H-score, for markers other than Ki-67",
+    unit="of 300",
     text=lambda score: decimal(score, 0),
     shown=_is_measured,
 )
