@@ -23,6 +23,7 @@ from wsi_edt.results.outputs import (
     read_ki67,
     remove_results,
     result_names,
+    slide_pdf,
 )
 from wsi_edt.results.outputs.ki67_json import Ki67Json
 from wsi_edt.slides import SlideSource
@@ -43,7 +44,7 @@ def made(folder: Path) -> tuple[SlideFindings, Ki67Result]:
 def test_each_output_writes_its_file_and_no_other(options: OutputOptions, tmp_path: Path) -> None:
     found, numbers = made(tmp_path)
     folder = tmp_path / "results/a"
-    for output in outputs(options, Conventions()):
+    for output in outputs(options):
         before = set(folder.iterdir()) if folder.exists() else set()
         output.write(folder, found, numbers)
         assert {path.name for path in set(folder.iterdir()) - before} == {output.name}
@@ -59,12 +60,12 @@ def test_each_output_writes_its_file_and_no_other(options: OutputOptions, tmp_pa
 def test_what_is_left_and_what_goes(tmp_path: Path) -> None:
     found, numbers = made(tmp_path)
     folder = tmp_path / "results/a"
-    plain = outputs(OutputOptions(), Conventions())
+    plain = outputs(OutputOptions())
     for output in plain:
         output.write(folder, found, numbers)
     (folder / names.TISSUE).touch()  # which planning draws
     assert {path.name for path in folder.iterdir()} == set(result_names(plain))
-    gzipped = outputs(OutputOptions(gzip=True), Conventions())
+    gzipped = outputs(OutputOptions(gzip=True))
     for output in gzipped:
         output.write(folder, found, numbers)
     (folder / names.ERROR_LOG).touch()
@@ -80,15 +81,33 @@ def test_a_table_goes_with_the_cells_that_it_is_of_unless_it_is_written_again(tm
     found, numbers = made(tmp_path)
     folder = tmp_path / "results/a"
     tables = {names.CELLS_PARQUET, names.CELLS_CSV, names.CELLS_ANNDATA}
-    asked = outputs(OutputOptions(parquet=True), Conventions())
+    asked = outputs(OutputOptions(parquet=True))
     for output in asked:
         output.write(folder, found, numbers)
     for name in tables - {names.CELLS_PARQUET}:  # as exported later
         (folder / name).touch()
     remove_results(folder, asked, leave_new=True)
     assert tables & {path.name for path in folder.iterdir()} == {names.CELLS_PARQUET}
-    remove_results(folder, outputs(OutputOptions(), Conventions()), leave_new=True)
+    remove_results(folder, outputs(OutputOptions()), leave_new=True)
     assert not tables & {path.name for path in folder.iterdir()}
+
+
+def test_a_pdf_is_of_the_page_that_was_written_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slide_pdf, "pdf_of", lambda page: b"%PDF of " + page[:15].encode())
+    found, numbers = made(tmp_path)
+    folder = tmp_path / "results/a"
+    asked = outputs(OutputOptions(pdf=True))
+    for output in asked:
+        output.write(folder, found, numbers)
+    assert (folder / names.REPORT_PDF).read_bytes() == b"%PDF of <!DOCTYPE html>"
+    remove_results(folder, asked, leave_new=True)
+    assert (folder / names.REPORT_PDF).is_file()
+    remove_results(folder, outputs(OutputOptions()), leave_new=True)
+    assert not (folder / names.REPORT_PDF).exists()
+    with pytest.raises(OutputError, match=r"report\.html can't be read"):
+        slide_pdf.SlidePdf(names.REPORT).write(tmp_path, found, numbers)
 
 
 @pytest.mark.parametrize("wrong", [{"geometry": "square"}, {"origin": "moon"}])
@@ -100,7 +119,7 @@ def test_unknown_ways_of_writing_are_refused(wrong: dict[str, Any]) -> None:
 def test_the_readme_lists_every_file() -> None:
     tree = README.read_text().split("## What it leaves behind")[1].split("```")[0].split("\n## ")[0]
     listed = re.findall(r"^ {6,10}(\S+?)/? {2,}", tree, re.MULTILINE)
-    written = [output.name for output in outputs(OutputOptions(), Conventions())]
+    written = [output.name for output in outputs(OutputOptions())]
     batch = [names.SUMMARY, names.BATCH_REPORT, names.RUN_RECORD]
     slide = [*written, names.TISSUE, names.STORE, names.ERROR_LOG]
     assert sorted(name for name in listed if not name.startswith("case7")) == sorted([*batch, *slide])
@@ -108,7 +127,7 @@ def test_the_readme_lists_every_file() -> None:
 
 def test_ki67_json_is_readable_and_reads_back(tmp_path: Path) -> None:
     numbers = result(150, 450, mm2=0.25, slide="a µ.svs")
-    (output,) = (one for one in outputs(OutputOptions(), Conventions()) if one.name == names.KI67)
+    (output,) = (one for one in outputs(OutputOptions()) if one.name == names.KI67)
     output.write(tmp_path / "a µ.svs", findings(), numbers)
     path = tmp_path / "a µ.svs" / "ki67.json"
     assert json.loads(path.read_text())["index_percent"] == 25.0

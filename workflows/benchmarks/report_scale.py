@@ -146,7 +146,7 @@ def stages(folder: Path) -> list[tuple[str, Taken]]:
             step()
     with stage("all numbers"):
         result = assess(findings, slide.conventions)
-    for output in outputs(slide.output, slide.conventions):
+    for output in outputs(slide.output):
         with stage(output.name):
             output.write(slide.folder, findings, result)
     return taken

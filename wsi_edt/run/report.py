@@ -278,7 +278,7 @@ def _reported(one: _Wanted, progress: RunProgress) -> SummaryRow:
         findings,
         store,
         slide.folder,
-        outputs(one.output, one.conventions),
+        outputs(one.output),
         one.conventions,
         written,
         slide.seconds(drawn) or 0.0,
@@ -326,7 +326,7 @@ def _new_regions(one: _Wanted) -> Drawn | None:
 
 def _exported(slide: StoredSlide) -> Iterator[Export]:
     """The tables that were exported beside the slide's files, and can be written again."""
-    own = {output.name for output in outputs(slide.output, slide.conventions)}
+    own = {output.name for output in outputs(slide.output)}
     for export in exports(slide.output).values():
         if export.name not in own and (slide.folder / export.name).exists():
             with suppress(WsiEdtError):  # what it needs isn't installed: it is removed, as by a run

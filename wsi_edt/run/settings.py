@@ -185,7 +185,7 @@ class RunSettings:
     @property
     def outputs(self) -> tuple[Output, ...]:
         """What each slide leaves in its folder."""
-        return outputs(self.options.output, self.conventions)
+        return outputs(self.options.output)
 
     @property
     def chosen(self) -> frozenset[str]:

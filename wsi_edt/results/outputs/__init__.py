@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 from wsi_edt import files
 from wsi_edt.errors import UsageError
-from wsi_edt.ki67 import Conventions
 from wsi_edt.qupath.dialect import Geometry, Origin
 from wsi_edt.results import names
 from wsi_edt.results.outputs.cells_geojson import CellsGeoJson
@@ -82,7 +81,7 @@ class OutputOptions:
         return cls(**values)
 
 
-def outputs(options: OutputOptions, conventions: Conventions) -> tuple[Output, ...]:
+def outputs(options: OutputOptions) -> tuple[Output, ...]:
     """The outputs of each slide, in the order in which they are written."""
     cells = CellsGeoJson(options.geometry, options.origin, options.gzip)
     overview = Overview()
