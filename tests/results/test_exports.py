@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tables.made import four_cells
+from tests.tables.made import many_cells
 from wsi_edt.results.exports import exports
 from wsi_edt.results.outputs import OutputOptions
 
@@ -17,6 +17,6 @@ def test_each_format_writes_a_file_of_its_own(options: OutputOptions, tmp_path: 
     assert set(formats) == {"parquet", "csv", "geojson", "anndata"}
     for export in formats.values():
         export.refuse()
-        export.write(tmp_path / export.name, four_cells())
+        export.write(tmp_path / export.name, many_cells(10))
         assert (tmp_path / export.name).stat().st_size > 0
     assert len(list(tmp_path.iterdir())) == len(formats)

@@ -7,11 +7,10 @@ from pathlib import Path
 from wsi_edt.files import atomic_write
 from wsi_edt.ki67.findings import SlideFindings
 from wsi_edt.tables.columns import batches, joined_names, schema
+from wsi_edt.tables.harmless import harmless
 
 _PLACES = ("x", "y", "x_um", "y_um")
 _DECIMALS = 3  # a thousandth of a px; where none is meant, seventeen digits would stand
-# What spreadsheets take for a formula: names of regions come from anywhere.
-_FORMULA = r"^([=+\-@\t\r\n])"
 
 
 def write_csv(path: Path, findings: SlideFindings) -> None:
@@ -28,9 +27,9 @@ def write_csv(path: Path, findings: SlideFindings) -> None:
     import pyarrow
     from pyarrow import compute, csv
 
-    texts = {"class", "regions"}
+    as_text = {"class", "regions"}
     columns = pyarrow.schema(
-        [field.with_type(pyarrow.string()) if field.name in texts else field for field in schema()]
+        [field.with_type(pyarrow.string()) if field.name in as_text else field for field in schema()]
     )
     with atomic_write(path) as file, csv.CSVWriter(file, columns) as writer:
         for batch in batches(findings):
@@ -38,6 +37,7 @@ def write_csv(path: Path, findings: SlideFindings) -> None:
             for place in _PLACES:
                 arrays[place] = compute.round(arrays[place], _DECIMALS)
             arrays["class"] = arrays["class"].cast(pyarrow.string())
-            names = joined_names(arrays["regions"])
-            arrays["regions"] = compute.replace_substring_regex(names, pattern=_FORMULA, replacement=r"'\1")
+            texts = joined_names(arrays["regions"]).dictionary_encode()  # few differ
+            different = [harmless(text) for text in texts.dictionary.to_pylist()]
+            arrays["regions"] = pyarrow.array(different, pyarrow.string()).take(texts.indices)
             writer.write_batch(pyarrow.record_batch(list(arrays.values()), schema=columns))
