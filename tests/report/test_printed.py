@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tests.report.browser import BROWSER, needs_browser
 from tests.report.full import box, full_findings, full_result
 from wsi_edt.errors import UsageError
+from wsi_edt.ki67 import SlideFindings
 from wsi_edt.report.figures import slide_figures
 from wsi_edt.report.html import slide_page
 from wsi_edt.report.pdf import pdf_of, refuse_without_weasyprint
@@ -63,9 +65,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: _page(one) for name, one in found.items()}
 
 
-def _page(found: object) -> str:
-    result = full_result(found)  # type: ignore[arg-type]
-    return slide_page(result, slide_figures(found, result), overview="o.png", cells="c.geojson")  # type: ignore[arg-type]
+def _page(found: SlideFindings) -> str:
+    result = full_result(found)
+    return slide_page(result, slide_figures(found, result), overview="o.png", cells="c.geojson")
 
 
 def sizes(pdf: bytes) -> list[tuple[float, float]]:
@@ -110,7 +112,7 @@ def test_nothing_is_fetched(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "weasyprint", None)
+    monkeypatch.setitem(sys.modules, "weasyprint", None)  # as if it weren't installed
     with pytest.raises(
         UsageError, match=r"--pdf needs the package WeasyPrint; `pip install 'wsi-edt\[pdf\]'`"
     ):

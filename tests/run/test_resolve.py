@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from wsi_edt.detection.compute import Compute, ComputeOptions
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.results.names import STORE
+from wsi_edt.results.outputs import OutputOptions
 from wsi_edt.results.store import SlideStore, StoreHeader
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.options import RunOptions
@@ -64,6 +66,13 @@ def test_options_go_first(bundle: Bundle) -> None:
     ).cells
     assert (cells.compute.threads, cells.batch_size) == (3, 9)
     assert cells.decode == replace(bundle.decode, threshold=0.45)
+
+
+def test_a_pdf_that_cant_be_made_is_refused_at_once(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)  # as if it weren't installed
+    with pytest.raises(UsageError, match="--pdf needs the package WeasyPrint"):
+        resolved(bundle, [LAPTOP], RunOptions(output=OutputOptions(pdf=True)))
+    resolved(bundle, [LAPTOP])
 
 
 def test_cells_do_not_depend_on_cores_or_workers(bundle: Bundle) -> None:
