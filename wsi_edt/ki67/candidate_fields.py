@@ -55,10 +55,6 @@ class Ladder:
             um2 /= GROWTH
         return cls(rule.shape, rule.cells, -(-rule.cells // 2), tuple(reversed(sizes)), unit_um)
 
-    def halved(self) -> Ladder:
-        """The ladder for half of the cells."""
-        return Ladder(self.shape, -(-self.cells // 2), -(-self.least_cells // 2), self.um, self.unit_um)
-
     @property
     def last(self) -> int:
         """The largest size."""
