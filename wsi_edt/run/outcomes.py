@@ -72,10 +72,16 @@ class Outcomes:
         self._model = model
         self._untold: list[SummaryRow] | None = []  # None once the run has begun
 
-    def begin(self, slides: Sequence[SlideRef]) -> tuple[SlideRef, ...]:
-        """Tell that the run begins; the slides that have no row yet."""
+    def begin(self, slides: Sequence[SlideRef], *, others: int = 0) -> tuple[SlideRef, ...]:
+        """Tell that the run begins; the slides that have no row yet.
+
+        Parameters
+        ----------
+        others : slides of the batch that the run isn't about
+        """
         untold, self._untold = self._untold or [], None
-        self._progress.begun(slides=len(self._files.slides), finished=len(self._files.rows) - len(untold))
+        finished = len(self._files.rows) - len(untold)
+        self._progress.begun(slides=len(self._files.slides) - others, finished=finished)
         for row in untold:
             self._progress.ended(row)
         return tuple(slide for slide in slides if slide.name not in self._files.rows)

@@ -113,11 +113,19 @@ def report_slides(
         found = stored_results(results)
         wanted, unfinished = _sorted_out(found, options, progress)
         whole = found if found.is_whole else stored_results(root)
-        files = _batch_files(whole, wanted, unfinished)
+        failed = tuple(_failed_earlier(whole))
+        if failed:
+            what = (
+                "slide that failed keeps its row"
+                if len(failed) == 1
+                else "slides that failed keep their rows"
+            )
+            progress.note(f"{len(failed):,} {what}: {_some([row.slide for row in failed])}")
+        files = _batch_files(whole, wanted, unfinished, failed)
         outcomes = Outcomes(root, files, progress=progress, model=files.counted_by.model)
-        for row in _other_rows(whole, found):
+        outcomes.begin((), others=len(files.slides) - len(wanted) - len(found.faults))
+        for row in (*failed, *_other_rows(whole, found)):
             files.take(row)
-        outcomes.begin(())
         for name, error in found.faults:
             outcomes.failed(SlideRef(SlideSource(root / name), name), error)
         for one in wanted:
@@ -201,25 +209,29 @@ def _some(listed: Sequence[str]) -> str:
     return ", ".join(listed[:_MOST_NAMED]) + (", …" if len(listed) > _MOST_NAMED else "")
 
 
-def _batch_files(whole: StoredResults, wanted: Sequence[_Wanted], unfinished: Sequence[str]) -> BatchFiles:
-    """The batch's files, for all slides of the results folder, those that failed among them."""
-    failed = {row.slide: row for row in _failed_earlier(whole)}
+def _batch_files(
+    whole: StoredResults, wanted: Sequence[_Wanted], unfinished: Sequence[str], failed: Sequence[SummaryRow]
+) -> BatchFiles:
+    """The batch's files, for all slides of the results folder, those that failed in the run among them."""
     rules = {slide.name: slide.conventions for slide in whole.slides}
     rules |= {one.slide.name: one.conventions for one in wanted}
     (conventions, _), *_ = Counter(rules.values()).most_common(1)
-    files = BatchFiles(
+    others = (
+        *whole.unfinished,
+        *unfinished,
+        *(name for name, _ in whole.faults),
+        *(row.slide for row in failed),
+    )
+    return BatchFiles(
         whole.root,
-        sorted({*rules, *(name for name, _ in whole.faults), *whole.unfinished, *unfinished, *failed}),
+        sorted({*rules, *others}),
         wanted[0].slide.seen.counted_by,
         conventions,
         cases={
             **{slide.name: slide.seen.case for slide in whole.slides if slide.seen.case},
-            **{row.slide: row.case for row in failed.values() if row.case},
+            **{row.slide: row.case for row in failed if row.case},
         },
     )
-    for row in failed.values():
-        files.take(row)
-    return files
 
 
 def _failed_earlier(whole: StoredResults) -> Iterator[SummaryRow]:
