@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.geometry import FloatArray, Window
@@ -40,7 +41,7 @@ class Crop:
     bar : of the picture's width = 100
     """
 
-    picture: str
+    picture: Markup
     side_um: float
     whole: bool
     bar: ScaleBar

@@ -69,7 +69,7 @@ def map_figure(
     frame: Frame,
     alt: str,
     *,
-    picture: str | None = None,
+    picture: Markup | None = None,
     paths: Sequence[tuple[str, str]] = (),
     marks: Sequence[Mark] = (),
     labels: Sequence[Label] = (),
