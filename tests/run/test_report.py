@@ -310,6 +310,7 @@ def test_slides_that_are_not_finished_are_left_as_they_are(tmp_path: Path) -> No
 
     write_slide(slides / "a.png", paint(0, width=300, height=100))
     write_slide(slides / "deep/b.png", paint(1, width=1500, height=200))
+    run_all(slides / "a.png", out)
     found = find_slides([slides], out=out, fallback_mpp=MPP).slides
     run_batch(found, out, settings=make_settings(), open_pool=Pool().opener, progress=Stops(), stop=stop)
     notes = Notes()
