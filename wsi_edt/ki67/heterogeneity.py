@@ -52,8 +52,8 @@ class Heterogeneity:
     spread : the standard deviation of the index from hexagon to hexagon, points; that of counting few cells is taken off
     entropy : of the hexagons' indices in classes of 5 points, bits
     entropy_if_even : what it would be if every hexagon had the same index and only chance told them apart
-    bimodality : Sarle's coefficient of the hexagons' indices; above 5/9 there may be two populations, or one that is very
-        skewed. None where hexagons differ less than chance makes them
+    bimodality : Sarle's coefficient of the log odds of the hexagons' indices; above 5/9 they have two peaks rather than
+        one. None where counting alone makes hexagons differ as much as anything else does
     edge, centre : the index near the tissue's edge, and farther in, %; None with fewer than 100 cells
     edge_minus_centre : their difference, points
     hexagons : those with cells, by y and x
@@ -77,10 +77,20 @@ def measure_heterogeneity(area: Area, findings: SlideFindings) -> Heterogeneity 
     cells = area.cells.select(area.cells.class_id != CellClass.NUCLEUS)
     if not len(cells):
         return None
-    mm_per_px = findings.scale.slide_mpp / 1000
+    near = _distances_um(cells, area, findings) <= EDGE_MM * 1000
+    return heterogeneity_of(cells, near, mm_per_px=findings.scale.slide_mpp / 1000)
+
+
+def heterogeneity_of(cells: Cells, near: BoolArray, *, mm_per_px: float) -> Heterogeneity:
+    """The heterogeneity of these cells.
+
+    Parameters
+    ----------
+    cells : (N,) at least one, level-0 px of `mm_per_px`, all positive or negative
+    near : (N,) which of them lie near the tissue's edge
+    """
     positive = cells.class_id == CellClass.POSITIVE
     hexagons = count_in_hexagons(cells.x, cells.y, positive, width=WIDTH_MM / mm_per_px)
-    near = _distances_um(cells, area, findings) <= EDGE_MM * 1000
     return Heterogeneity(
         WIDTH_MM,
         LEAST_CELLS,

@@ -18,35 +18,42 @@ BIMODALITY_ABOVE = 5 / 9  # of an even distribution; two peaks lie above it (Pfi
 
 
 def features(positive: IntArray, total: IntArray) -> FloatArray:
-    """What the sums are made of: (H, 6 + CLASSES), of hexagons with at least two cells.
+    """What the sums are made of: (H, 8 + CLASSES), of hexagons with at least two cells.
 
-    One; the index less 0.5, and the powers of that up to the fourth; the variance that counting gives the index; for each
-    class of the index whether it lies there.
+    One; the index less 0.5, and its square; the variance that counting gives the index; the log odds of the index with
+    their powers up to the fourth; for each class of the index whether it lies there.
     """
     share = positive / total
-    centred = share - 0.5
+    odds = np.log((positive + 0.5) / (total - positive + 0.5))
     in_class = np.minimum(CLASSES * positive // total, CLASSES - 1)
     columns = np.zeros((len(total), _FIRST_CLASS + CLASSES))
-    columns[:, :5] = centred[:, np.newaxis] ** np.arange(5)
-    columns[:, 5] = share * (1 - share) / (total - 1)  # unbiased for p (1 − p) / n
+    columns[:, :3] = (share - 0.5)[:, np.newaxis] ** np.arange(3)
+    columns[:, 3] = share * (1 - share) / (total - 1)  # unbiased for p (1 − p) / n
+    columns[:, 4:_FIRST_CLASS] = odds[:, np.newaxis] ** np.arange(1, 5)
     columns[np.arange(len(total)), _FIRST_CLASS + in_class] = 1
     return columns
 
 
-_FIRST_CLASS = 6
+_FIRST_CLASS = 8
 
 
 def spread(sums: FloatArray) -> FloatArray:
     """The standard deviation of the index from hexagon to hexagon without what counting adds, points: (..., K) → (...)."""
-    n, _, variance, _, _ = _moments(sums)
-    between = variance * n / (n - 1) - sums[..., 5] / n
-    return np.asarray(100 * np.sqrt(np.maximum(between, 0)))
+    observed, counting = _variances(sums)
+    return np.asarray(100 * np.sqrt(np.maximum(observed - counting, 0)))
 
 
 def differ(sums: FloatArray) -> bool:
     """Whether the indices' variance is at least twice of what counting gives it: below, their shape is that of chance."""
-    n, _, variance, _, _ = _moments(sums)
-    return bool(variance * n / (n - 1) >= 2 * sums[..., 5] / n)
+    observed, counting = _variances(sums)
+    return bool(observed >= 2 * counting)
+
+
+def _variances(sums: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The indices' variance, and the mean of those that counting gives them."""
+    n = sums[..., 0]
+    observed = (sums[..., 2] - sums[..., 1] ** 2 / n) / (n - 1)
+    return observed, sums[..., 3] / n
 
 
 def entropy(sums: FloatArray) -> FloatArray:
@@ -67,28 +74,23 @@ def entropy_if_even(positive: IntArray, total: IntArray) -> float:
 
 
 def bimodality(sums: FloatArray) -> FloatArray:
-    """Sarle's coefficient for finite samples: (..., K) → (...) in [0, 1]; 1 of hexagons that are all alike.
+    """Sarle's coefficient of the indices' log odds, for finite samples: (..., K) → (...) in [0, 1]; 1 if all are alike.
 
     (g² + 1) / (k + 3 (n − 1)² / ((n − 2) (n − 3))), g and k the sample's skewness and excess kurtosis without bias, as SAS
-    defines it and Pfister et al. (2013) explain it.
+    defines it and Pfister et al. (2013) explain it. It is high for two peaks, and for one that is very skewed, as small
+    indices are: their log odds aren't (workflows/benchmarks/heterogeneity.py).
     """
-    n, _, variance, third, fourth = _moments(sums)
-    flat = variance <= 1e-12
+    n = sums[..., 0]
+    m1, m2, m3, m4 = (sums[..., column] / n for column in range(4, _FIRST_CLASS))
+    variance = m2 - m1**2
+    third = m3 - 3 * m1 * m2 + 2 * m1**3
+    fourth = m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
+    flat = variance <= 1e-9
     variance = np.where(flat, 1, variance)
     skewness = third / variance**1.5 * np.sqrt(n * (n - 1)) / (n - 2)
     kurtosis = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (fourth / variance**2 - 3) + 6)
     found = (skewness**2 + 1) / (kurtosis + 3 * (n - 1) ** 2 / ((n - 2) * (n - 3)))
     return np.asarray(np.where(flat, 1.0, found))
-
-
-def _moments(sums: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-    """How many hexagons, their mean less 0.5, and the second to fourth central moments."""
-    n = sums[..., 0]
-    m1, m2, m3, m4 = (sums[..., power] / n for power in range(1, 5))
-    second = np.maximum(m2 - m1**2, 0)
-    third = m3 - 3 * m1 * m2 + 2 * m1**3
-    fourth = m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
-    return n, m1, second, third, fourth
 
 
 def _bits(share: FloatArray) -> FloatArray:
