@@ -73,7 +73,7 @@ class Squares:
             raster, [(0, n * units - m) for n, m in zip((rows, columns), raster.shape, strict=True)]
         )
         held = padded.reshape(rows, units, columns, units).sum(axis=(1, 3)).ravel()
-        mm2 = np.array([area_mm2(1.0, tissue.unit_mpp)]) * held
+        mm2 = held * area_mm2(1.0, tissue.unit_mpp)
         column, row = (
             np.minimum((along / side_px).astype(np.int64), last - 1)
             for along, last in ((area.cells.x, columns), (area.cells.y, rows))
