@@ -22,6 +22,9 @@ from wsi_edt.cli.main import run_command
 from wsi_edt.cli.run_display import LineDisplay
 from wsi_edt.detection.compute import ComputeOptions
 from wsi_edt.errors import OutputError
+from wsi_edt.ki67 import Conventions
+from wsi_edt.ki67.conventions import HotspotRule
+from wsi_edt.ki67.profiles import PROFILES
 from wsi_edt.results.lock import results_lock
 from wsi_edt.results.outputs import OutputOptions
 from wsi_edt.run.batch import RunResult
@@ -76,7 +79,8 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     words += " --series 2 --allow-coarse --icc"
     words += " --device cuda --runtime torch --precision bf16"
     words += " --workers 3 --devices 0,2 --threads 5 --scheduler tcp://s:1 --geometry circle"
-    words += " --origin openslide --gzip --overwrite"
+    words += " --origin openslide --gzip --overwrite --roi drawn"
+    words += " --profile net --hotspots 2 --parquet --pdf --keep-maps"
     assert run_command(words.split()) == 0
     options = RunOptions(
         model="m",
@@ -85,12 +89,15 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         icc=True,
         allow_coarse=True,
         tissue_mask=False,
+        roi=Path("drawn"),
         tile_px=512,
         batch_size=7,
         threshold=0.4,
         overwrite=True,
         compute=ComputeOptions(device="cuda", runtime="torch", precision="bf16", threads=5),
-        output=OutputOptions(geometry="circle", origin="openslide", gzip=True),
+        output=OutputOptions(geometry="circle", origin="openslide", gzip=True, parquet=True, pdf=True),
+        conventions=Conventions(profile=PROFILES["net"], hotspots=HotspotRule(count=2)),
+        keep_maps=True,
         workers=3,
         devices=(0, 2),
         scheduler="tcp://s:1",
@@ -111,6 +118,38 @@ def test_every_option_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert given[2] == RunOptions(series="all")
     for wrong in ("0", "-1", "1.5", "every"):
         assert run_command(["run", "a", "--out", "o", "--series", wrong]) == 2
+
+
+def test_a_run_of_regions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slide, out, rois = tmp_path / "slides/a.png", tmp_path / "out", tmp_path / "rois"
+    write_slide(slide, paint(2, width=240, height=100))
+    write_slide(tmp_path / "slides/b.png", paint(3, width=240, height=100))
+    model = tiny_bundle(tmp_path / "tiny")
+    command = ["run", str(tmp_path / "slides"), "--out", str(out), "--model", str(model.directory)]
+    command += ["--mpp", "0.5", "--tile-px", "96", "--device", "cpu", "--threads", "1", "--roi"]
+    for path, says in (("", "an empty text doesn't name a file or folder"), (str(rois), "doesn't exist")):
+        assert run_command([*command, path]) == 2
+        assert says in capsys.readouterr().err
+
+    corners = [[10, 10], [70, 10], [70, 60], [10, 60], [10, 10]]
+    rois.mkdir()
+    for name in ("a.geojson", "c.geojson"):
+        (rois / name).write_text(json.dumps({"type": "Polygon", "coordinates": [corners]}))
+    assert run_command([*command, str(rois / "a.geojson")]) == 2
+    assert "is one file of regions for 2 slides" in capsys.readouterr().err
+    assert run_command([*command, str(rois), "--dry-run"]) == 1
+    shown = capsys.readouterr()
+    assert (
+        "1 region alone" in shown.out and f"would fail: has no regions in {rois}; put b.geojson" in shown.out
+    )
+    assert f"Note: 1 file in {rois} belongs to no slide of this run: c.geojson." in shown.err
+    assert not out.exists()
+
+    assert run_command([*command, str(rois)]) == 1
+    shown = capsys.readouterr()
+    assert f"b.png: failed: b.png has no regions in {rois}" in shown.out.replace("\n", " ")
+    with (out / "a.png/regions.csv").open() as file:
+        assert [row["kind"] for row in csv.DictReader(file)][:2] == ["all regions", "region"]
 
 
 def test_the_help_states_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from shapely import box
 
-from tests.ki67.made import BLURRED, result
-from wsi_edt.ki67 import Ki67Result
+from tests.ki67.made import BLURRED, findings, result
+from wsi_edt.ki67 import Conventions, Ki67Result, assess
 from wsi_edt.ki67.conventions import HotspotRule
 from wsi_edt.ki67.decision import Verdict
 from wsi_edt.ki67.estimate import Estimate
+from wsi_edt.ki67.findings import with_regions
 from wsi_edt.ki67.hotspots import Hotspot, Hotspots, Order
+from wsi_edt.qupath.regions import Region
 from wsi_edt.report.rows import COLUMNS, Status, SummaryRow, verdict_words
 
 HEADER = (
@@ -152,3 +155,10 @@ def test_what_needs_a_look() -> None:
     for doubtful in (unsure, result(1, 3), result(200, 800, quality=BLURRED), result(mm2=0.0)):
         assert SummaryRow.from_result(doubtful, seconds=None).needs_a_look
     assert SummaryRow.failed("a.svs", "empty", model="m").needs_a_look
+
+
+def test_of_thousands_of_regions_the_first_are_named() -> None:
+    regions = tuple(Region(f"nest {k}", box(k, 0, k + 1, 10)) for k in range(3000))
+    found = with_regions(findings(30, 70), regions, restrict=False)
+    words = SummaryRow.from_result(assess(found, Conventions()), seconds=None).regions.split("; ")
+    assert len(words) == 21 and words[0].startswith("nest 0 ") and words[-1] == "and 2,980 more"

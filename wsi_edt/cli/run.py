@@ -158,7 +158,8 @@ def run(
     INPUT is a slide or a folder of slides, searched to any depth, or the URL of one (for example s3://bucket/slides); a
     pattern in quotes ('slides/**/*.svs'); or a table (.csv, .tsv, .txt) with a line per slide and columns path, mpp, name,
     case, series, regions, of which path alone is needed; regions is a file of areas drawn on the slide, which get numbers
-    of their own.
+    of their own beside the whole tissue. With --roi nothing but regions is looked at and reported. What is drawn with a
+    class Ignore* counts nowhere.
     Each slide gets a folder in --out with cells.geojson for QuPath, ki67.json and report.html; summary.csv and
     report.html in --out list them all. The same command continues a run that was stopped. A slide that fails gets its
     row with the reason, the others go on, and the exit code is 1. So does one that takes longer to open than 5 minutes and

@@ -66,7 +66,7 @@ class SummaryRow:
             slide_mpp=result.slide_mpp,
             seconds=seconds,
             model=result.counted_by.model,
-            regions="; ".join(f"{area.name} {_index_of(area)}" for area in result.of_kind(AreaKind.REGION)),
+            regions=_regions_in_words(result.of_kind(AreaKind.REGION)),
             hotspot_percent=None if hottest is None else hottest.raw,
             hotspot_remaining=None if hottest is None else hottest.remaining,
         )
@@ -184,8 +184,17 @@ def _two_digits(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
+def _regions_in_words(regions: Sequence[AreaResult]) -> str:
+    """The index of each region; a slide may have thousands, of which regions.csv has all."""
+    words = [f"{area.name} {_index_of(area)}" for area in regions[:_MOST_REGIONS]]
+    if len(regions) > _MOST_REGIONS:
+        words.append(f"and {len(regions) - _MOST_REGIONS:,} more")
+    return "; ".join(words)
+
+
 def _index_of(area: AreaResult) -> str:
     return percent(area.index_percent) if area.assessable else f"not assessable ({area.reason})"
 
 
+_MOST_REGIONS = 20
 COLUMNS = tuple(SummaryRow("", Status.FAILED).columns())
