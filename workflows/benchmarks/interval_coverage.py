@@ -1,6 +1,6 @@
 """How often the index's 95 % interval holds the truth: slides of clustered cells, made so that their true index is known.
 
-    python workflows/benchmarks/interval_coverage.py [--slides 300] [--cells 1,3]
+    python workflows/benchmarks/interval_coverage.py [--slides 100] [--cells 1,3]
 
 Cells lie in Thomas clusters, in round nests, or more densely where a random field is high (Gaussian or exponential
 covariance); how likely a cell is positive changes with the cluster or the field. The truth is the expected number of
@@ -310,7 +310,7 @@ def seconds(millions: float) -> float:
 
 
 @click.command()
-@click.option("--slides", type=int, default=300, show_default=True, help="Slides of each process.")
+@click.option("--slides", type=int, default=100, show_default=True, help="Slides of each process.")
 @click.option("--cells", type=Numbers(fractions=True), default="1,3", show_default=True, help="In millions.")
 @click.option("--workers", type=int, default=os.cpu_count() or 1, show_default=True, help="Processes.")
 def main(slides: int, cells: list[float], workers: int) -> None:
@@ -322,6 +322,7 @@ def main(slides: int, cells: list[float], workers: int) -> None:
         for place, process in enumerate(PROCESSES):
             found = list(pool.map(tried, [place] * slides, range(slides), chunksize=10))
             rows.append(row(process, found))
+            click.echo(f"{process.name}: {rows[-1][HEAD.index('HOLDS %')]} %", err=True)
     print(table(HEAD, rows))
     print()
     print(table(("million cells", "s"), [[f"{count:g}", f"{seconds(count):.2f}"] for count in cells]))
