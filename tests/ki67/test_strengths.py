@@ -64,6 +64,13 @@ def test_without_densities_or_cells_there_are_none(found: SlideFindings) -> None
     assert [values[name] for name in (*NAMES, "h_score", "positive_dab_od")] == [None] * 6
 
 
+def test_cells_that_were_not_measured_do_not_count() -> None:
+    found = whole(stained(np.nan, 0.7, 0.1, np.nan, positive=2)).values
+    assert [found[name] for name in NAMES] == [1, 0, 0, 1]
+    assert found["h_score"] == 150.0
+    assert found["positive_dab_od"] == pytest.approx(0.7, abs=1e-4)
+
+
 def test_no_positive_cells_have_no_mean() -> None:
     values = whole(stained(0.1, 0.3)).values
     assert (values["positive_dab_od"], values["h_score"]) == (None, 50.0)

@@ -98,6 +98,21 @@ def test_densities_are_measurements_with_three_decimals(tmp_path: Path) -> None:
         assert (one["id"], one["geometry"]) == (other["id"], other["geometry"])
 
 
+def test_a_cell_that_was_not_measured_has_its_score_alone(tmp_path: Path) -> None:
+    cells = cells_at([(1.0, 1.0), (2.0, 2.0)], [1, 0], [0.5, 0.25])
+    density = np.array([np.nan, 0.3], np.float32)
+    write_geojson(
+        tmp_path / "c.geojson",
+        replace(cells, haematoxylin_od=density, dab_od=density),
+        slide_name="a",
+        radius_px=4,
+    )
+    assert measurements(tmp_path / "c.geojson") == [
+        {"Score": 0.5},
+        {"Score": 0.25, "Haematoxylin OD": 0.3, "DAB OD": 0.3},
+    ]
+
+
 def test_each_of_many_cells_has_its_own_measurements(tmp_path: Path) -> None:
     """Several chunks, given in no order."""
     cells = many(20_500)

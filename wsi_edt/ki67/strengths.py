@@ -20,7 +20,10 @@ from wsi_edt.ki67.text import count, decimal
 def strengths(facts: AreaFacts) -> tuple[int, int, int, int] | None:
     """How many cells are 0, 1+, 2+ and 3+; None without cells, or without densities."""
     dab = facts.area.cells.dab_od
-    if dab is None or not len(dab):
+    if dab is None:
+        return None
+    dab = dab[np.isfinite(dab)]
+    if not len(dab):
         return None
     one, two, three = (int(np.count_nonzero(dab >= cutoff)) for cutoff in facts.conventions.dab_cutoffs)
     return len(dab) - one, one - two, two - three, three
@@ -39,7 +42,7 @@ def positive_dab_od(facts: AreaFacts) -> float | None:
     cells = facts.area.cells
     if cells.dab_od is None:
         return None
-    positive = cells.dab_od[cells.class_id == CellClass.POSITIVE]
+    positive = cells.dab_od[(cells.class_id == CellClass.POSITIVE) & np.isfinite(cells.dab_od)]
     return float(positive.mean(dtype=np.float64)) if len(positive) else None
 
 

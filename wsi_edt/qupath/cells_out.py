@@ -211,7 +211,9 @@ def _texts(measurement: _Measurement, values: FloatArray | None, count: int) -> 
     """What a measurement adds to each of some cells: nothing where it wasn't made."""
     if values is None:
         return [""] * count
-    return [measurement[value] for value in _thousandths(values)]
+    made = np.isfinite(values)
+    texts = [measurement[value] for value in _thousandths(np.where(made, values, np.float32(0)))]
+    return texts if made.all() else [text * one for text, one in zip(texts, made.tolist(), strict=True)]
 
 
 def _thousandths(values: FloatArray) -> list[int]:
