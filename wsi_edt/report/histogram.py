@@ -29,11 +29,12 @@ def density_histogram(cells: Cells, cutoffs: tuple[float, float, float]) -> Mark
     """The figure; None if no density was measured, or no cell has a class."""
     if cells.dab_od is None:
         return None
+    known = np.isfinite(cells.dab_od)
     by_class = {
-        "negative": cells.dab_od[cells.class_id == CellClass.NEGATIVE],
-        "positive": cells.dab_od[cells.class_id == CellClass.POSITIVE],
+        "negative": cells.dab_od[known & (cells.class_id == CellClass.NEGATIVE)],
+        "positive": cells.dab_od[known & (cells.class_id == CellClass.POSITIVE)],
     }
-    measured = np.concatenate([values[np.isfinite(values)] for values in by_class.values()])
+    measured = np.concatenate(list(by_class.values()))
     if not len(measured):
         return None
     upper = round_up(max(float(np.percentile(measured, _HIGHEST)), 1.15 * cutoffs[-1]))
@@ -49,13 +50,13 @@ def density_histogram(cells: Cells, cutoffs: tuple[float, float, float]) -> Mark
         lines=[Line(name, _outline(counts[name])) for name in ("positive", "negative")],
         cutoffs=[(at(cutoff), f"{number}+") for number, cutoff in enumerate(cutoffs, start=1)],
         ticks=[(at(value), f"{value:g}") for value in ticks(upper)],
-        medians={name: float(np.nanmedian(values)) for name, values in by_class.items() if len(values)},
+        medians={name: float(np.median(values)) for name, values in by_class.items() if len(values)},
     )
 
 
 def _counted(values: npt.NDArray[np.float32], upper: float) -> npt.NDArray[np.int64]:
     """How many values lie in each bin from 0 to `upper`; those beyond it are in the first and the last."""
-    place = np.clip(values[np.isfinite(values)] * (_BINS / upper), 0, _BINS - 1).astype(np.int64)
+    place = np.clip(values * (_BINS / upper), 0, _BINS - 1).astype(np.int64)
     return np.bincount(place, minlength=_BINS)
 
 
