@@ -20,10 +20,9 @@ from wsi_edt.report.rows import Status
 from wsi_edt.results.outputs import OutputOptions
 from wsi_edt.run.batch import RunResult, run_batch
 from wsi_edt.run.discover import SlideRef, find_slides
-from wsi_edt.run.plan import Planner, SlidePlan, plan_slide
+from wsi_edt.run.plan import Planner, plan_slide
 from wsi_edt.run.progress import NoProgress
-from wsi_edt.run.settings import CellSettings, RunSettings
-from wsi_edt.slides.protocol import RgbArray
+from wsi_edt.run.settings import RunSettings
 from wsi_edt.slides.source import SlideSource
 
 
@@ -107,21 +106,25 @@ def test_files_of_a_run(slides: Path, tmp_path: Path) -> None:
 
 def test_order_and_number_of_workers_change_no_byte(slides: Path, tmp_path: Path) -> None:
     run_all(slides, tmp_path / "one")
-    pool, others = Pool(threads=3, slots=5), threading.Event()
+    planned: list[str] = []
+    two_are_planned = threading.Event()
 
-    def second_first(
-        ref: SlideRef, cells: CellSettings, *, allow_coarse: bool = False
-    ) -> tuple[SlidePlan, RgbArray]:
-        """Plans a.png after b.png, so that their shards meet."""
-        assert ref.name != "a.png" or others.wait(60)
-        planned = plan_slide(ref, cells, allow_coarse=allow_coarse)
-        if ref.name == "b.png":
-            others.set()
-        return planned
+    class Watch(NoProgress):
+        def planned(self, slide: str, *, tiles: int, tiles_stored: int) -> None:
+            planned.append(slide)
+            if len(planned) == 2:
+                two_are_planned.set()
 
-    run_all(slides, tmp_path / "three", pool=pool, planner=second_first)
+    def once_two_are_planned(task: ShardTask) -> ShardResult:
+        """So that shards of two slides meet."""
+        assert two_are_planned.wait(60)
+        return compute(task)
+
+    pool = Pool(threads=3, slots=2, compute=once_two_are_planned)
+    found = find_slides([slides], out=tmp_path / "three", fallback_mpp=MPP).slides
+    run_batch(found, tmp_path / "three", settings=make_settings(), open_pool=pool.opener, progress=Watch())
     assert [name for name, _ in pool.computed] != sorted(name for name, _ in pool.computed), "no interleaving"
-    assert pool.most_in_flight <= 5
+    assert pool.most_in_flight <= 2
     assert result_files(tmp_path / "one") == result_files(tmp_path / "three")
     assert len(result_files(tmp_path / "one")) == 15
 
