@@ -122,6 +122,14 @@ def test_none_under_20_blocks(width: float, height: float, blocks: int | None) -
         assert found.blocks == blocks
 
 
+def test_none_where_the_index_changes_from_end_to_end() -> None:
+    """From 5 to 50 % over 12 mm: 480 blocks of 0.5 mm, but none of them independent of the next."""
+    random = np.random.default_rng(0)
+    x, y = random.uniform(0, 12, 100_000), random.uniform(0, 10, 100_000)
+    slide = cells_at(x, y, random.random(100_000) < 0.05 + 0.45 * x / 12)
+    assert index_interval(slide, mm_per_px=MM_PER_PX) is NoInterval.LARGE_BLOCKS
+
+
 def test_blocks_that_hold_few_cells_count_for_less_than_one() -> None:
     """15 full blocks and 10 of a hundredth of the cells are worth 15.2."""
     full = independent(1, 15_000, 7.5, 0.5, 0.2)

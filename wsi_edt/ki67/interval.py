@@ -30,6 +30,7 @@ class NoInterval(StrEnum):
 
     NO_INDEX = "no index"
     FEW_BLOCKS = "fewer than 20 blocks of tissue"
+    LARGE_BLOCKS = "cells are alike so far apart that there are fewer than 20 independent blocks of tissue"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +80,11 @@ def index_interval(cells: Cells, *, mm_per_px: float) -> Interval | NoInterval:
     spread = fitted_spread(squares)
     side = _sides(max(LEAST_BLOCK_MM, REACHES * spread.reach_mm), squares)
     positive, counted = squares.blocks(side)
-    if _effective(counted) < FEWEST_BLOCKS:
-        return NoInterval.FEW_BLOCKS
     while len(counted) > MOST_BLOCKS:
         side = math.ceil(side * math.sqrt(len(counted) / MOST_BLOCKS))
         positive, counted = squares.blocks(side)
+    if _effective(counted) < FEWEST_BLOCKS:
+        return NoInterval.LARGE_BLOCKS
     if min(np.count_nonzero(positive), np.count_nonzero(counted - positive)) < FEWEST_OF_A_CLASS:
         drawn = _of_few(squares, spread)
     else:
