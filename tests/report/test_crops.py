@@ -86,3 +86,14 @@ def test_a_place_at_the_slides_edge_is_white_beyond(tmp_path: Path) -> None:
     crop = picture_of(crop_of(slide, Place(Shape.SQUARE, 0.0, 0.0, 200.0, 100.0), Cells.empty()))
     assert crop[10:40, 10:40].mean() > 253
     assert crop[-40:-10, -40:-10].mean() == pytest.approx(235, abs=2)
+
+
+def test_of_a_large_place_that_part_is_shown_in_which_its_cells_lie(tmp_path: Path) -> None:
+    """A field may reach beyond the tissue, or beyond a region."""
+    slide = slide_with((1000, 900), tmp_path, mpp=0.25)
+    place = Place(Shape.DISC, 800.0, 600.0, 1200.0, 300.0)
+    crop = picture_of(crop_of(slide, place, cells_at((1000.0, 900.0), (1000.0, 900.0), positive=False)))
+    middle = crop[260:-260, 260:-260]
+    dark = np.argwhere(middle.max(axis=2) < 60)
+    assert len(dark) > 60
+    np.testing.assert_allclose(dark.mean(axis=0), len(middle) / 2, atol=1.5)

@@ -48,7 +48,7 @@ class Crop:
 
 
 def crop_of(slide: Slide, place: Place, cells: Cells) -> Crop:
-    """The middle of a place, with those of the cells (level-0 px) that lie in the place.
+    """A place, with those of the cells (level-0 px) that lie in it; of a large one the part around their middle.
 
     Raises
     ------
@@ -59,17 +59,19 @@ def crop_of(slide: Slide, place: Place, cells: Cells) -> Crop:
     mpp = max(slide_mpp, FINEST_MPP)
     side_px = max(round(min(place.size_um * _ROOM, SIDE_UM) / mpp), _LEAST_SIDE_PX)
     per_px = mpp / slide_mpp
-    left, top = (round(middle / per_px - side_px / 2) for middle in (place.x, place.y))
+    inside = cells.select(place.contains(cells.x, cells.y))
+    whole = place.size_um <= side_px * mpp
+    middle = (place.x, place.y) if whole or not len(inside) else (np.median(inside.x), np.median(inside.y))
+    left, top = (round(at / per_px - side_px / 2) for at in middle)
     window = Window(left, top, side_px, side_px)
     picture = read_in_blocks(slide, window, wanted_mpp=mpp)
     view = _View(window, per_px)
-    near = cells.select(view.level_0(_RADIUS_UM / slide_mpp).contains(cells.x, cells.y))
-    near = near.select(place.contains(near.x, near.y))
+    near = inside.select(view.level_0(_RADIUS_UM / slide_mpp).contains(inside.x, inside.y))
     _draw_outline(picture, place, view)
     for kind in (CellClass.NUCLEUS, CellClass.NEGATIVE, CellClass.POSITIVE):  # the few above the many
         _draw_cells(picture, near.select(near.class_id == kind), kind, view, radius_px=_RADIUS_UM / mpp)
     side_um = side_px * mpp
-    return Crop(jpeg(picture), side_um, place.size_um <= side_um, scale_bar(100 / side_um, 40))
+    return Crop(jpeg(picture), side_um, whole, scale_bar(100 / side_um, 40))
 
 
 @dataclass(frozen=True, slots=True)
