@@ -17,7 +17,7 @@ from wsi_edt.cells import CellClass
 Rgb = tuple[int, int, int]
 ByteArray = npt.NDArray[np.uint8]
 
-# L* 78, 24 and 58. Amber shows on brown nuclei and navy on blue ones; of the marks tried on a slide these were seen best.
+# L* 78, 25 and 58. Amber shows on brown nuclei and navy on blue ones; of the marks tried on a slide these were seen best.
 CLASS_RGB: Final[Mapping[CellClass, Rgb]] = {
     CellClass.POSITIVE: (255, 176, 0),
     CellClass.NEGATIVE: (16, 56, 120),
