@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.stand_ins import make_settings
 from wsi_edt.run import record
 from wsi_edt.run.record import RunRecord
 
@@ -16,7 +15,7 @@ from wsi_edt.run.record import RunRecord
 def test_a_clock_that_is_set_back_makes_no_run_of_negative_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = RunRecord.begin(make_settings())
+    begun = RunRecord.begin()
 
     class SetBack(datetime):
         @classmethod
@@ -25,7 +24,7 @@ def test_a_clock_that_is_set_back_makes_no_run_of_negative_seconds(
 
     monkeypatch.setattr(record, "datetime", SetBack)
     monkeypatch.setattr("time.monotonic", lambda: begun.begun + 12.34)
-    begun.write(tmp_path / "run.json", slides=1, failed=0, unfinished=0)
+    begun.write(tmp_path / "run.json", configuration={}, slides=1, failed=0, unfinished=0)
     written = json.loads((tmp_path / "run.json").read_text())
     assert written["seconds"] == 12.3
     assert written["finished"].startswith("1970-01-02")
