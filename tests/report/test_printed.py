@@ -17,7 +17,7 @@ from wsi_edt.errors import UsageError
 from wsi_edt.ki67 import SlideFindings
 from wsi_edt.report.figures import slide_figures
 from wsi_edt.report.html import slide_page
-from wsi_edt.report.pdf import pdf_of, refuse_without_weasyprint
+from wsi_edt.report.pdf import pdf_of, refuse_without_weasyprint, weasyprint_loaded
 from wsi_edt.slides.quality import SlideQuality
 
 BAD = SlideQuality(
@@ -92,9 +92,7 @@ def test_a_browser_prints_two_a4_pages(pages: dict[str, str], name: str, tmp_pat
 
 @needs_weasyprint
 def test_weasyprint_makes_two_a4_pages_and_the_same_bytes_again(pages: dict[str, str]) -> None:
-    from weasyprint import HTML
-
-    printed = HTML(string=pages["crowded"]).render().pages
+    printed = weasyprint_loaded().HTML(string=pages["crowded"]).render().pages
     assert len(printed) == 2
     np.testing.assert_allclose(
         [(page.width * 0.75, page.height * 0.75) for page in printed], [A4_PT] * 2, atol=1
@@ -117,3 +115,10 @@ def test_what_is_missing_is_said_before_anything_is_computed(monkeypatch: pytest
         UsageError, match=r"--pdf needs the package WeasyPrint; `pip install 'wsi-edt\[pdf\]'`"
     ):
         refuse_without_weasyprint()
+
+
+@needs_weasyprint
+def test_pictures_that_were_cut_short_stay_refused() -> None:
+    loads = "from wsi_edt.report.pdf import weasyprint_loaded; weasyprint_loaded()"
+    asks = "from PIL import ImageFile; assert not ImageFile.LOAD_TRUNCATED_IMAGES"
+    subprocess.run([sys.executable, "-c", f"{loads}; {asks}"], check=True)  # it is loaded once a process

@@ -93,6 +93,7 @@ def test_files_of_a_run(slides: Path, tmp_path: Path) -> None:
             "ki67.json",
             "overview.png",
             "tissue.png",
+            "regions.csv",
             "report.html",
             "store.zarr",
         }

@@ -67,7 +67,7 @@ def test_every_name_has_its_results(tmp_path: Path) -> None:
     assert not any(re.match(r"[=+\-@\s]", value) for row in rows for value in row.values())
 
     page = (out / "report.html").read_text("utf-8")
-    assert "<script" not in page
+    assert page.count("<script") == 1, "its own, which sorts and filters"
     links = {unquote(unescape(link)) for link in re.findall(r'href="([^"]*)"', page)}
     linked = {link.removesuffix("/report.html") for link in links if link.endswith("/report.html")}
     assert linked == {row.slide for row in result.rows if row.status is not Status.FAILED}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.stand_ins import MPP, Pool, make_settings, result_files
+from wsi_edt.results.summary import BatchFiles
 from wsi_edt.run.batch import run_batch
 from wsi_edt.run.discover import find_slides
 from wsi_edt.run.progress import NoProgress
@@ -80,6 +81,7 @@ def run_all(folder: Path, out: Path, *, kill_at: int | None, answer: str = "step
 
     for name in STEPS:
         setattr(os, name, counted(getattr(os, name)))
+    BatchFiles.write_now_and_then = BatchFiles.write  # type: ignore[assignment,method-assign]  # not when there is time
     pool = Pool()
     slides = find_slides([folder / "slides"], out=out, fallback_mpp=MPP).slides
     run_batch(slides, out, settings=make_settings(), open_pool=pool.opener, progress=NoProgress())

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import logging
+from types import ModuleType
+
+from PIL import ImageFile
 
 from wsi_edt.errors import UsageError
+
+
+def weasyprint_loaded() -> ModuleType:
+    """WeasyPrint, without what its import does to Pillow, which would show pictures that were cut short as if whole.
+
+    Raises
+    ------
+    ImportError, OSError
+        If it, or the system's Pango, can't be loaded.
+    """
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    try:
+        import weasyprint
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+    loaded: ModuleType = weasyprint
+    return loaded
 
 
 def refuse_without_weasyprint() -> None:
     """UsageError unless WeasyPrint, and the system's Pango that it draws letters by, can be loaded."""
     try:
-        import weasyprint  # noqa: F401
+        weasyprint_loaded()
     except ImportError as error:
         raise UsageError(
             "--pdf needs the package WeasyPrint", remedy="`pip install 'wsi-edt[pdf]'`"
@@ -30,11 +50,10 @@ def pdf_of(page: str) -> bytes:
     ----------
     page : HTML
     """
-    from weasyprint import HTML
-    from weasyprint.urls import URLFetcher
-
+    weasyprint = weasyprint_loaded()
     logging.getLogger("weasyprint").setLevel(
         logging.CRITICAL
     )  # it tells each rule of CSS that only browsers know
-    pdf: bytes = HTML(string=page, url_fetcher=URLFetcher(allowed_protocols=["data"])).write_pdf()
+    fetcher = weasyprint.urls.URLFetcher(allowed_protocols=["data"])
+    pdf: bytes = weasyprint.HTML(string=page, url_fetcher=fetcher).write_pdf()
     return pdf

@@ -19,6 +19,7 @@ CELLS_GZIPPED: Final = "cells.geojson.gz"
 CELLS_PARQUET: Final = "cells.parquet"
 CELLS_CSV: Final = "cells.csv"
 CELLS_ANNDATA: Final = "cells.h5ad"
+TABLES: Final = (CELLS_PARQUET, CELLS_CSV, CELLS_ANNDATA)
 KI67: Final = "ki67.json"
 REGIONS: Final = "regions.csv"
 REPORT: Final = "report.html"

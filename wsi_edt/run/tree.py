@@ -33,9 +33,12 @@ _OWN = _RESULTS | {
     names.BATCH_REPORT,
     names.REPORT_RECORD,
     names.REPORT,
+    names.REPORT_PDF,
+    names.REGIONS,
     names.OVERVIEW,
     names.TISSUE,
     names.ERROR_LOG,
+    *names.TABLES,
 }
 _OWN |= {aside_name(name) for name in _OWN}
 _APPLE_DOUBLE = "._"  # macOS's attributes of the file of that name
