@@ -138,7 +138,10 @@ def make_settings(
         tissue_mask=tissue_mask,
     )
     detector = DetectorSpec("colour", "0" * 64, Path(), decoding, compute, versions=())
-    return RunSettings(options, cells, detector, CountedBy("colour 1", "The model counts discs of colour."))
+    counted_by = CountedBy(
+        "colour 1", "The model counts discs of colour.", decoding.threshold, SETTINGS.threshold
+    )
+    return RunSettings(options, cells, detector, counted_by)
 
 
 def compute(task: ShardTask) -> ShardResult:

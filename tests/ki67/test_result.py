@@ -55,6 +55,8 @@ def test_the_fields_of_a_slide_with_an_index() -> None:
         "mpp_stated": True,
         "model": "ki67-w18 1.0",
         "what_is_counted": COUNTS,
+        "threshold": None,
+        "model_threshold": None,
         "research_use": "For research use only; not for diagnosis.",
         "provenance": None,
         "conventions": Conventions().to_json(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import shutil
 from dataclasses import replace
@@ -21,6 +22,7 @@ from tests.stand_ins import (
     result_files,
     write_slide,
 )
+from wsi_edt.cli.run_display import outcome
 from wsi_edt.errors import OutputError, UsageError
 from wsi_edt.ki67 import Conventions
 from wsi_edt.ki67.conventions import HotspotRule
@@ -97,6 +99,11 @@ def written(out: Path) -> dict[str, bytes]:
     """All that tells of the slides."""
     names = [*out.rglob("regions.csv"), out / "summary.csv", out / "report.html"]
     return result_files(out) | {path.relative_to(out).as_posix(): path.read_bytes() for path in names}
+
+
+def shown(page: Path) -> str:
+    """A page with its escapes resolved."""
+    return html.unescape(page.read_text(encoding="utf-8"))
 
 
 def fresh(slides: Path, out: Path, **given: Any) -> dict[str, bytes]:
@@ -196,6 +203,37 @@ def test_what_is_not_given_stays_as_it_was_reported(slides: Path, out: Path, tmp
     first, _ = stored_slides(out)
     assert (first.threshold, first.conventions) == (RAISED, BREAST)
     assert len(first.findings().cells) == int(listed(out)["a.png"]["total"])
+
+
+def test_a_threshold_that_is_not_the_models_own_is_said_and_makes_a_second_reader_advisable(
+    out: Path,
+) -> None:
+    report_slides(out, replace(by(BREAST), threshold=RAISED))
+    fields = json.loads((out / "a.png" / "ki67.json").read_text())
+    assert (fields["threshold"], fields["model_threshold"]) == (0.8, 0.6)
+    words = "threshold 0.8 (the model's own is 0.6)"
+    assert words in [doubt["name"] for doubt in fields["doubts"]]
+    assert not any(verdict["certain"] for verdict in fields["verdicts"])
+    page = shown(out / "a.png" / "report.html")
+    assert f"Cells were counted by the {words}" in page
+    assert "cells exceed a score of 0.8, where the model's own threshold is 0.6" in page
+    assert listed(out)["a.png"]["threshold"] == "0.8"
+    assert words in shown(out / "report.html")
+    report_slides(out, ReportOptions(threshold=0.6))
+    assert "cells exceed a score of 0.6, the model's own<" in shown(out / "a.png" / "report.html")
+    assert "model's own is" not in shown(out / "a.png" / "report.html") + shown(out / "report.html")
+    assert listed(out)["a.png"]["threshold"] == "0.6"
+
+
+def test_a_threshold_that_leaves_no_cell_is_named_wherever_the_missing_index_is(out: Path) -> None:
+    report_slides(out, ReportOptions(threshold=0.999))
+    rows = report_slides(out, replace(by(BREAST))).rows  # carries it on
+    words = "no cell exceeds the threshold 0.999 (the model's own is 0.6)"
+    assert [row.reason for row in rows] == [words] * 2
+    assert listed(out)["a.png"]["reason"] == words
+    assert words in shown(out / "report.html")
+    assert f"N{words[1:]}" in shown(out / "a.png" / "report.html")
+    assert words in outcome(rows[0])
 
 
 def test_a_threshold_that_makes_no_sense_is_refused_before_anything_is_written(out: Path) -> None:

@@ -250,7 +250,7 @@ def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
         regions = f"{row.whole.name}; {row.regions}" if row.whole is not None and row.regions else ""
         status = "" if row.status == "done" else str(row.status)
         note = ": ".join(word for word in (status, remark) if word)
-        note = ", ".join(word for word in (note, row.verdict, regions, row.quality) if word)
+        note = ", ".join(word for word in (note, row.verdict, regions, row.quality, row.threshold) if word)
         table.add_row(
             Text(printable(row.slide), overflow="fold"),
             row.index_words,

@@ -62,7 +62,7 @@ def outcome(row: SummaryRow) -> str:
     if row.status is Status.FAILED:
         return f"failed: {row.error}"
     cells = counted(row.total, "cell") if row.total is not None else "cells"
-    flags = f"; {row.quality}" if row.quality else ""
+    flags = "".join(f"; {flag}" for flag in (row.quality, row.threshold) if flag)
     if row.index_percent is None:
         return f"not assessable: {row.reason} ({cells}){flags}"
     return f"{row.index_percent:.1f} % positive of {cells}{flags}"

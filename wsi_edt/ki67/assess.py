@@ -58,7 +58,7 @@ def _assessed(area: Area, findings: SlideFindings, conventions: Conventions, sli
     interval = index_interval(area.cells, mm_per_px=mm_per_px) if reason is None else NoInterval.NO_INDEX
     facts = AreaFacts(area, counts, reason, conventions, interval)
     values = {number.name: number.value(facts) for number in NUMBERS}
-    doubts = doubts_about(facts, findings.quality, slide_mm2=slide_mm2)
+    doubts = doubts_about(facts, findings.quality, slide_mm2=slide_mm2, counted_by=findings.counted_by)
     return AreaResult(
         area.kind,
         area.name,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.few_cells import few_cells
+from wsi_edt.ki67.findings import CountedBy
 from wsi_edt.ki67.number import AreaFacts
 from wsi_edt.slides.quality import SlideQuality
 
@@ -28,22 +29,27 @@ class Doubt:
     sentence: str
 
 
-def doubts_about(facts: AreaFacts, quality: SlideQuality, *, slide_mm2: float) -> tuple[Doubt, ...]:
+def doubts_about(
+    facts: AreaFacts, quality: SlideQuality, *, slide_mm2: float, counted_by: CountedBy | None = None
+) -> tuple[Doubt, ...]:
     """What is doubtful about an area's index; nothing if it has none, or if it is a hotspot or a field.
 
     An interval is made of the cells that were found, and can't know that others were missed. So whatever is wrong with the
     slide (blur, pen, stain, an unfinished copy, black) is a doubt, as are too few cells; and, of the whole tissue, that
     more than half of it was drawn as ignored: whoever leaves out so much should look at what is left. That regions hold
     only a part of the slide is none: to draw the tumour is what a pathologist does, and the rest is meant to be left out.
-    A slide that isn't stained with DAB has no index, and so no decision.
+    A slide that isn't stained with DAB has no index, and so no decision. Another threshold than the model's own finds other
+    cells than those that its accuracy was measured with, and often shifts the index.
 
     Parameters
     ----------
     slide_mm2 : all tissue of the slide, whatever was drawn
+    counted_by : what found the cells, and by which threshold
     """
     if facts.reason is not None or facts.area.kind in SELECTED:
         return ()
-    return tuple(_doubts(facts, quality, slide_mm2))
+    changed = "" if counted_by is None else counted_by.changed_threshold
+    return (*_doubts(facts, quality, slide_mm2), *_doubts_of_threshold(changed))
 
 
 def _doubts(facts: AreaFacts, quality: SlideQuality, slide_mm2: float) -> Iterator[Doubt]:
@@ -58,3 +64,11 @@ def _doubts(facts: AreaFacts, quality: SlideQuality, slide_mm2: float) -> Iterat
         )
     for flag in quality.flags:
         yield Doubt(flag.name, flag.sentence)
+
+
+def _doubts_of_threshold(changed: str) -> Iterator[Doubt]:
+    if changed:
+        yield Doubt(
+            changed.removeprefix("the "),
+            f"Cells were counted by {changed}: the accuracy of the model was measured by its own.",
+        )

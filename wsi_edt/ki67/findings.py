@@ -25,10 +25,27 @@ class CountedBy:
     ----------
     model : its name and version
     sentence : what it counts, in its bundle's own words
+    threshold : the score that a cell exceeds; None of findings that no run made
+    model_threshold : the model's own, which its accuracy was measured with; None if that isn't known
     """
 
     model: str
     sentence: str
+    threshold: float | None = None
+    model_threshold: float | None = None
+
+    @property
+    def changed_threshold(self) -> str:
+        """The threshold and the model's own, in words, where somebody chose another; else empty."""
+        if self.threshold is None or self.model_threshold in (None, self.threshold):
+            return ""
+        return f"the threshold {self.threshold:g} (the model's own is {self.model_threshold:g})"
+
+    @property
+    def threshold_is_raised(self) -> bool:
+        """Whether fewer cells count than by the model's own threshold."""
+        own, used = self.model_threshold, self.threshold
+        return own is not None and used is not None and used > own
 
 
 @dataclass(frozen=True, slots=True)

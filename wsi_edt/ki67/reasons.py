@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from wsi_edt.ki67.areas import Area
 from wsi_edt.ki67.counts import Counts
+from wsi_edt.ki67.findings import CountedBy
 from wsi_edt.slides.staining import Staining
 
 
@@ -17,6 +18,13 @@ class Reason(StrEnum):
     NO_TISSUE = "no tissue"
     NO_CELLS = "no cells"
     NO_CLASSES = "the model doesn't tell positive from negative"
+
+
+def reason_in_words(reason: Reason | None, counted_by: CountedBy) -> str:
+    """A reason for reading: where a raised threshold leaves no cell it says so; empty without a reason."""
+    if reason is Reason.NO_CELLS and counted_by.threshold_is_raised:
+        return f"no cell exceeds {counted_by.changed_threshold}"
+    return "" if reason is None else str(reason)
 
 
 def reason_against(area: Area, counts: Counts, staining: Staining) -> Reason | None:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from wsi_edt.ki67 import NUMBERS, AreaResult, Ki67Result
+from wsi_edt.ki67 import NUMBERS, AreaResult, CountedBy, Ki67Result
 from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.decision import Verdict
 from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.hotspots import Hotspot, Order
+from wsi_edt.ki67.reasons import reason_in_words
 from wsi_edt.ki67.text import percent, with_interval
 from wsi_edt.tables.harmless import as_it_was, harmless
 
@@ -37,6 +38,7 @@ class SummaryRow:
     regions : the index of each region that was drawn on it, in words; empty without any
     hotspot_percent : the index of the hottest hotspot, a selected maximum; None without one
     hotspot_remaining : what remains of it after the selection is accounted for; None if that can't be told
+    counted_by : the model, and the threshold that its cells exceed; None if the slide failed
     """
 
     slide: str
@@ -52,6 +54,7 @@ class SummaryRow:
     regions: str = ""
     hotspot_percent: float | None = None
     hotspot_remaining: Estimate | None = None
+    counted_by: CountedBy | None = None
 
     @classmethod
     def from_result(cls, result: Ki67Result, *, seconds: float | None) -> SummaryRow:
@@ -69,6 +72,7 @@ class SummaryRow:
             regions=_regions_in_words(result.of_kind(AreaKind.REGION)),
             hotspot_percent=None if hottest is None else hottest.raw,
             hotspot_remaining=None if hottest is None else hottest.remaining,
+            counted_by=result.counted_by,
         )
 
     @classmethod
@@ -108,8 +112,14 @@ class SummaryRow:
 
     @property
     def reason(self) -> str | None:
-        """Why there is no index, for a slide that has a result."""
-        return None if self.whole is None else self.whole.reason
+        """Why there is no index, in words, for a slide that has a result."""
+        if self.whole is None or self.whole.reason is None:
+            return None
+        return (
+            self.whole.reason
+            if self.counted_by is None
+            else reason_in_words(self.whole.reason, self.counted_by)
+        )
 
     @property
     def needs_a_look(self) -> bool:
@@ -122,7 +132,14 @@ class SummaryRow:
     def flags(self) -> tuple[str, ...]:
         """What makes its index, or the slide itself, doubtful, in a word or two each."""
         few = self.whole is not None and self.whole.assessable and self.whole.few_cells
-        return tuple(word for word in ("few cells" if few else "", self.quality) if word)
+        return tuple(word for word in ("few cells" if few else "", self.quality, self.threshold) if word)
+
+    @property
+    def threshold(self) -> str:
+        """The threshold in words where it isn't the model's own and there is an index; else empty."""
+        if self.counted_by is None or self.whole is None or not self.whole.assessable:
+            return ""
+        return self.counted_by.changed_threshold.removeprefix("the ")
 
     def columns(self) -> dict[str, str]:
         """The row in summary.csv, as text by column; see `harmless` for texts that a spreadsheet would execute."""
@@ -141,6 +158,7 @@ class SummaryRow:
             "mpp": "" if self.slide_mpp is None else f"{self.slide_mpp:.5f}",
             "seconds": "" if self.seconds is None else f"{self.seconds:.1f}",
             "model": self.model or "",
+            "threshold": "" if self.counted_by is None else _as_given(self.counted_by.threshold),
             "reason": self.reason or "",
             "regions": harmless(self.regions),
             "error": harmless(self.error or ""),
@@ -182,6 +200,10 @@ def _hottest(result: Ki67Result) -> Hotspot | None:
 
 def _two_digits(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
+
+
+def _as_given(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 def _regions_in_words(regions: Sequence[AreaResult]) -> str:

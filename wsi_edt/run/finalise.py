@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -200,7 +201,7 @@ def slide_findings(
         scale=seen.scale,
         mpp_stated=seen.mpp_stated,
         bounds=seen.bounds,
-        counted_by=seen.counted_by,
+        counted_by=replace(seen.counted_by, threshold=cells.decode.threshold),
         remark="; ".join(filter(None, (seen.remark, seen.drawn.passed_over))) or None,
         provenance=Provenance(wsi_edt.__version__, cells.model_sha256, cells.cells_hash(), seen.fingerprint),
     )

@@ -60,7 +60,10 @@ def resolve(
         icc=options.icc,
     )
     detector = DetectorSpec(bundle.name, bundle.sha256, bundle.directory, decode, cells.compute)
-    return RunSettings(options, cells, detector, CountedBy(cells.model, f"The model counts {bundle.counts}."))
+    counted_by = CountedBy(
+        cells.model, f"The model counts {bundle.counts}.", decode.threshold, bundle.decode.threshold
+    )
+    return RunSettings(options, cells, detector, counted_by)
 
 
 def _common(offers: Sequence[Compute], *, threads: int | None) -> Compute:
