@@ -35,8 +35,8 @@ class Cells:
     x, y : (N,) float64, continuous px of one frame (the holder says which; on disk level-0 px)
     score : (N,) float32, the evidence map's value at the cell
     class_id : (N,) uint8, values of `CellClass`
-    haematoxylin_od, dab_od : (N,) float32, the stains' mean optical densities around the cell, NaN for one that wasn't
-        measured; None if none was
+    haematoxylin_od, dab_od : (N,) float32, the stains' mean optical densities within 2 µm of the cell, NaN for one that
+        wasn't measured; None if none was
     """
 
     x: npt.NDArray[np.float64]

@@ -17,6 +17,7 @@ from wsi_edt.detection.densities import OD_UNIT, RADIUS_UM, mean_densities
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.shards import detect_shard
 from wsi_edt.detection.stitching import stitch
+from wsi_edt.geometry import Window
 from wsi_edt.ki67.deconvolution import deconvolved
 from wsi_edt.maps import Peaks
 from wsi_edt.slides import ImageSlide, SlideSource, TileGrid, shards
@@ -30,15 +31,15 @@ def at(*places: tuple[int, int]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.
 
 
 def by_hand(image: npt.NDArray[np.uint8], x: int, y: int, radius_px: float) -> list[float]:
-    """The mean of −log10(px / 255), px by px."""
+    """The mean of −log10(px / 255) of the px that the image has, one by one."""
     height, width, _ = image.shape
     sums, count = [0.0, 0.0, 0.0], 0
     reach = math.ceil(radius_px)
     for row in range(y - reach, y + reach + 1):
         for column in range(x - reach, x + reach + 1):
-            if math.hypot(row - y, column - x) > radius_px:
+            if math.hypot(row - y, column - x) > radius_px or not (0 <= row < height and 0 <= column < width):
                 continue
-            px = image[min(max(row, 0), height - 1), min(max(column, 0), width - 1)]
+            px = image[row, column]
             sums = [sum_ - math.log10(max(int(level), 1) / 255) for sum_, level in zip(sums, px, strict=True)]
             count += 1
     return [sum_ / count for sum_ in sums]
@@ -72,6 +73,22 @@ def test_the_disc_is_scikit_images() -> None:
     assert mean_densities(image, *at((34, 30)), radius_px=6.4)[0].tolist() == expected
     image[30, 34 + 6] = 0  # just inside
     assert mean_densities(image, *at((34, 30)), radius_px=6.4)[0].tolist() != expected
+
+
+def test_px_beyond_the_slide_do_not_count() -> None:
+    """A window that reaches beyond the slide on all sides, where it is white, or anything else."""
+    slide = np.random.default_rng(5).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    places = [(0, 0), (49, 39), (49, 0), (3, 39), (25, 20), (6, 6)]
+    for beyond in (255, 0):
+        window = np.pad(slide, ((7, 30), (9, 12), (0, 0)), constant_values=beyond)
+        x, y = at(*places)
+        found = mean_densities(
+            window, x + np.int32(9), y + np.int32(7), radius_px=6.4, on_slide=Window(9, 7, 50, 40)
+        )
+        expected = [by_hand(slide, *place, 6.4) for place in places]
+        np.testing.assert_allclose(found * OD_UNIT, expected, rtol=0, atol=1.01 * OD_UNIT)
+        outside = at((0, 0), (70, 76))  # no px of its disc is on the slide
+        assert not mean_densities(window, *outside, radius_px=6.4, on_slide=Window(9, 7, 50, 40)).any()
 
 
 def test_many_cells_are_as_each_alone() -> None:
@@ -115,11 +132,13 @@ def tiled(image: npt.NDArray[np.uint8], *, tile_px: int, halo_px: int, batch_siz
 def test_tiles_and_batches_give_what_the_whole_image_gives() -> None:
     rng = np.random.default_rng(4)
     image = rng.integers(60, 230, (500, 700, 3), dtype=np.uint8)
-    rows, columns = np.arange(8, 500, 16), np.arange(8, 700, 16)  # seams and cores' middles
+    rows, columns = (
+        np.arange(3, 500, 16),
+        np.arange(3, 700, 16),
+    )  # the slide's border, seams and cores' middles
     image[rows[:, None], columns] = 0
     y, x = (axis.ravel().astype(np.int32) for axis in np.meshgrid(rows, columns, indexing="ij"))
-    on_white = np.pad(image, ((8, 8), (8, 8), (0, 0)), constant_values=255)
-    expected = mean_densities(on_white, x + np.int32(8), y + np.int32(8), radius_px=RADIUS_UM / MPP)
+    expected = mean_densities(image, x, y, radius_px=RADIUS_UM / MPP)
     for tile_px, batch_size in ((128, 1), (192, 3), (1024, 4)):
         found = tiled(image, tile_px=tile_px, halo_px=32, batch_size=batch_size)
         assert np.array_equal(found.x, x)

@@ -36,7 +36,7 @@ def peaks(count: int, seed: int = 0) -> TilePeaks:
 
 def shard(index: int, *tiles: int) -> Shard:
     window = Window(0, 0, 32, 32)
-    return Shard(index, tuple(Tile(tile, window, window) for tile in tiles or (index,)))
+    return Shard(index, tuple(Tile(tile, window, window, window) for tile in tiles or (index,)))
 
 
 def assert_same(found: TilePeaks, expected: TilePeaks) -> None:

@@ -74,7 +74,7 @@ def main(model: str, tile_px: int, cells: list[float], device: str) -> None:
     compute = settings.cells.compute
     print(
         f"{bundle.name} {bundle.version}, {compute.runtime} {compute.precision} on {compute.device}, {compute.threads} "
-        f"threads; tiles of {tile_px} px, of which a tile owns {own}; a disc of {RADIUS_UM:g} µm\n"
+        f"threads; tiles of {tile_px} px, of which a tile owns {own}; a disc of {RADIUS_UM:g} µm radius\n"
     )
     print(table(HEAD, rows))
 

@@ -17,6 +17,7 @@ from wsi_edt.detection.densities import RADIUS_UM, mean_densities
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.runtimes.runtime import FloatMaps, Images
 from wsi_edt.detection.stitching import MARGIN_PX
+from wsi_edt.geometry import Window
 from wsi_edt.maps import Peaks
 from wsi_edt.slides import Opener, Shard, SlideSource, Tile, TileLoader, TileRequest
 
@@ -103,5 +104,7 @@ def _own_peaks(peaks: Peaks, image: Images, tile: Tile, *, radius_px: float) -> 
     x, y = peaks.x + np.int32(tile.window.x), peaks.y + np.int32(tile.window.y)
     own = tile.core.grown(MARGIN_PX).contains(x, y)
     index = np.full(int(own.sum()), tile.index, np.int32)
-    density = mean_densities(image, peaks.x[own], peaks.y[own], radius_px=radius_px)
+    shown = tile.on_slide
+    on_slide = Window(shown.x - tile.window.x, shown.y - tile.window.y, shown.width, shown.height)
+    density = mean_densities(image, peaks.x[own], peaks.y[own], radius_px=radius_px, on_slide=on_slide)
     return TilePeaks(x[own], y[own], peaks.score[own], peaks.class_id[own], index, density)

@@ -1,9 +1,9 @@
 """Colour deconvolution (Ruifrok and Johnston, 2001): how much haematoxylin and how much DAB makes a cell's colour.
 
 Vectors and background are those of QuPath's default "H-DAB", so that densities and cut-offs mean what they mean there (its
-mean of a nucleus; here that of a disc in it). The background is 255 and not the slide's own glass: on the Ki-67 slides at
-hand the glass (218 to 237) would lower haematoxylin by 0.06, and DAB by 0.015 (scanner a) and 0.05 (scanner b), while the
-same positive nuclei have a median DAB of 0.90 on the one scanner and of 0.47 on the other.
+mean of a nucleus; here that of a disc of 2 µm radius in it). The background is 255 and not the slide's own glass: on the
+Ki-67 slides at hand the glass (218 to 237) would lower haematoxylin by 0.06, and DAB by 0.015 (scanner a) and 0.05 (scanner
+b), while the same positive nuclei have a median DAB of 0.90 on the one scanner and of 0.47 on the other.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def write_geojson(
 ) -> None:
     """Write the cells as QuPath detections, ordered by y, x and class, atomically and in constant memory.
 
-    Each has the measurement "Score", and "Haematoxylin OD" and "DAB OD" where they are known, with three decimals.
+    Each has the measurement "Score", and "Haematoxylin OD" and "DAB OD" (means of a disc of 2 µm radius) where they are
+    known, with three decimals.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from wsi_edt.errors import UsageError
 from wsi_edt.geometry import Window
+from wsi_edt.slides.pixels import intersection
 from wsi_edt.slides.tissue import UNIT_PX, TissueMask
 
 _SHARD_CORES = 8  # side of a shard,
@@ -28,11 +29,13 @@ class Tile:
     index : row × columns + column in its grid
     core : what it owns; full size even where it reaches beyond the slide
     window : what the network sees: the core grown by the halo
+    on_slide : what of the window isn't beyond the slide
     """
 
     index: int
     core: Window
     window: Window
+    on_slide: Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,10 @@ class TileGrid:
         assert 0 <= column < self.columns, (column, self.columns)
         assert 0 <= row < self.rows, (row, self.rows)
         core = Window(column * self.core_px, row * self.core_px, self.core_px, self.core_px)
-        return Tile(row * self.columns + column, core, core.grown(self.halo_px))
+        window = core.grown(self.halo_px)
+        on_slide = intersection(window, self.extent)
+        assert on_slide is not None, "a core beyond the slide"
+        return Tile(row * self.columns + column, core, window, on_slide)
 
     def tiles(self, tissue: TissueMask | None) -> tuple[Tile, ...]:
         """The tiles whose core touches tissue, row by row; all of them if `tissue` is None."""

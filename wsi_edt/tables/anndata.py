@@ -30,9 +30,9 @@ def refuse_without_anndata() -> None:
 def write_anndata(path: Path, findings: SlideFindings) -> None:
     """Write the cells atomically; unlike the other tables this one is made in memory.
 
-    X holds the optical densities (N, 2), NaN where they weren't measured; obs the class, score and regions, and x and y in
-    level-0 px; obsm["spatial"] x and y in µm, so that distances mean the same on every slide; uns the slide, its µm/px,
-    the model, and what the cells can be found again from.
+    X holds the optical densities (N, 2) in a disc of 2 µm radius, NaN where they weren't measured; obs the class, score and
+    regions, and x and y in level-0 px; obsm["spatial"] x and y in µm, so that distances mean the same on every slide; uns
+    the slide, its µm/px, the model, and what the cells can be found again from.
 
     Raises
     ------

@@ -6,7 +6,7 @@
 | x_um, y_um | float64 | the same in µm |
 | class | dictionary of strings | Negative, Positive, Nucleus |
 | score | float32 | the network's |
-| haematoxylin_od, dab_od | float32 | mean optical densities around the cell; null where they weren't measured |
+| haematoxylin_od, dab_od | float32 | mean optical densities in a disc of 2 µm radius; null where they weren't measured |
 | regions | list of strings | names of the drawn regions that the cell lies in, in the file's order |
 """
 
