@@ -90,8 +90,8 @@ def test_metadata_is_that_of_ome_ngff_0_4(kept: KeptMaps) -> None:
         factor = 1 << number
         scale, translation = dataset["coordinateTransformations"]
         assert scale == {"type": "scale", "scale": [1, 1, 1, MPP * factor, MPP * factor]}
-        # A level's first px lies in the middle of those of level 0 that it stands for.
-        centre = MPP * sum(range(factor)) / factor
+        # A level's first px lies in the middle of those of level 0 that it stands for, whose centres lie at half a px.
+        centre = MPP * sum(px + 0.5 for px in range(factor)) / factor
         assert translation == {"type": "translation", "translation": [0, 0, 0, centre, centre]}
         stored = json.loads((kept.path / dataset["path"] / ".zarray").read_bytes())
         assert stored["zarr_format"] == 2 and stored["dimension_separator"] == "/"

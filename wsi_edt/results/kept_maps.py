@@ -180,8 +180,11 @@ def lacks_maps(folder: Path, header: StoreHeader) -> bool:
 
 
 def _places(mpp: float, factor: int) -> list[dict[str, Any]]:
-    """Where a level's px lie in µm: the centre of its first is the middle of those that it is the mean of."""
-    shift = mpp * (factor - 1) / 2
+    """Where a level's px lie in µm from the slide's corner, as x_um in tables counts.
+
+    A px is where its centre is, as OME-Zarr 0.6 states, and napari and others do with 0.4, which says nothing of it.
+    """
+    shift = mpp * factor / 2
     return [
         {"type": "scale", "scale": [1.0, 1.0, 1.0, mpp * factor, mpp * factor]},
         {"type": "translation", "translation": [0.0, 0.0, 0.0, shift, shift]},
