@@ -9,13 +9,17 @@ import pytest
 import shapely
 
 from tests.ki67.made import BLURRED, QUALITY, cells, findings
+from tests.ki67.made_slides import FloatArray, poisson_slide
 from wsi_edt.errors import UsageError
 from wsi_edt.ki67 import Conventions, Ki67Result, assess
 from wsi_edt.ki67.areas import Area, AreaKind
 from wsi_edt.ki67.counts import Counts
 from wsi_edt.ki67.decision import Verdict, verdicts
 from wsi_edt.ki67.doubts import doubts_about
+from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.findings import with_regions
+from wsi_edt.ki67.hotspot_decision import with_hotspot
+from wsi_edt.ki67.hotspots import Hotspot, Hotspots, Order
 from wsi_edt.ki67.interval import Interval, NoInterval
 from wsi_edt.ki67.number import AreaFacts
 from wsi_edt.ki67.profiles import PROFILES
@@ -77,6 +81,87 @@ def test_the_convention_says_what_is_certain(certainty: float, sentence: str) ->
 )
 def test_sentences(probability: float, certain: bool, sentence: str) -> None:
     assert Verdict(20.0, probability, certain).sentence == sentence
+
+
+def hottest(value: float, low: float | None, high: float | None, *, order: Order = Order.INDEX) -> Hotspots:
+    spot = Hotspot("spot", order, 1, 40.0, Estimate(value, low, high))
+    return Hotspots(NET.hotspots, (spot,))
+
+
+# Index 25 % of 22 to 28 %: certain at 3 and at 20 % by itself.
+SURE = verdicts(facts(Interval(22, 28, 40, 0.5, np.linspace(22, 28, 2000))), ())
+
+
+@pytest.mark.parametrize(
+    ("hotspots", "sentence"),
+    [
+        (hottest(30, 26, 34), "Certain: above 20 % (probability > 99.9 %)"),
+        (
+            hottest(21.4, 17.6, 25.7),
+            "Second reader advised: hotspot 1 has 21.4 % (17.6–25.7); > 99.9 % likely to lie above 20 %",
+        ),
+        (
+            hottest(12, 9, 15),
+            "Second reader advised: hotspot 1 has 12.0 % (9.0–15.0); > 99.9 % likely to lie above 20 %",
+        ),
+        (
+            hottest(30, None, None),
+            "Second reader advised: what remains of hotspot 1 can't be told; > 99.9 % likely to lie above 20 %",
+        ),
+        (
+            Hotspots(NET.hotspots, (), "no hotspot: no cell is positive"),
+            "Second reader advised: no hotspot: no cell is positive; > 99.9 % likely to lie above 20 %",
+        ),
+        (None, "Second reader advised: no hotspot was looked for; > 99.9 % likely to lie above 20 %"),
+    ],
+)
+def test_where_the_hottest_hotspot_decides_it_has_to_lie_on_the_same_side(
+    hotspots: Hotspots | None, sentence: str
+) -> None:
+    _, high = with_hotspot(SURE, 25.0, hotspots, NET, cells=600)
+    assert high.sentence == sentence
+    assert high.certain is sentence.startswith("Certain")
+
+
+def test_below_a_cutoff_the_hotspot_lies_below_it_too() -> None:
+    """WHO grades by the hotspot: an index of 2 % isn't G1 where the hottest 500 cells have 4 %."""
+    low = verdicts(facts(Interval(1.5, 2.5, 40, 0.5, np.linspace(1.5, 2.5, 2000))), ())
+    assert [one.certain for one in low] == [True, True]
+    decided = with_hotspot(low, 2.0, hottest(4, 2.7, 6), NET, cells=600)
+    assert [one.certain for one in decided] == [False, True]
+    decided = with_hotspot(low, 2.0, hottest(2.4, 2, 2.9), NET, cells=600)
+    assert [one.certain for one in decided] == [True, True]
+
+
+def test_a_hotspot_of_few_cells_decides_nothing() -> None:
+    _, high = with_hotspot(SURE, 25.0, hottest(30, 26, 34), NET, cells=499)
+    assert high.why == "hotspot 1 has fewer than 500 cells" and not high.certain
+
+
+def test_other_profiles_are_decided_by_the_index_alone() -> None:
+    breast = Conventions(profile=PROFILES["breast"])
+    assert with_hotspot(SURE, 25.0, hottest(12, 9, 15), breast) == SURE
+    assert [name for name, profile in PROFILES.items() if profile.by_hotspot] == ["net"]
+
+
+def test_a_slide_with_a_hotspot_beyond_a_cutoff_is_for_a_second_reader() -> None:
+    """25 mm² with 2 % positive cells, 0.4 mm² of them with 8 %: G1 by the whole, and G2 by its hotspot."""
+
+    def chance(x: FloatArray, y: FloatArray) -> FloatArray:
+        return np.where(np.hypot(x - 1500, y - 1500) < 350, 0.08, 0.02)
+
+    _, found = poisson_slide(500, 500, per_mm2=2500, chance=chance, seed=1)
+    result = assess(found, NET)
+    assert result.whole.index_percent is not None and result.whole.index_percent < 3
+    low = result.whole.verdicts[0]
+    assert not low.certain and low.why.startswith("hotspot 1 has ")
+    whole = Region("all", shapely.box(0, 0, 20000, 20000), None)
+    part = Region("part", shapely.box(0, 0, 19000, 20000), None)
+    drawn = assess(with_regions(found, (whole, part), restrict=True), NET)
+    for area, words in zip(
+        drawn.areas[:3], ("hotspot 1 has", "hotspot 1 has", "no hotspot was"), strict=True
+    ):
+        assert area.verdicts[0].probability_above is not None and words in area.verdicts[0].why
 
 
 def test_without_an_interval_a_second_reader_is_advised() -> None:

@@ -69,7 +69,8 @@ def slow_search(area: Area, found: SlideFindings, rule: HotspotRule, order: Orde
             if on_slide and mm2 >= 0.6 * full and held:
                 score = 100 * held / inside.sum() if order is Order.INDEX else held / mm2
                 fields.append(Slow(cx, cy, um, score))
-    return not_overlapping(fields, rule)
+    of_all = 100 * positive.mean() if order is Order.INDEX else positive.sum() / area.mm2
+    return [field for field in not_overlapping(fields, rule) if field.score >= of_all * (1 - 1e-9)]
 
 
 def slow_sizes(rule: HotspotRule) -> list[float]:
@@ -228,28 +229,71 @@ def test_only_cells_and_tissue_of_the_area_count() -> None:
         assert spot.place is not None and shape.contains(spot.place.polygon().centroid)
 
 
-def no_hotspots(area: Area, found: SlideFindings, rule: HotspotRule) -> bool:
-    return find_hotspots(area, found, Conventions(hotspots=rule)) == ((), None)
+def why_none(area: Area, found: SlideFindings, rule: HotspotRule) -> str:
+    """Why there is no hotspot; empty if there is one."""
+    areas, hotspots = find_hotspots(area, found, Conventions(hotspots=rule))
+    assert hotspots is not None and (not areas) == (not hotspots.found) == bool(hotspots.reason)
+    return hotspots.reason
 
 
-def test_without_room_cells_or_positive_ones_there_is_none() -> None:
+def test_where_there_is_none_the_reason_is_said() -> None:
     area, found = patchy(5)
     rule = HotspotRule(mm2=0.04, cells=60)
-    assert not no_hotspots(area, found, rule)
-    assert no_hotspots(area, found, HotspotRule(mm2=0.04, cells=60, count=0))
-    assert no_hotspots(area, found, HotspotRule(mm2=0.5, cells=5000))  # larger than the slide
-    assert no_hotspots(area, found, HotspotRule(mm2=0.04, cells=5000))  # half of them are nowhere
-    assert no_hotspots(replace(area, cells=Cells.empty()), found, rule)
+    assert why_none(area, found, rule) == ""
+    large = HotspotRule(mm2=0.5, cells=5000)  # larger than the slide
+    assert why_none(area, found, large) == (
+        "no hotspot: no disc of 0.5 mm², 60% of it tissue, holds 2\u202f500 cells with a class"
+    )
+    many = HotspotRule(shape=Shape.SQUARE, mm2=0.04, cells=4999)  # half of them are nowhere
+    assert why_none(area, found, many) == (
+        "no hotspot: no square of 0.04 mm², 60% of it tissue, holds 2\u202f500 cells with a class"
+    )
     none_positive = replace(area.cells, class_id=np.zeros(len(area.cells), np.uint8))
-    assert no_hotspots(replace(area, cells=none_positive), found, rule)
+    assert why_none(replace(area, cells=none_positive), found, rule) == "no hotspot: no cell is positive"
     no_class = replace(area.cells, class_id=np.full(len(area.cells), 2, np.uint8))
-    assert no_hotspots(replace(area, cells=no_class), found, rule)
-    assert no_hotspots(replace(area, shape=box(-90, -90, -10, -10), cells=Cells.empty()), found, rule)
+    for without in (
+        replace(area, cells=no_class),
+        replace(area, cells=Cells.empty()),
+        replace(area, shape=box(-90, -90, -10, -10), cells=Cells.empty()),
+    ):
+        assert why_none(without, found, rule) == "no hotspot: there are no cells with a class on tissue"
+
+
+def test_none_are_looked_for_if_none_are_asked_for() -> None:
+    assert find_hotspots(*patchy(5), Conventions(hotspots=HotspotRule(count=0))) == ((), None)
 
 
 def test_a_slide_of_one_unit_has_none() -> None:
     cells = cells_at(np.full(9, 5.0), np.full(9, 5.0), np.ones(9, np.uint8))
-    assert no_hotspots(*slide_of(cells, tissue_of(np.ones((1, 1), np.bool_))), HotspotRule())
+    reason = why_none(*slide_of(cells, tissue_of(np.ones((1, 1), np.bool_))), HotspotRule())
+    assert reason.endswith("holds 250 cells with a class")
+
+
+def test_what_is_colder_than_all_the_tissue_is_no_hotspot() -> None:
+    """A warm half of 40 % and a cold one of 10 %: on the cold one there is room for many more fields, and none is hot."""
+    area, found = poisson_slide(
+        100, 200, per_mm2=5000, chance=lambda x, y: np.where(x < 1000, 0.4, 0.1), seed=3
+    )
+    hotspots = agrees(area, found, HotspotRule(mm2=0.04, cells=100, count=20))
+    assert hotspots is not None
+    by_index = [spot.raw for spot in hotspots.found if spot.order is Order.INDEX]
+    assert 5 < len(by_index) <= 20 and min(by_index) >= 100 * (area.cells.class_id == 1).mean()
+
+
+def test_where_all_is_colder_at_every_place_that_is_looked_at_the_reason_is_said() -> None:
+    """The positive cells lie along the slide's edge alone, where no disc has its centre."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 3000)) * 600
+    edge = np.minimum(np.minimum(x, 600 - x), np.minimum(y, 600 - y)) < 15
+    positive = edge.copy()
+    positive[np.argmin(np.hypot(x - 300, y - 300))] = True
+    cells = cells_at(x, y, positive)
+    reason = why_none(
+        *slide_of(cells, tissue_of(np.ones((60, 60), np.bool_))), HotspotRule(mm2=0.2, cells=9000 // 10)
+    )
+    assert (
+        reason == "no hotspot: no disc of 0.2 mm², 60% of it tissue, is hotter than all the tissue together"
+    )
 
 
 def test_the_same_cells_give_the_same_hotspots() -> None:

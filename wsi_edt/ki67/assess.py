@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from wsi_edt.ki67.areas import Area, areas_of
 from wsi_edt.ki67.conventions import Conventions
 from wsi_edt.ki67.counts import Counts
@@ -10,7 +13,8 @@ from wsi_edt.ki67.doubts import doubts_about
 from wsi_edt.ki67.findings import SlideFindings
 from wsi_edt.ki67.four_fields import count_fields
 from wsi_edt.ki67.heterogeneity import measure_heterogeneity
-from wsi_edt.ki67.hotspots import find_hotspots
+from wsi_edt.ki67.hotspot_decision import with_hotspot
+from wsi_edt.ki67.hotspots import Hotspots, find_hotspots
 from wsi_edt.ki67.interval import NoInterval, index_interval
 from wsi_edt.ki67.number import AreaFacts
 from wsi_edt.ki67.numbers import NUMBERS
@@ -33,6 +37,7 @@ def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
         spots, hotspots = find_hotspots(whole, findings, conventions)
         counted, fields = count_fields(whole, findings, conventions)
         heterogeneity = measure_heterogeneity(whole, findings)
+        results = _decided(results, drawn, spots, hotspots, conventions)
         results += [_assessed(area, findings, conventions, slide_mm2) for area in (*spots, *counted)]
     return Ki67Result(
         slide=findings.slide,
@@ -49,6 +54,26 @@ def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
         four_fields=fields,
         heterogeneity=heterogeneity,
     )
+
+
+def _decided(
+    results: Sequence[AreaResult],
+    drawn: Sequence[Area],
+    spots: Sequence[Area],
+    hotspots: Hotspots | None,
+    conventions: Conventions,
+) -> list[AreaResult]:
+    """The results with what the hottest hotspot says of their verdicts: of the first area, or one of the same cells."""
+    hottest = None if hotspots is None else hotspots.hottest
+    names = [spot.name for spot in spots]
+    held = None if hottest is None else Counts.of(spots[names.index(hottest.area)].cells)
+    cells = 0 if held is None else held.positive + held.negative
+    found = []
+    for area, result in zip(drawn, results, strict=True):
+        own = hotspots if len(area.cells) == len(drawn[0].cells) else None
+        decided = with_hotspot(result.verdicts, result.index_percent, own, conventions, cells=cells)
+        found.append(replace(result, verdicts=decided))
+    return found
 
 
 def _assessed(area: Area, findings: SlideFindings, conventions: Conventions, slide_mm2: float) -> AreaResult:

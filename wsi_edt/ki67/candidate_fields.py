@@ -53,7 +53,7 @@ class Ladder:
         while not sizes or (um2 >= rule.cells * LEAST_CELL_UM2 and _across(rule.shape, um2) >= LEAST_SIZE_UM):
             sizes.append(_across(rule.shape, um2))
             um2 /= GROWTH
-        return cls(rule.shape, rule.cells, -(-rule.cells // 2), tuple(reversed(sizes)), unit_um)
+        return cls(rule.shape, rule.cells, rule.least_cells, tuple(reversed(sizes)), unit_um)
 
     @property
     def last(self) -> int:

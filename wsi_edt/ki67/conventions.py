@@ -16,7 +16,7 @@ class HotspotRule:
     Attributes
     ----------
     shape : its outline
-    mm2, cells : it grows until it holds that much tissue or that many cells, whichever is met first
+    mm2, cells : it grows until it holds that many cells, or has that area, where `least_cells` are enough
     count : how many are looked for in each order
     """
 
@@ -34,6 +34,11 @@ class HotspotRule:
             raise UsageError(f"--hotspot-cells {self.cells} is too small", remedy="give at least 1")
         if not 0 <= self.count <= 20:
             raise UsageError(f"--hotspots {self.count} isn't possible", remedy="give 0 to 20")
+
+    @property
+    def least_cells(self) -> int:
+        """The cells that one of the largest size needs: half as many."""
+        return -(-self.cells // 2)
 
 
 @dataclass(frozen=True, slots=True)

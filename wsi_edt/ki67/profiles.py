@@ -15,11 +15,13 @@ class Profile:
     name : as --profile takes it
     cutoffs_percent : ascending
     source : who set them
+    by_hotspot : whether they are for the index where it is highest, and not for that of all tissue
     """
 
     name: str
     cutoffs_percent: tuple[float, ...]
     source: str
+    by_hotspot: bool = False
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -37,6 +39,7 @@ PROFILES: Mapping[str, Profile] = {
             (3.0, 20.0),
             "WHO 2019 and 2022, neuroendocrine tumours of the digestive system: G1 below 3 %, G2 3 to 20 %, G3 above 20 %, "
             "by at least 500 cells where the index is highest",
+            by_hotspot=True,
         ),
     )
 }
