@@ -75,7 +75,7 @@ def test_without_restriction_the_whole_tissue_comes_first() -> None:
     found = slide()
     areas = list(areas_of(with_regions(found, REGIONS, restrict=False)))
     assert [(area.kind, area.name, area.class_name) for area in areas] == [
-        (AreaKind.TISSUE, "whole tissue", None),
+        (AreaKind.TISSUE, "whole tissue without ignored areas", None),
         (AreaKind.REGION, "nest", "Tumor"),
         (AreaKind.REGION, "nest (2)", "Tumor"),
         (AreaKind.REGION, "bundle", "Stroma"),
@@ -91,6 +91,8 @@ def test_without_restriction_the_whole_tissue_comes_first() -> None:
         assert inside(area, found, *of_it), area.name
         exact = shapely.union_all(of_it).intersection(whole).difference(FOLD)
         assert area.mm2 == pytest.approx(exact.area * 0.0005**2, rel=0.05), area.name
+        ignored = shapely.union_all(of_it).intersection(FOLD)
+        assert area.ignored_mm2 == pytest.approx(ignored.area * 0.0005**2, rel=0.1, abs=1e-4), area.name
     assert whole.difference(FOLD).equals(areas[0].shape)
     nest, second, both = len(areas[1].cells), len(areas[2].cells), len(areas[6].cells)
     assert nest + second > both > max(nest, second) > 100, (
@@ -119,12 +121,12 @@ def test_of_ignored_regions_alone_all_else_counts(restrict: bool) -> None:
     assert whole.mm2 == pytest.approx((WIDTH * HEIGHT - FOLD.area) * 0.0005**2, rel=0.01)
 
 
-def test_a_slide_that_is_ignored_has_no_tissue() -> None:
+def test_what_is_ignored_as_a_whole_says_so() -> None:
     everything = (Region("all", box(-10, -10, WIDTH + 10, HEIGHT + 10), "Ignore*"),)
     result = assess(with_regions(slide(), everything, restrict=False), Conventions())
-    assert result.whole.reason is Reason.NO_TISSUE and result.whole.total == 0
+    assert result.whole.reason is Reason.IGNORED and result.whole.total == 0
     nest = assess(with_regions(slide(), (REGIONS[0], *everything), restrict=True), Conventions())
-    assert [area.reason for area in nest.areas] == [Reason.NO_TISSUE] * 2
+    assert [area.reason for area in nest.areas] == [Reason.IGNORED] * 2
 
 
 def test_a_region_on_glass_has_no_tissue() -> None:

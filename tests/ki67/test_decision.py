@@ -39,10 +39,11 @@ def facts(
     mm2: float = 10.0,
     reason: Reason | None = None,
     conventions: Conventions = NET,
+    ignored_mm2: float = 0.0,
 ) -> AreaFacts:
     if interval is None:
         interval = Interval(10.5, 29.5, 40, 0.5, DRAWN)
-    area = Area(kind, kind, cells(*counts), mm2)
+    area = Area(kind, kind, cells(*counts), mm2, ignored_mm2=ignored_mm2)
     return AreaFacts(area, Counts(*counts, 0), reason, conventions, interval)
 
 
@@ -175,7 +176,7 @@ def test_without_an_interval_a_second_reader_is_advised() -> None:
 
 def test_a_doubt_takes_certainty_away_and_is_named() -> None:
     made = facts(counts=(99, 400))
-    doubts = doubts_about(made, BLURRED, slide_mm2=10.0)
+    doubts = doubts_about(made, BLURRED)
     assert [doubt.name for doubt in doubts] == ["fewer than 500 cells", "out of focus"]
     low, _ = verdicts(made, doubts)
     assert not low.certain
@@ -189,7 +190,7 @@ def test_nothing_is_decided_without_cutoffs_or_an_index_nor_by_hotspots_and_fiel
     assert verdicts(facts(NoInterval.NO_INDEX, reason=Reason.NO_DAB), ()) == ()
     for kind in (AreaKind.HOTSPOT, AreaKind.FIELD):
         assert verdicts(facts(kind=kind), ()) == ()
-        assert doubts_about(facts(kind=kind, counts=(1, 1)), BLURRED, slide_mm2=10.0) == ()
+        assert doubts_about(facts(kind=kind, counts=(1, 1)), BLURRED) == ()
     for kind in (AreaKind.TISSUE, AreaKind.REGIONS, AreaKind.CLASS, AreaKind.REGION):
         assert len(verdicts(facts(kind=kind), ())) == 2
 
@@ -199,11 +200,14 @@ def test_nothing_is_decided_without_cutoffs_or_an_index_nor_by_hotspots_and_fiel
     [
         (4.9, AreaKind.TISSUE, "51 % of the slide's tissue was drawn as ignored"),
         (5.1, AreaKind.TISSUE, None),
-        (1.0, AreaKind.REGIONS, None),
+        (3.7, AreaKind.REGIONS, "63 % of the regions' tissue was drawn as ignored"),
+        (3.7, AreaKind.CLASS, "63 % of the regions' tissue was drawn as ignored"),
+        (3.7, AreaKind.REGION, "63 % of the region's tissue was drawn as ignored"),
+        (10.0, AreaKind.REGIONS, None),
     ],
 )
 def test_most_of_the_tissue_left_out_is_a_doubt(mm2: float, kind: AreaKind, words: str | None) -> None:
-    doubts = doubts_about(facts(mm2=mm2, kind=kind), QUALITY, slide_mm2=10.0)
+    doubts = doubts_about(facts(mm2=mm2, kind=kind, ignored_mm2=10.0 - mm2), QUALITY)
     assert len(doubts) == (words is not None)
     assert words is None or doubts[0].sentence.startswith(words)
 

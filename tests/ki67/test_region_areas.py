@@ -53,6 +53,12 @@ def test_units_beyond_the_slides_edge_do_not_count() -> None:
     assert tissue_mm2(box(0, 0, 999, 999), cut, SCALE) == pytest.approx(1.5 * UNIT_MM2)
 
 
+def test_a_small_shape_holds_no_more_tissue_than_it_is_large() -> None:
+    # Four samples, 8 model px apart, lie just inside: 256 square px for 9 × 9 level-0 px of half of that a side.
+    around = box(64 + 7, 7, 64 + 25, 25)
+    assert tissue_mm2(around, tissue(), SCALE) == pytest.approx((18 * 0.0005) ** 2)
+
+
 def test_units_count_by_their_share_of_tissue() -> None:
     cover = np.zeros((2, 3), np.uint8)
     cover[:, 0], cover[:, 1] = 255, 51  # whole, and a fifth

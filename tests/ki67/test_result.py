@@ -33,6 +33,7 @@ WHOLE = {
     "doubts": [{"name": "fewer than 500 cells", "sentence": "Fewer than 500 cells: the index is uncertain."}],
     "class": None,
     "place": None,
+    "ignored_mm2": 0.0,
 }
 
 

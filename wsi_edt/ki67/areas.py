@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 import shapely
@@ -15,6 +16,8 @@ from wsi_edt.ki67.findings import SlideFindings
 from wsi_edt.ki67.place import Place
 from wsi_edt.ki67.region_areas import tissue_mm2
 from wsi_edt.qupath.regions import IntArray, Polygons, polygons_of
+
+WITHOUT_IGNORED: Final = "whole tissue without ignored areas"
 
 
 class AreaKind(StrEnum):
@@ -40,6 +43,7 @@ class Area:
     class_name : of the region or regions, as it was drawn; None without a class
     shape : of it, level-0 px; None of the whole tissue if nothing is ignored, and of an area of which nothing is left
     place : of a hotspot or field; None of what was drawn
+    ignored_mm2 : of its tissue as it was drawn, what is ignored and so isn't in `mm2`
     """
 
     kind: AreaKind
@@ -49,6 +53,7 @@ class Area:
     class_name: str | None = None
     shape: Polygons | None = None
     place: Place | None = None
+    ignored_mm2: float = 0.0
 
 
 def areas_of(findings: SlideFindings) -> Iterator[Area]:
@@ -69,9 +74,10 @@ def areas_of(findings: SlideFindings) -> Iterator[Area]:
             AreaKind.REGION,
             area.name,
             findings.cells.select(inside),
-            _mm2(area.shape, findings),
+            mm2 := _mm2(area.shape, findings),
             area.class_name,
             area.shape,
+            ignored_mm2=_ignored_mm2([area], mm2, findings),
         )
     if not findings.only_regions and len(drawn) > 1:
         yield _together(AreaKind.REGIONS, AreaKind.REGIONS, None, drawn, members, findings)
@@ -84,8 +90,11 @@ def _whole_tissue(findings: SlideFindings) -> Area:
     if ignored is None:
         return Area(AreaKind.TISSUE, AreaKind.TISSUE, findings.cells, tissue.area_mm2)
     left = polygons_of(shapely.difference(slide_shape(tissue, findings.scale), ignored))
-    mm2 = 0.0 if left is None else max(tissue.area_mm2 - _mm2(ignored, findings), 0.0)
-    return Area(AreaKind.TISSUE, AreaKind.TISSUE, findings.cells, mm2, shape=left)
+    whole_mm2 = tissue.area_mm2
+    mm2 = 0.0 if left is None else max(whole_mm2 - _mm2(ignored, findings), 0.0)
+    return Area(
+        AreaKind.TISSUE, WITHOUT_IGNORED, findings.cells, mm2, shape=left, ignored_mm2=whole_mm2 - mm2
+    )
 
 
 def _classes(
@@ -123,7 +132,15 @@ def _together(
         inside[indices] = True
     shape = joined(area.shape for area in drawn)
     cells = findings.cells if inside.all() else findings.cells.select(inside)
-    return Area(kind, name, cells, _mm2(shape, findings), class_name, shape)
+    mm2 = _mm2(shape, findings)
+    return Area(kind, name, cells, mm2, class_name, shape, ignored_mm2=_ignored_mm2(drawn, mm2, findings))
+
+
+def _ignored_mm2(drawn: Sequence[DrawnArea], mm2: float, findings: SlideFindings) -> float:
+    """How much of the regions' tissue is ignored; `mm2` of it isn't."""
+    if all(area.shape is area.outline for area in drawn):
+        return 0.0
+    return max(_mm2(joined(area.outline for area in drawn), findings) - mm2, 0.0)
 
 
 def _mm2(shape: Polygons | None, findings: SlideFindings) -> float:

@@ -28,17 +28,14 @@ def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
     A pure function of its arguments.
     """
     drawn = tuple(areas_of(findings))
-    slide_mm2 = (
-        findings.tissue.area_mm2
-    )  # once: a large slide's takes 20 ms, and there may be thousands of regions
-    results = [_assessed(area, findings, conventions, slide_mm2) for area in drawn]
+    results = [_assessed(area, findings, conventions) for area in drawn]
     whole, hotspots, fields, heterogeneity = drawn[0], None, None, None
     if results[0].assessable:
         spots, hotspots = find_hotspots(whole, findings, conventions)
         counted, fields = count_fields(whole, findings, conventions)
         heterogeneity = measure_heterogeneity(whole, findings)
         results = _decided(results, drawn, spots, hotspots, conventions)
-        results += [_assessed(area, findings, conventions, slide_mm2) for area in (*spots, *counted)]
+        results += [_assessed(area, findings, conventions) for area in (*spots, *counted)]
     return Ki67Result(
         slide=findings.slide,
         areas=tuple(results),
@@ -76,14 +73,14 @@ def _decided(
     return found
 
 
-def _assessed(area: Area, findings: SlideFindings, conventions: Conventions, slide_mm2: float) -> AreaResult:
+def _assessed(area: Area, findings: SlideFindings, conventions: Conventions) -> AreaResult:
     counts = Counts.of(area.cells)
     reason = reason_against(area, counts, findings.staining)
     mm_per_px = findings.scale.slide_mpp / 1000
     interval = index_interval(area.cells, mm_per_px=mm_per_px) if reason is None else NoInterval.NO_INDEX
     facts = AreaFacts(area, counts, reason, conventions, interval)
     values = {number.name: number.value(facts) for number in NUMBERS}
-    doubts = doubts_about(facts, findings.quality, slide_mm2=slide_mm2, counted_by=findings.counted_by)
+    doubts = doubts_about(facts, findings.quality, counted_by=findings.counted_by)
     return AreaResult(
         area.kind,
         area.name,
@@ -94,4 +91,5 @@ def _assessed(area: Area, findings: SlideFindings, conventions: Conventions, sli
         doubts=doubts,
         class_name=area.class_name,
         place=area.place,
+        ignored_mm2=area.ignored_mm2,
     )

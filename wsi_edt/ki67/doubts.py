@@ -12,7 +12,7 @@ from wsi_edt.ki67.number import AreaFacts
 from wsi_edt.slides.quality import SlideQuality
 
 SELECTED = (AreaKind.HOTSPOT, AreaKind.FIELD)  # areas that aren't decided by
-MOST_EXCLUDED = 0.5  # of the slide's tissue
+MOST_EXCLUDED = 0.5  # of the tissue that would count else
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +30,40 @@ class Doubt:
 
 
 def doubts_about(
-    facts: AreaFacts, quality: SlideQuality, *, slide_mm2: float, counted_by: CountedBy | None = None
+    facts: AreaFacts, quality: SlideQuality, *, counted_by: CountedBy | None = None
 ) -> tuple[Doubt, ...]:
     """What is doubtful about an area's index; nothing if it has none, or if it is a hotspot or a field.
 
     An interval is made of the cells that were found, and can't know that others were missed. So whatever is wrong with the
-    slide (blur, pen, stain, an unfinished copy, black) is a doubt, as are too few cells; and, of the whole tissue, that
-    more than half of it was drawn as ignored: whoever leaves out so much should look at what is left. That regions hold
-    only a part of the slide is none: to draw the tumour is what a pathologist does, and the rest is meant to be left out.
+    slide (blur, pen, stain, an unfinished copy, black) is a doubt, as are too few cells; and that more than half of the
+    tissue, or of a region's, was drawn as ignored: whoever leaves out so much should look at what is left. That regions
+    hold only a part of the slide is none: to draw the tumour is what a pathologist does, and the rest is meant to be left
+    out.
     A slide that isn't stained with DAB has no index, and so no decision. Another threshold than the model's own finds other
     cells than those that its accuracy was measured with, and often shifts the index.
 
     Parameters
     ----------
-    slide_mm2 : all tissue of the slide, whatever was drawn
     counted_by : what found the cells, and by which threshold
     """
     if facts.reason is not None or facts.area.kind in SELECTED:
         return ()
     changed = "" if counted_by is None else counted_by.changed_threshold
-    return (*_doubts(facts, quality, slide_mm2), *_doubts_of_threshold(changed))
+    return (*_doubts(facts, quality), *_doubts_of_threshold(changed))
 
 
-def _doubts(facts: AreaFacts, quality: SlideQuality, slide_mm2: float) -> Iterator[Doubt]:
+def _doubts(facts: AreaFacts, quality: SlideQuality) -> Iterator[Doubt]:
     if few_cells(facts):
         name = f"fewer than {facts.conventions.least_cells} cells"
         yield Doubt(name, f"F{name[1:]}: the index is uncertain.")
-    excluded = 1 - facts.area.mm2 / slide_mm2 if slide_mm2 > 0 else 0.0
-    if facts.area.kind is AreaKind.TISSUE and excluded > MOST_EXCLUDED:
+    area = facts.area
+    excluded = area.ignored_mm2 / (area.mm2 + area.ignored_mm2) if area.ignored_mm2 > 0 else 0.0
+    if excluded > MOST_EXCLUDED:
+        of_what = "slide's tissue" if area.kind is AreaKind.TISSUE else "regions' tissue"
+        of_what = "region's tissue" if area.kind is AreaKind.REGION else of_what
         yield Doubt(
             "most of the tissue left out",
-            f"{100 * excluded:.0f} % of the slide's tissue was drawn as ignored and left out: the index is of the rest.",
+            f"{100 * excluded:.0f} % of the {of_what} was drawn as ignored and left out: the index is of the rest.",
         )
     for flag in quality.flags:
         yield Doubt(flag.name, flag.sentence)

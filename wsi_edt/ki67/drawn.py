@@ -24,11 +24,13 @@ class DrawnArea:
     name : the region's; of equal names the second is "NAME (2)"
     class_name : as it was drawn; None without a class
     shape : level-0 px, without what is ignored; None if that leaves nothing
+    outline : as it was drawn, level-0 px; `shape` itself if nothing of it is ignored
     """
 
     name: str
     class_name: str | None
     shape: Polygons | None
+    outline: Polygons
 
 
 def drawn_areas(regions: Sequence[Region]) -> tuple[DrawnArea, ...]:
@@ -37,7 +39,12 @@ def drawn_areas(regions: Sequence[Region]) -> tuple[DrawnArea, ...]:
     tree = shapely.STRtree(ignored)
     names = _Names()
     return tuple(
-        DrawnArea(names.next(region.name), region.class_name, _without(region.polygon, ignored, tree))
+        DrawnArea(
+            names.next(region.name),
+            region.class_name,
+            _without(region.polygon, ignored, tree),
+            region.polygon,
+        )
         for region in regions
         if not region.ignored
     )

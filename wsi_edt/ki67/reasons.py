@@ -16,6 +16,7 @@ class Reason(StrEnum):
     NO_DAB = "no DAB"
     NO_COLOUR = "no colour"
     NO_TISSUE = "no tissue"
+    IGNORED = "drawn as ignored"
     NO_CELLS = "no cells"
     NO_CLASSES = "the model doesn't tell positive from negative"
 
@@ -30,7 +31,9 @@ def reason_in_words(reason: Reason | None, counted_by: CountedBy) -> str:
 def reason_against(area: Area, counts: Counts, staining: Staining) -> Reason | None:
     """Why the area is not assessable; None if it is. An index is a share, and nothing has no share."""
     if not counts.total:
-        return Reason.NO_CELLS if area.mm2 > 0 else Reason.NO_TISSUE
+        if area.mm2 > 0:
+            return Reason.NO_CELLS
+        return Reason.IGNORED if area.ignored_mm2 > 0 else Reason.NO_TISSUE
     if staining is not Staining.DAB:
         return Reason.NO_COLOUR if staining is Staining.GREY else Reason.NO_DAB
     return None if counts.positive + counts.negative else Reason.NO_CLASSES

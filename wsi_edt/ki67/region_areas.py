@@ -24,6 +24,8 @@ SAMPLES = (
 def tissue_mm2(shape: Polygons, tissue: TissueMask, scale: Scale) -> float:
     """The tissue in a shape, mm²: each unit counts by its share of tissue and by its samples in the shape and on the slide.
 
+    Samples may overstate a small shape, which never holds more tissue than it is large.
+
     Parameters
     ----------
     shape : level-0 px
@@ -33,7 +35,8 @@ def tissue_mm2(shape: Polygons, tissue: TissueMask, scale: Scale) -> float:
     total = 0.0
     for rows, columns, inside in _samples_inside(shape, tissue, scale):
         total += float((_shares(tissue, rows, columns) * inside).sum(dtype=np.float64))
-    return area_mm2(total * step**2, tissue.unit_mpp / UNIT_PX)
+    largest = shapely.area(shape) / scale.l0_per_model_px**2
+    return area_mm2(min(total * step**2, float(largest)), tissue.unit_mpp / UNIT_PX)
 
 
 def tissue_raster(shape: Polygons | None, tissue: TissueMask, scale: Scale) -> FloatArray:

@@ -46,6 +46,7 @@ class AreaResult:
     doubts : what else is doubtful about its index
     class_name : of a region, as it was drawn; None without a class
     place : of a hotspot or field
+    ignored_mm2 : of its tissue as it was drawn, what is ignored and doesn't count
     """
 
     kind: AreaKind
@@ -57,6 +58,7 @@ class AreaResult:
     doubts: tuple[Doubt, ...] = ()
     class_name: str | None = None
     place: Place | None = None
+    ignored_mm2: float = 0.0
 
     @property
     def assessable(self) -> bool:
@@ -72,6 +74,16 @@ class AreaResult:
     def total(self) -> int:
         """All cells."""
         return cast(int, self.values["total"])
+
+    @property
+    def positive(self) -> int:
+        """Positive cells."""
+        return cast(int, self.values["positive"])
+
+    @property
+    def mm2(self) -> float:
+        """The area of its tissue."""
+        return cast(float, self.values["area_mm2"])
 
     @property
     def few_cells(self) -> bool:
@@ -95,6 +107,7 @@ class AreaResult:
             "doubts": [asdict(doubt) for doubt in self.doubts],
             "class": self.class_name,
             "place": None if self.place is None else asdict(self.place),
+            "ignored_mm2": self.ignored_mm2,
         }
 
     @classmethod
@@ -117,6 +130,7 @@ class AreaResult:
             doubts=_parsed(tuple[Doubt, ...], fields, "doubts"),
             class_name=_parsed(str | None, fields, "class"),
             place=_parsed(Place | None, fields, "place"),
+            ignored_mm2=_field({"ignored_mm2": 0.0, **fields}, "ignored_mm2", float),
         )
 
 

@@ -21,7 +21,7 @@ class Shown:
     ----------
     area : that the slide is reported by
     tissue : its tissue, (rows, columns) shares of the mask's units
-    regions : what was drawn, by name
+    regions : what was drawn, by name; as it was drawn where all of it is ignored
     frame : where it lies on a figure
     """
 
@@ -35,7 +35,7 @@ class Shown:
         """What is shown of a slide that is reported by that area."""
         tissue = tissue_raster(area.shape, findings.tissue, findings.scale)
         drawn = drawn_areas(findings.regions)
-        regions = tuple((area.name, area.shape) for area in drawn if area.shape is not None)
+        regions = tuple((area.name, area.shape or area.outline) for area in drawn)
         shapes = [shape for _, shape in regions]
         view = view_of(tissue, shapes, findings.tissue.extent, findings.scale)
         return cls(area, tissue, regions, Frame.of(view, slide_mpp=findings.scale.slide_mpp))
