@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from shapely import box
 
 from tests.ki67.made_slides import L0_UM, cells_at, poisson_slide, slide_of, tissue_of
@@ -125,7 +126,56 @@ def test_where_there_are_fewer_cells_all_are_counted() -> None:
     assert own.place.size_um == 300
     inside = np.hypot(area.cells.x * L0_UM - 150, area.cells.y * L0_UM - 150) <= 150
     assert len(own.cells) == inside.sum() < 60
-    assert fields.weighted.low is None  # all there is was counted
+    positive = fields.fields[0].positive
+    expected = binomtest(positive, len(own.cells)).proportion_ci(method="wilson")
+    assert fields.weighted.low == pytest.approx(100 * expected.low, abs=0.01)
+    assert fields.weighted.high == pytest.approx(100 * expected.high, abs=0.01)
+
+
+def test_one_field_says_as_little_as_its_cells_do() -> None:
+    """All there is are 100 cells, 25 of them positive: 17.5 to 34.3 % (Wilson), as though the tissue went on."""
+    rng = np.random.default_rng(0)
+    angle, radius = 2 * np.pi * rng.random(100), 140 * np.sqrt(rng.random(100))
+    cells = cells_at(150 + radius * np.cos(angle), 150 + radius * np.sin(angle), np.arange(100) < 25)
+    _, fields = count_fields(*slide_of(cells, tissue_of(np.ones((30, 30), np.bool_))), Conventions())
+    assert fields is not None
+    assert fields.weighted == fields.unweighted
+    assert (fields.weighted.value, fields.weighted.low, fields.weighted.high) == pytest.approx(
+        (25.0, 17.55, 34.30), abs=0.01
+    )
+
+
+def test_of_no_positive_cell_the_interval_tells_how_many_there_may_be() -> None:
+    """0 of 400 in four fields: 0 to 0.95 % (Wilson)."""
+    area, found = strips([0, 0, 0])
+    _, fields = count_fields(area, found, Conventions())
+    assert fields is not None
+    assert (fields.weighted.low, fields.weighted.high) == pytest.approx((0.0, 0.951), abs=0.001)
+
+
+def test_slivers_and_sparse_squares_are_no_stratum_of_their_own() -> None:
+    """The area ends 60 µm into a third column, all positive there, and a third row has 49 cells a square."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random(3600) * 660, rng.random(3600) * 900
+    sparse = y > 600
+    kept = ~sparse | (rng.permutation(3600) < 200)
+    in_square = [sparse & (x >= left) & (x < left + 300) for left in (0, 300)]
+    for which in in_square:
+        kept[which] = False
+        kept[np.flatnonzero(which)[:49]] = True
+    positive = (x > 600) | sparse | (rng.random(3600) < 0.05)
+    held = np.zeros((90, 90), np.bool_)
+    held[:, :66] = True
+    area, found = slide_of(cells_at(x[kept], y[kept], positive[kept]), tissue_of(held))
+    areas, fields = count_fields(area, found, Conventions())
+    assert fields is not None
+    assert {field.stratum for field in fields.fields} == {LOW}
+    # Four of the squares are whole and full: 0.36 of 0.594 mm² of tissue.
+    assert fields.fields[0].share == pytest.approx(0.36 / 0.594, abs=1e-3)
+    assert sum(field.weight for field in fields.fields) == pytest.approx(1)
+    assert all(
+        own.place is not None and own.place.x * L0_UM < 600 and own.place.y * L0_UM < 600 for own in areas
+    )
 
 
 def test_where_no_square_has_enough_cells_the_fuller_ones_are_drawn_from() -> None:
@@ -171,7 +221,7 @@ def test_the_same_cells_give_the_same_fields() -> None:
     assert once == again
 
 
-def test_other_draws_lie_in_the_interval() -> None:
+def test_intervals_hold_the_index_of_the_slide() -> None:
     """Of 40 slides with a slope 95 % of intervals hold the index; fewer than 34 would be chance once in 300 times."""
     held = 0
     for seed in range(40):

@@ -31,13 +31,13 @@ from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.field_search import FoundField, Order, fields_apart, middle_score, pick
 from wsi_edt.ki67.outline import Cover, unit_runs
 from wsi_edt.ki67.unit_grid import BoolArray, Counted, FloatArray, IntArray, UnitGrid
+from wsi_edt.ki67.wilson import wilson
 
 SPLITS = 4  # each in both directions
 SEED = 671
 # Fields so many standard deviations (of chance between halves) below the last that was found are not looked at: they
 # hardly ever win in half of the cells, and the mean of what remains is the same with them.
 NEAR_SD = 3.0
-_Z = 1.959964  # 95 % of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,5 @@ def _estimate(measured: Sequence[_Measured]) -> Estimate | None:
     within, between = share * (1 - share) / cells, float(values.var()) / scale**2 / len(values)
     if within:
         cells *= within / (within + between)
-    middle = (share + _Z**2 / (2 * cells)) / (1 + _Z**2 / cells)
-    half = _Z * np.sqrt(share * (1 - share) / cells + _Z**2 / (4 * cells**2)) / (1 + _Z**2 / cells)
-    low, high = scale * max(float(middle - half), 0.0), scale * min(float(middle + half), 1.0)
-    return Estimate(float(values.mean()), low, high)
+    low, high = wilson(share, cells)
+    return Estimate(float(values.mean()), scale * low, scale * high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -14,14 +15,14 @@ from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.findings import SlideFindings
 from wsi_edt.ki67.place import Place, Shape
 from wsi_edt.ki67.region_areas import tissue_mm2
-from wsi_edt.ki67.strata import FROM_PERCENT, Squares, Stratum, allotted, nearest
+from wsi_edt.ki67.strata import FROM_PERCENT, LEAST_CELLS, Squares, Stratum, allotted, nearest
 from wsi_edt.ki67.unit_grid import FloatArray, IntArray
+from wsi_edt.ki67.wilson import wilson
 from wsi_edt.qupath.regions import polygons_of
 
 __all__ = ["CountedField", "FourFields", "Stratum", "count_fields"]
 
 SEED = 2016
-DRAWS = 1000  # of fields, for the interval: its ends are the 25th from either end
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class CountedField:
 
 @dataclass(frozen=True, slots=True)
 class FourFields:
-    """The fields and the weighted index, %, with what other fields might have given."""
+    """The fields and the weighted index, %, with their 95 % intervals."""
 
     weighted: Estimate
     unweighted: Estimate
@@ -61,7 +62,8 @@ class FourFields:
         return (
             f"squares of 0.3 mm are negligible below {low:g} % positive cells, low from {low:g}, medium from "
             f"{medium:g} and high from {high:g} %; of each the fields are drawn by lot, and the cells nearest to their "
-            "centre are counted"
+            "centre are counted. Squares that are less than half tissue, or hold fewer than "
+            f"{LEAST_CELLS} cells, are left out. The intervals are those of the index of this tissue, from so few fields"
         )
 
 
@@ -75,10 +77,10 @@ def count_fields(
     convention's number of cells nearest to its centre is counted, or all in the disc that fills it if they are fewer. The
     weighted index is the sum, over the strata, of their share of the tissue × the index of the cells counted in them; the
     unweighted one is that of all counted cells (Leung et al. 2016, npj Breast Cancer 2:16014; 2019, Histopathology
-    75:225). Tissue in squares with fewer than `strata.LEAST_CELLS` cells is in no stratum: weights are of the rest.
+    75:225). Squares that are less than half tissue, or have fewer than `strata.LEAST_CELLS` cells, are in no stratum:
+    weights are of the rest.
 
-    The intervals say how much depends on the draw: they reach as far below and above a result as 95 % of other draws lie
-    above and below their mean. There are none where no other fields could have been drawn.
+    The intervals hold for the index of tissue with these shares of the strata, as if it went on: see `_estimate`.
 
     Draws are seeded: a pure function of its arguments.
     """
@@ -88,9 +90,7 @@ def count_fields(
         return (), None
     count = conventions.field_cells
     chosen = {
-        stratum: _drawn(
-            squares, squares.candidates(stratum, fields=number, cells=count), fields=number, draws=1
-        )[0]
+        stratum: _drawn(squares, squares.candidates(stratum, fields=number, cells=count), fields=number)
         for stratum, number in allotted(shares).items()
     }
     areas: list[Area] = []
@@ -114,8 +114,18 @@ def count_fields(
         for field, tally, weight in zip(areas, tallies, weights, strict=True)
     )
     weighted, unweighted = indices(weights, tallies)
-    others = _other_draws(squares, shares, {stratum: len(own) for stratum, own in chosen.items()}, count)
-    result = FourFields(_estimate(weighted, others[0]), _estimate(unweighted, others[1]), fields)
+    drawn_from = {
+        stratum: squares.candidates(stratum, fields=len(own), cells=count) for stratum, own in chosen.items()
+    }
+    spreads = [_Spread.of(squares, drawn_from[stratum], len(own), count) for stratum, own in chosen.items()]
+    of_tissue = np.array([shares[stratum] for stratum in chosen])
+    of_cells = np.array([sum(t.cells for t in tallies if t.stratum is stratum) for stratum in chosen])
+    total = int(of_cells.sum())
+    result = FourFields(
+        _estimate(weighted, of_tissue / of_tissue.sum(), spreads, total),
+        _estimate(unweighted, of_cells / total, spreads, total),
+        fields,
+    )
     return tuple(areas), result
 
 
@@ -171,41 +181,47 @@ def _field(
     return Area(AreaKind.FIELD, name, cells, mm2, place=place)
 
 
-def _drawn(squares: Squares, candidates: IntArray, *, fields: int, draws: int) -> IntArray:
-    """Squares drawn by lot, without putting back, each by its tissue: (draws, fields or fewer) numbers of squares.
+def _drawn(squares: Squares, candidates: IntArray, *, fields: int) -> IntArray:
+    """Squares drawn by lot, without putting back, each by its tissue: (fields or fewer,) numbers of squares.
 
     The smallest of exponential times that pass the faster the more tissue there is (Efraimidis and Spirakis 2006).
     """
-    rng = np.random.default_rng([SEED, draws, len(candidates)])
-    times = rng.exponential(size=(draws, len(candidates))) / squares.mm2[candidates]
-    first = np.argsort(times, axis=1, kind="stable")[:, :fields]
-    return candidates[first]
+    rng = np.random.default_rng([SEED, 1, len(candidates)])
+    times = rng.exponential(size=len(candidates)) / squares.mm2[candidates]
+    return candidates[np.argsort(times, kind="stable")[:fields]]
 
 
-def _other_draws(
-    squares: Squares, shares: Mapping[Stratum, float], numbers: Mapping[Stratum, int], count: int
-) -> tuple[FloatArray, FloatArray]:
-    """The weighted and unweighted indices, %, that draws of as many fields give: (DRAWS,) each."""
-    rng = np.random.default_rng(SEED)
-    weighted, all_positive, all_cells = np.zeros(DRAWS), np.zeros(DRAWS), np.zeros(DRAWS)
-    total = sum(shares[stratum] for stratum in numbers)
-    for stratum, fields in numbers.items():
-        candidates = squares.candidates(stratum, fields=fields, cells=count)
-        drawn = _drawn(squares, candidates, fields=fields, draws=DRAWS)
-        held = squares.positive[drawn], squares.cells[drawn] - squares.positive[drawn]
-        cells = np.minimum(squares.cells[drawn], count)
-        positive = rng.hypergeometric(*held, cells).sum(axis=1)
-        weighted += shares[stratum] / total * 100 * positive / cells.sum(axis=1)
-        all_positive += positive
-        all_cells += cells.sum(axis=1)
-    return weighted, 100 * all_positive / all_cells
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """The share of positive cells that the fields of a stratum give: its mean, and its variance from draw to draw."""
+
+    mean: float
+    variance: float
+
+    @classmethod
+    def of(cls, squares: Squares, candidates: IntArray, fields: int, count: int) -> Self:
+        """That of so many squares, drawn by their tissue with putting back, with independent cells in each.
+
+        Squares differ by their shares beyond what counting their own cells adds.
+        """
+        weight = squares.mm2[candidates] / squares.mm2[candidates].sum()
+        held = squares.cells[candidates].astype(np.float64)
+        share = squares.positive[candidates] / held
+        counted = np.minimum(held, count)
+        mean = float(weight @ share)
+        each = share * (1 - share)
+        between = max(float(weight @ (share - mean) ** 2) - float(weight @ (each / held)), 0.0)
+        return cls(mean, (between + float(weight @ (each / counted))) / fields)
 
 
-def _estimate(value: float, others: FloatArray) -> Estimate:
-    low, high = np.quantile(others, (0.025, 0.975))
-    if low == high:
-        return Estimate(value).rounded()
-    middle = float(others.mean())
-    return Estimate(
-        value, max(value - (float(high) - middle), 0.0), min(value + (middle - float(low)), 100.0)
-    ).rounded()
+def _estimate(value: float, weights: FloatArray, spreads: Sequence[_Spread], cells: int) -> Estimate:
+    """An index of fields, %, with its interval: that of a share of as many independent cells as would vary like it.
+
+    The index varies by which squares are drawn and by which of their cells are positive; its variance is the sum over the
+    strata. Where it has none, as no cell of the squares is positive, or each is, it rests on the counted cells.
+    """
+    mean = float(sum(weight * one.mean for weight, one in zip(weights, spreads, strict=True)))
+    variance = float(sum(weight**2 * one.variance for weight, one in zip(weights, spreads, strict=True)))
+    alike = mean * (1 - mean) / variance if variance > 0 else float(cells)
+    low, high = wilson(value / 100, alike)
+    return Estimate(value, 100 * low, 100 * high).rounded()

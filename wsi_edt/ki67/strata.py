@@ -18,7 +18,10 @@ from wsi_edt.ki67.unit_grid import FloatArray, IntArray
 from wsi_edt.slides.tissue import UNIT_PX
 
 SIDE_UM = 300.0  # of a square, about: some 450 cells of a carcinoma, so that 100 of them fill a part of it
-LEAST_CELLS = 20  # in fewer the share of positive ones says nothing: the square belongs to no stratum
+# A square with fewer cells, or that is less than half tissue, is in no stratum: the share of its few positive cells says
+# nothing, and a field is no field in a corner. 0 of 13 and 5 of 13 made strata of their own.
+LEAST_CELLS = 50
+LEAST_TISSUE = 0.5
 FIELDS = 4
 UNEVEN = 0.25  # two strata whose shares differ by so much get three fields and one
 
@@ -39,14 +42,14 @@ FROM_PERCENT = (2.0, 10.0, 30.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Squares:
-    """The squares with enough cells, by y and x.
+    """The squares with enough tissue and cells, by y and x.
 
     Attributes
     ----------
     x, y : (N,) their centres, level-0 px
     side_px, side_um : of each
     mm2 : (N,) of tissue
-    area_mm2 : the tissue of all squares, those with too few cells too
+    area_mm2 : the tissue of all squares, those with too few cells or too little tissue too
     stratum : (N,) numbers of `Stratum` in its order
     cells, positive : (N,) with a class, in the disc that fills the square
     """
@@ -87,7 +90,8 @@ class Squares:
             np.bincount(square[which], minlength=rows * columns)
             for which in (classified, is_positive, classified & in_disc, is_positive & in_disc)
         )
-        kept = np.flatnonzero((cells >= LEAST_CELLS) & (disc_cells > 0) & (mm2 > 0))
+        broad = held >= LEAST_TISSUE * units**2 - 1e-6
+        kept = np.flatnonzero((cells >= LEAST_CELLS) & (disc_cells > 0) & broad)
         percent = 100 * positive[kept] / cells[kept]
         return cls(
             x=(kept % columns + 0.5) * side_px,
