@@ -242,11 +242,11 @@ def test_where_there_is_none_the_reason_is_said() -> None:
     assert why_none(area, found, rule) == ""
     large = HotspotRule(mm2=0.5, cells=5000)  # larger than the slide
     assert why_none(area, found, large) == (
-        "no hotspot: no disc of 0.5 mm², 60% of it tissue, holds 2\u202f500 cells with a class"
+        "no hotspot: no disc of 0.5 mm², 60 % of it tissue, holds 2\u202f500 cells with a class"
     )
     many = HotspotRule(shape=Shape.SQUARE, mm2=0.04, cells=4999)  # half of them are nowhere
     assert why_none(area, found, many) == (
-        "no hotspot: no square of 0.04 mm², 60% of it tissue, holds 2\u202f500 cells with a class"
+        "no hotspot: no square of 0.04 mm², 60 % of it tissue, holds 2\u202f500 cells with a class"
     )
     none_positive = replace(area.cells, class_id=np.zeros(len(area.cells), np.uint8))
     assert why_none(replace(area, cells=none_positive), found, rule) == "no hotspot: no cell is positive"
@@ -292,7 +292,7 @@ def test_where_all_is_colder_at_every_place_that_is_looked_at_the_reason_is_said
         *slide_of(cells, tissue_of(np.ones((60, 60), np.bool_))), HotspotRule(mm2=0.2, cells=9000 // 10)
     )
     assert (
-        reason == "no hotspot: no disc of 0.2 mm², 60% of it tissue, is hotter than all the tissue together"
+        reason == "no hotspot: no disc of 0.2 mm², 60 % of it tissue, is hotter than all the tissue together"
     )
 
 

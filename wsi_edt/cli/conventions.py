@@ -72,12 +72,15 @@ _OPTIONS = (
     _Option("--hotspots", "Hotspots to look for; 0 looks for none.", "3", {"type": int, "metavar": "N"}),
     _Option(
         "--hotspot-mm2",
-        "A hotspot grows until it holds that much tissue, or --hotspot-cells.",
+        "The largest area of a hotspot: one that large is a hotspot if it holds half of --hotspot-cells.",
         "0.5",
         {"type": float, "metavar": "MM2"},
     ),
     _Option(
-        "--hotspot-cells", "The cells at which a hotspot stops growing.", "500", {"type": int, "metavar": "N"}
+        "--hotspot-cells",
+        "A hotspot grows until it holds that many cells, or has --hotspot-mm2.",
+        "500",
+        {"type": int, "metavar": "N"},
     ),
     _Option("--hotspot-shape", "Its outline.", "disc", {"type": click.Choice(["disc", "square"])}),
     _Option(

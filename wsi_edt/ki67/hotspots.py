@@ -17,6 +17,8 @@ from wsi_edt.ki67.unit_grid import UnitGrid
 
 __all__ = ["Hotspot", "Hotspots", "Order", "find_hotspots"]
 
+_LEAST_TISSUE = f"{100 * LEAST_TISSUE:.0f} %"
+
 
 @dataclass(frozen=True, slots=True)
 class Hotspot:
@@ -63,7 +65,7 @@ class Hotspots:
         rule = self.rule
         return (
             f"a {rule.shape} that grows until it holds {rule.cells} cells with a class; one of {rule.mm2:g} mm² grows no "
-            f"further, and needs {rule.least_cells}; at least {LEAST_TISSUE:.0%} of it is tissue, those of one order don't "
+            f"further, and needs {rule.least_cells}; at least {_LEAST_TISSUE} of it is tissue, those of one order don't "
             "overlap, and each is hotter than all the tissue together"
         )
 
@@ -96,13 +98,10 @@ def find_hotspots(
     fields = possible_fields(grid, ladder)
     found = {}
     for order in Order:
-        least = _of_all(area, order) * (
-            1 - 1e-9
-        )  # as hot as all: the only field of a small piece, or all positive
+        # As hot as all may be the only field of a small piece, or any where all cells are positive.
+        least = _of_all(area, order) * (1 - 1e-9)
         found[order] = [
-            field
-            for field in hottest(grid, ladder, fields, order, count=rule.count)
-            if field.score >= least
+            field for field in hottest(grid, ladder, fields, order, count=rule.count) if field.score >= least
         ]
     if not any(found.values()):
         return (), Hotspots(rule, (), _why_none(rule, any_field=len(fields.at) > 0))
@@ -134,7 +133,7 @@ def _of_all(area: Area, order: Order) -> float:
 
 
 def _why_none(rule: HotspotRule, *, any_field: bool) -> str:
-    a_field = f"no {rule.shape} of {rule.mm2:g} mm², {LEAST_TISSUE:.0%} of it tissue,"
+    a_field = f"no {rule.shape} of {rule.mm2:g} mm², {_LEAST_TISSUE} of it tissue,"
     if any_field:
         return f"no hotspot: {a_field} is hotter than all the tissue together"
     return f"no hotspot: {a_field} holds {count(rule.least_cells)} cells with a class"
