@@ -127,6 +127,14 @@ def test_empty_shapes_are_passed_over_and_counted(tmp_path: Path, empty: dict[st
     assert len(found.regions) == 1 and found.passed_over == {"shape without a place": 1}
 
 
+def test_a_wrong_feature_is_named_by_its_name_too(tmp_path: Path) -> None:
+    flat = feature(polygon([[0, 0], [5, 0], [9, 0], [0, 0]]), name="nest\n2")
+    with pytest.raises(
+        AnnotationError, match=r"a\.geojson, feature 1 \('nest.*2'\) has a Polygon without an area"
+    ):
+        read_regions(write(tmp_path / "a.geojson", flat))
+
+
 def test_a_crossing_outline_is_mended(tmp_path: Path) -> None:
     bow = [[0, 0], [10, 10], [10, 0], [0, 10], [0, 0]]
     (region,) = read_regions(write(tmp_path / "a.geojson", feature(polygon(bow))))
@@ -145,7 +153,10 @@ def test_a_spike_is_dropped(tmp_path: Path) -> None:
     [
         (feature(polygon([[0, 0], [5, 0], [9, 0], [0, 0]])), "has a Polygon without an area; draw it again"),
         (feature(polygon([[0, 0], [5, 5]])), "has a Polygon that can't be read"),
-        (feature(polygon([[0, 0], ["a", 0], [5, 5], [0, 0]])), "has a Polygon that can't be read"),
+        (
+            feature(polygon([[0, 0], ["a", 0], [5, 5], [0, 0]])),
+            "has a Polygon that can't be read: 'a' is no coordinate",
+        ),
         (feature({"type": "Polygon", "coordinates": 3}), "has a Polygon that can't be read"),
         (feature([1]), "has properties or a geometry that isn't an object"),  # type: ignore[arg-type]
         ("text", "isn't an object, as GeoJSON's features are"),

@@ -118,6 +118,18 @@ def test_the_whole_tissue_is_the_same_with_and_without_regions(lab: Lab) -> None
     assert (plain.out / "a.png/cells.geojson").read_bytes() == cells
 
 
+def test_a_region_that_is_called_ignore_without_the_class_is_remarked_on(lab: Lab) -> None:
+    lab.draw(("Ignore*", (0, 150, 900, 300)), ("left", LEFT))
+    path = lab.folder / "drawn.geojson"
+    features = json.loads(path.read_text())
+    del features[0]["properties"]["classification"]
+    path.write_text(json.dumps(features))
+    lab.run()
+    assert [area["name"] for area in lab.areas if area["kind"] == "region"] == ["Ignore*", "left"]
+    remark = json.loads((lab.out / "a.png/ki67.json").read_text())["remark"]
+    assert "'Ignore*' isn't of a class Ignore*, and counts" in remark
+
+
 def test_changed_regions_are_written_without_computing_again(lab: Lab) -> None:
     lab.draw(("left", LEFT))
     _, first = lab.run()

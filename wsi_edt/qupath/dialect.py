@@ -24,7 +24,7 @@ import shapely.geometry
 from shapely.errors import ShapelyError
 
 from wsi_edt.cells import CellClass
-from wsi_edt.errors import AnnotationError
+from wsi_edt.errors import AnnotationError, readable
 from wsi_edt.geometry import Window
 
 Geometry = Literal["point", "circle"]  # what a cell is written as
@@ -105,6 +105,12 @@ class Feature:
     nucleus: Mapping[str, Any]
     properties: Mapping[str, Any]
     id: object = None
+
+    @property
+    def named(self) -> str:
+        """Where it stands, with its name if it has one: by that a reader finds it in QuPath."""
+        name = self.properties.get("name")
+        return f"{self.where} ({readable(str(name))!r})" if name else self.where
 
     @property
     def object_type(self) -> str:
@@ -235,10 +241,26 @@ def shape_of(geometry: Mapping[str, Any], where: str) -> shapely.Geometry:
 
 def unreadable_shape(geometry: Mapping[str, Any], where: str, error: Exception) -> AnnotationError:
     """The error for a feature whose geometry can't be read."""
-    reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+    reason: object = error
+    if isinstance(error, RecursionError):
+        reason = "it is nested too deeply"
+    elif (text := _no_number(geometry)) is not None:
+        reason = f"{text!r} is no coordinate"
     return AnnotationError(
         f"has a {geometry.get('type', 'geometry')} that can't be read: {reason}", where=where
     )
+
+
+def _no_number(geometry: Mapping[str, Any]) -> str | None:
+    """The first of a geometry's coordinates that is a text; None if there is none."""
+    waiting: list[object] = [geometry.get("coordinates")]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            return one
+        if isinstance(one, list):
+            waiting.extend(reversed(one))
+    return None
 
 
 def _ellipse(box: shapely.Geometry) -> shapely.Geometry:

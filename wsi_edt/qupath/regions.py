@@ -42,7 +42,12 @@ class Region:
     @property
     def ignored(self) -> bool:
         """Whether it says where not to look: QuPath's class "Ignore*"."""
-        return self.class_name is not None and self.class_name.lower().startswith("ignore")
+        return self.class_name is not None and is_ignored_class(self.class_name)
+
+
+def is_ignored_class(name: str) -> bool:
+    """Whether a class of that name says where not to look."""
+    return name.lower().startswith("ignore")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +88,7 @@ def find_regions(features: Iterable[Feature], *, corner: tuple[float, float] = (
         shape = None
         other = _not_a_region(feature)
         if other is None:
-            shape = shape_of(feature.geometry, feature.where)
+            shape = shape_of(feature.geometry, feature.named)
             other = NO_PLACE if shape.is_empty else None
         if shape is None or other is not None:
             passed_over[str(other)] += 1
@@ -189,7 +194,7 @@ def _area(shape: shapely.Geometry, feature: Feature) -> Polygons:
     if polygons is None:
         raise AnnotationError(
             f"has a {feature.geometry['type']} without an area",
-            where=feature.where,
+            where=feature.named,
             remedy="draw it again or remove it",
         )
     return polygons

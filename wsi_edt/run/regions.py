@@ -15,7 +15,7 @@ from wsi_edt.geometry import Scale
 from wsi_edt.ki67.drawn import looked_at
 from wsi_edt.ki67.region_areas import tissue_raster
 from wsi_edt.qupath.passed_over import in_words
-from wsi_edt.qupath.regions import BoolArray, Polygons, Region, RegionsFound
+from wsi_edt.qupath.regions import BoolArray, Polygons, Region, RegionsFound, is_ignored_class
 from wsi_edt.slides.grid import Shard, Tile, TileGrid, shards
 from wsi_edt.slides.tissue import TissueMask
 
@@ -69,6 +69,14 @@ def _remark(found: RegionsFound, path: Path) -> str:
         named = ", ".join(map(repr, found.mended[:_MOST_NAMED]))
         more = f" and {len(found.mended) - _MOST_NAMED} more" if len(found.mended) > _MOST_NAMED else ""
         clauses.append(f"outlines that cross themselves were mended: {named}{more}")
+    counted = [
+        region.name for region in found.regions if not region.ignored and is_ignored_class(region.name)
+    ]
+    if counted:
+        named, more = ", ".join(map(repr, counted[:_MOST_NAMED])), ", …" if len(counted) > _MOST_NAMED else ""
+        clauses.append(
+            f"by its name alone nothing is ignored: {named}{more} isn't of a class Ignore*, and counts"
+        )
     return f"of {path.name}, {'; '.join(clauses)}" if clauses else ""
 
 
