@@ -20,7 +20,9 @@ from wsi_edt.cli.run_display import (
     outcome,
     rate_in_words,
 )
+from wsi_edt.ki67.conventions import HotspotRule
 from wsi_edt.ki67.decision import Verdict
+from wsi_edt.ki67.hotspots import Hotspots
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.run.progress import RunProgress, counted
 
@@ -67,19 +69,27 @@ def test_names_do_not_steer_the_terminal() -> None:
         assert not {"\x1b", "\x07", "\x9b"} & set(shown)
 
 
+NO_HOTSPOT = "no hotspot: no disc of 1 mm² holds 6,000 cells with a class"
+
+
 def test_the_closing_table_says_flags_and_escapes_names() -> None:
     stream = io.StringIO()
+    none = Hotspots(HotspotRule(), (), NO_HOTSPOT)
     rows = [
-        SummaryRow.from_result(result(349, 1652, slide="a.svs", quality=BLURRED), seconds=1.0),
-        SummaryRow.from_result(result(1, 3, slide="b.svs", quality=BLURRED), seconds=1.0),
-        SummaryRow.from_result(result(349, 1652, slide="c\x1b[31m.svs"), seconds=1.0),
+        SummaryRow.from_result(replace(found, hotspots=hotspots), seconds=1.0)
+        for found, hotspots in (
+            (result(349, 1652, slide="a.svs", quality=BLURRED), none),
+            (result(1, 3, slide="b.svs", quality=BLURRED), None),
+            (result(349, 1652, slide="c\x1b[31m.svs"), none),
+        )
     ]
     print_rows(Console(file=stream, width=200, color_system=None), rows)
     lines = [re.sub(" {2,}", "  ", line).rstrip() for line in stream.getvalue().splitlines()]
     assert lines[1:] == [
-        "a.svs  17.4 %  2,001  out of focus",
+        "a.svs  17.4 %  2,001  out of focus, no hotspot",
         "b.svs  25.0 %  4  few cells, out of focus",
-        r"c\x1b[31m.svs  17.4 %  2,001",
+        r"c\x1b[31m.svs  17.4 %  2,001  no hotspot",
+        NO_HOTSPOT,
     ]
 
 
@@ -90,7 +100,7 @@ def test_the_closing_table_says_intervals_and_verdicts() -> None:
         values={**counted.whole.values, "index_low_percent": 10.1, "index_high_percent": 14.9},
         verdicts=(Verdict(5.0, 1.0, certain=True), Verdict(13.25, 0.3, certain=False)),
     )
-    row = SummaryRow.from_result(replace(counted, areas=(whole,)), seconds=1.0)
+    row = SummaryRow.from_result(replace(counted, areas=(whole,), hotspots=None), seconds=1.0)
     stream = io.StringIO()
     print_rows(Console(file=stream, width=200, color_system=None), [row])
     line = re.sub(" {2,}", "  ", stream.getvalue().splitlines()[1]).rstrip()

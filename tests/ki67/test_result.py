@@ -61,7 +61,11 @@ def test_the_fields_of_a_slide_with_an_index() -> None:
         "research_use": "For research use only; not for diagnosis.",
         "provenance": None,
         "conventions": Conventions().to_json(),
-        "hotspots": None,
+        "hotspots": {
+            "rule": {"shape": "disc", "mm2": 0.5, "cells": 500, "count": 3},
+            "found": (),
+            "reason": "no hotspot: no disc of 0.5 mm², 60 % of it tissue, holds 250 cells with a class",
+        },
         "four_fields": None,
         "heterogeneity": {
             "width_mm": 0.5,

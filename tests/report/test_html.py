@@ -11,6 +11,8 @@ import pytest
 from tests.ki67.made import BLURRED, COUNTS, result
 from tests.report.reading import Page, check_links
 from wsi_edt.ki67 import Ki67Result
+from wsi_edt.ki67.conventions import HotspotRule
+from wsi_edt.ki67.hotspots import Hotspots
 from wsi_edt.ki67.result import RESEARCH_USE
 from wsi_edt.ki67.text import area, count, percent
 from wsi_edt.report.figures import SlideFigures
@@ -48,6 +50,13 @@ def test_the_slide_page_says_all_that_is_known() -> None:
     assert "Fewer than" not in text
     assert "not assessable" not in text
     assert "given by the user" not in text
+
+
+def test_where_there_is_no_hotspot_the_page_says_why() -> None:
+    none = Hotspots(HotspotRule(), (), "no hotspot: no disc of 1 mm² holds 6,000 cells with a class")
+    text = page_of(replace(COUNTED, hotspots=none)).text
+    assert "Hotspots No hotspot: no disc of 1 mm² holds 6,000 cells with a class." in text
+    assert "Hotspots" not in page_of(replace(COUNTED, hotspots=None)).text
 
 
 def test_a_remark_on_how_the_slide_was_read_is_shown() -> None:

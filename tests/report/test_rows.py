@@ -121,6 +121,12 @@ def test_the_hotspot_is_the_hottest_by_index() -> None:
     row = SummaryRow.from_result(replace(result(1, 3), hotspots=Hotspots(HotspotRule(), spots)), seconds=None)
     assert row.columns()["hotspot_percent"] == "41.26"
     assert row.columns()["hotspot_remaining_percent"] == "36.50"
+    assert row.no_hotspot == ""
+    reason = "no hotspot: no cell is positive"
+    none = SummaryRow.from_result(
+        replace(result(1, 3), hotspots=Hotspots(HotspotRule(), (), reason)), seconds=None
+    )
+    assert none.no_hotspot == reason
     untold = replace(result(1, 3), hotspots=Hotspots(HotspotRule(), spots[1:2]))
     assert SummaryRow.from_result(untold, seconds=None).hotspot_percent is None
 

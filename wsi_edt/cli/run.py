@@ -250,7 +250,9 @@ def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
         regions = f"{row.whole.name}; {row.regions}" if row.whole is not None and row.regions else ""
         status = "" if row.status == "done" else str(row.status)
         note = ": ".join(word for word in (status, remark) if word)
-        note = ", ".join(word for word in (note, row.verdict, regions, row.quality, row.threshold) if word)
+        none = "no hotspot" if row.no_hotspot else ""
+        words = (note, row.verdict, regions, row.quality, row.threshold, none)
+        note = ", ".join(word for word in words if word)
         table.add_row(
             Text(printable(row.slide), overflow="fold"),
             row.index_words,
@@ -258,5 +260,7 @@ def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
             Text(printable(note), overflow="fold"),
         )
     console.print(table)
+    for reason in sorted({row.no_hotspot for row in shown if row.no_hotspot}):
+        console.print(Text(reason))
     if len(rows) > len(shown):
         console.print(Text(f"and {len(rows) - len(shown)} more: see summary.csv"))

@@ -38,6 +38,7 @@ class SummaryRow:
     regions : the index of each region that was drawn on it, in words; empty without any
     hotspot_percent : the index of the hottest hotspot, a selected maximum; None without one
     hotspot_remaining : what remains of it after the selection is accounted for; None if that can't be told
+    no_hotspot : why there is none, though they were looked for; empty if there are some
     counted_by : the model, and the threshold that its cells exceed; None if the slide failed
     """
 
@@ -54,6 +55,7 @@ class SummaryRow:
     regions: str = ""
     hotspot_percent: float | None = None
     hotspot_remaining: Estimate | None = None
+    no_hotspot: str = ""
     counted_by: CountedBy | None = None
 
     @classmethod
@@ -72,6 +74,7 @@ class SummaryRow:
             regions=_regions_in_words(result.of_kind(AreaKind.REGION)),
             hotspot_percent=None if hottest is None else hottest.raw,
             hotspot_remaining=None if hottest is None else hottest.remaining,
+            no_hotspot="" if result.hotspots is None else result.hotspots.reason,
             counted_by=result.counted_by,
         )
 
