@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -142,6 +146,53 @@ def test_only_finished_slides_are_exported_and_a_damaged_one_stops_no_other(
     (results / SLIDES[1] / names.STORE / "zarr.json").write_text(json.dumps(attributes))
     result = export_slides(results, "csv", out=tmp_path / "again")
     assert result.unfinished == (SLIDES[1],) and [slide.slide for slide in result.slides] == [SLIDES[0]]
+
+
+def test_results_of_a_gzipped_run_can_be_had_plain(results: Path, tmp_path: Path) -> None:
+    write_slide(tmp_path / "slides/c.png", paint(5, width=340, height=100))
+    run_all(tmp_path / "slides", tmp_path / "zipped", settings=make_settings(output=OutputOptions(gzip=True)))
+    own = tmp_path / "zipped/c.png" / names.CELLS_GZIPPED
+    (as_it_was,) = export_slides(tmp_path / "zipped", "geojson", out=tmp_path / "same").slides
+    assert as_it_was.path == tmp_path / "same/c.png" / names.CELLS_GZIPPED
+    (plain,) = export_slides(tmp_path / "zipped", "geojson", given={"gzip": False}).slides
+    assert plain.path == own.with_name(names.CELLS)
+    assert plain.path.read_bytes() == gzip.decompress(own.read_bytes())
+
+
+@pytest.mark.parametrize("place", ["", "store.zarr", "store.zarr/shards/0", "maps.ome.zarr", "tables/new"])
+def test_no_slides_results_are_written_into(results: Path, place: str) -> None:
+    before = sorted(results.rglob("*"))
+    with pytest.raises(UsageError, match=r"is in the results of a slide .*; choose another --out"):
+        export_slides(results, "csv", out=results / "a.png" / place)
+    assert sorted(results.rglob("*")) == before
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_a_place_that_takes_no_file_is_one_error_and_leaves_no_folder(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(path: Path, mode: str = "r", *args: object, **options: object) -> IO[Any]:
+        if path.suffix == ".partial":
+            raise OSError(code, os.strerror(code))
+        return opened(path, mode, *args, **options)  # type: ignore[call-overload,no-any-return]
+
+    opened = Path.open
+    told: list[Exported] = []
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(OutputError, match=f"can't be written: {os.strerror(code)}") as caught:
+        export_slides(results, "csv", out=tmp_path / "tables/new", told=told.append)
+    assert caught.value.exit_code == 1
+    assert not told and not (tmp_path / "tables").exists()
+
+
+def test_a_place_without_permission_is_one_error(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    for out in (None, tmp_path / "tables"):
+        with pytest.raises(OutputError, match="can't be written to; check its permissions") as caught:
+            export_slides(results, "csv", out=out)
+        assert caught.value.exit_code == 1
 
 
 def test_a_folder_without_results_is_a_wrong_argument(tmp_path: Path) -> None:

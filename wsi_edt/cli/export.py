@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wsi_edt.cli.paths import OutFolder
-from wsi_edt.errors import OutputError, printable
+from wsi_edt.errors import printable
 
 if TYPE_CHECKING:
     from wsi_edt.run.export import Exported
@@ -29,7 +29,11 @@ FORMATS = ("parquet", "csv", "geojson", "anndata")  # as `wsi_edt.results.export
     help="Of the geometry in geojson and parquet: px as QuPath shows them, or of the file's level 0.  [default: as the "
     "run wrote it]",
 )
-@click.option("--gzip", is_flag=True, help="Of geojson: write cells.geojson.gz.")
+@click.option(
+    "--gzip/--no-gzip",
+    default=None,
+    help="Of geojson: write cells.geojson.gz, or cells.geojson.  [default: as the run wrote it]",
+)
 def export(results: Path, *, form: str, out: Path | None, **given: Any) -> int:  # noqa: ANN401 - click's
     """Write the cells of finished slides in another format, as the slides were last reported; no network runs.
 
@@ -37,18 +41,22 @@ def export(results: Path, *, form: str, out: Path | None, **given: Any) -> int: 
     cells.parquet (GeoParquet, for pandas, R, DuckDB), cells.csv, cells.geojson (for QuPath) or cells.h5ad (AnnData, for
     scanpy and squidpy; needs wsi-edt[anndata]); with --out, to folders of the same names there. A run that writes a
     slide's results again removes tables that it wasn't asked for, as they are of other cells then; wsi-edt report writes
-    them again. A slide that fails is told of, the others go on, and the exit code is 1.
+    them again. Slides that aren't finished, or failed in their run, are named and left out. The exit code is 0 if every
+    finished slide was written; 1 if one couldn't be, if none is finished, as where RESULTS is the folder of such a slide,
+    or if nothing can be written there; 2 for a wrong argument.
     """
     from wsi_edt.run.export import export_slides
     from wsi_edt.run.progress import counted
 
-    options = {name: value for name, value in given.items() if value not in (None, False)}
+    options = {name: value for name, value in given.items() if value is not None}
     result = export_slides(results, form, out=out, given=options, told=_tell)
     if result.unfinished:
         names = ", ".join(result.unfinished)
         click.echo(printable(f"Left out, as not finished: {names}"), err=True)
-    if not result.slides:
-        raise OutputError("has no finished slide", where=results, remedy="give the command of the run again")
+    for slide, reason in result.failed_before:
+        click.echo(printable(f"Left out, as failed in its run: {slide} ({reason})"), err=True)
+    if result.why_none is not None:
+        raise result.why_none
     failed = f", {result.failed} failed" if result.failed else ""
     click.echo(f"{counted(len(result.slides), 'slide')}{failed}")
     return 1 if result.failed else 0

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+import psutil
 from filelock import FileLock, Timeout
 
 from wsi_edt.errors import OutputError, UsageError
@@ -93,6 +94,19 @@ def results_lock(
                 f"can't write to {out}: {error.strerror or error}", remedy="choose another --out"
             ) from error
         yield refuse_if_lost
+
+
+def who_writes(out: Path) -> str | None:
+    """Whose run holds the lock at or above a folder ("process 12 on node7"); None if nobody is known to.
+
+    The lock isn't touched: what its file says of a process that is gone, or is this one, doesn't count.
+    """
+    path = next((path for folder in (out, *out.parents) if (path := folder / names.LOCK).exists()), None)
+    if path is None or (holder := _holder(path)) == f"process {os.getpid()} on {platform.node()}":
+        return None
+    _, number, *host = holder.replace(" on ", " ").split()
+    here = host == [platform.node()]
+    return None if number == "unknown" or (here and not psutil.pid_exists(int(number))) else holder
 
 
 def _held(out: Path, held: ExitStack, note: Callable[[str], None], elsewhere: str) -> Callable[[], None]:

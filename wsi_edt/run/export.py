@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wsi_edt.errors import UsageError, WsiEdtError
+from wsi_edt import files
+from wsi_edt.errors import OutputError, UsageError, WsiEdtError
 from wsi_edt.foreign import translated
 from wsi_edt.results import names
 from wsi_edt.results.exports import Export, exports
 from wsi_edt.results.lock import refuse_unusable_out, results_lock
 from wsi_edt.results.outputs import OutputOptions
-from wsi_edt.results.traces import without_lock
+from wsi_edt.results.traces import without_empty_folders, without_lock
 from wsi_edt.run.memory import trim_memory
 from wsi_edt.run.outcomes import ends_the_run
 from wsi_edt.run.stored import StoredResults, StoredSlide, stored_results
+
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,19 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """How all slides ended, by name, and the folders of those that aren't finished and were left out."""
+    """How all slides ended, by name.
+
+    Attributes
+    ----------
+    unfinished : the folders of slides that aren't finished and were left out
+    failed_before : the same of slides that failed in their run, and why
+    why_none : why there was nothing to export; None if there was
+    """
 
     slides: tuple[Exported, ...]
     unfinished: tuple[str, ...]
+    failed_before: tuple[tuple[str, str], ...]
+    why_none: OutputError | None = None
 
     @property
     def failed(self) -> int:
@@ -75,13 +89,16 @@ def export_slides(
         If there are no results, the format doesn't have these options or isn't installed, or files of the run itself, or
         of another one, would be replaced by others.
     OutputError
-        If another run is writing to the same folder, or there is no room.
+        If another run is writing to the same folder, it can't be written to, or there is no room.
     """
     given = given or {}
     _refuse(exports(OutputOptions())[form], form, given)
-    if out is not None:
-        refuse_unusable_out(out)
-    with _held(stored_results(results), out) as elsewhere:
+    found = stored_results(results)
+    if not found.slides and not found.faults:
+        return _result(found, (), found.why_none())
+    target = found.root if out is None else out
+    _refuse_target(target, found)
+    with without_empty_folders(target), _held(found, out) as elsewhere:
         found = stored_results(results)
         todo = []
         for slide in found.slides:
@@ -94,16 +111,57 @@ def export_slides(
         for fault in ended:
             told(fault)
         for name, slide, path, export in todo:
-            ended.append(_exported(name, slide, path, export))
+            ended.append(_exported(name, slide, path, export, ends=elsewhere is not None))
             told(ended[-1])
             trim_memory()
-    return ExportResult(tuple(sorted(ended, key=lambda one: one.slide)), found.unfinished)
+    return _result(found, ended)
+
+
+def _result(
+    found: StoredResults, ended: Iterable[Exported], why_none: OutputError | None = None
+) -> ExportResult:
+    return ExportResult(
+        tuple(sorted(ended, key=lambda one: one.slide)),
+        found.unfinished,
+        ()
+        if why_none and found.one_that_failed
+        else tuple((row.slide, row.error or "") for row in found.failed),
+        why_none,
+    )
+
+
+def _refuse_target(target: Path, found: StoredResults) -> None:
+    """Raise if files can't go to a folder.
+
+    Raises
+    ------
+    UsageError
+        If there can't be a folder, or it is in a slide's results.
+    OutputError
+        If the system doesn't let us write there.
+    """
+    place = target.absolute().resolve()
+    if place != found.root.resolve():
+        for folder in (place, *place.parents):
+            if folder.name in names.ZARRS or (folder / names.STORE).exists():
+                raise UsageError(
+                    f"is in the results of a slide ({folder})",
+                    where=f"--out {target}",
+                    remedy="choose another --out, or none to write beside them",
+                )
+    there = next((folder for folder in (place, *place.parents) if folder.is_dir()), place)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(
+            "can't be written to", where=target, remedy="check its permissions, or choose another --out"
+        )
+    refuse_unusable_out(target)
 
 
 def _refuse(export: Export, form: str, given: Mapping[str, object]) -> None:
     other = next((name for name in given if name not in export.options), None)
     if other is not None:
-        raise UsageError(f"--to {form} has no --{other}", remedy="leave it out")
+        no = "no-" if given[other] is False else ""
+        raise UsageError(f"--to {form} has no --{no}{other}", remedy="leave it out")
     export.refuse()
 
 
@@ -111,6 +169,8 @@ def _refuse(export: Export, form: str, given: Mapping[str, object]) -> None:
 def _held(found: StoredResults, out: Path | None) -> Iterator[Path | None]:
     """`out`, or None if the files go to the results folder itself, which is then held as by a run."""
     if out is not None and out.absolute().resolve() != found.root.resolve():
+        with files.writing(out):
+            out.mkdir(parents=True, exist_ok=True)
         yield out
         return
     with results_lock(found.root), without_lock(found.root):
@@ -132,19 +192,30 @@ def _refuse_replacing(slide: StoredSlide, folder: Path, export: Export, given: M
         )
 
 
-def _exported(name: str, slide: StoredSlide, path: Path, export: Export) -> Exported:
-    """Write a slide's file.
+def _exported(name: str, slide: StoredSlide, path: Path, export: Export, *, ends: bool) -> Exported:
+    """Write a slide's file; where it can't be, no empty folder is left.
+
+    Parameters
+    ----------
+    ends : whether a place that may not be written to is so for all slides, and not as one slide's results may be
 
     Raises
     ------
     OutputError
-        If there is no room, for this slide or any other.
+        If there is no room, for this slide or any other, or no file can be written.
     """
     try:
         findings = slide.findings()
-        export.write(path, findings)
+        with without_empty_folders(path.parent):
+            export.write(path, findings)
     except Exception as error:  # a slide that can't be exported never stops the others
-        if ends_the_run(error):
+        if ends_the_run(error) or _is_refused(error, {errno.EROFS, *(_NOT_ALLOWED if ends else ())}):
             raise
         return Exported(name, error=translated(error))
     return Exported(name, len(findings.cells), path)
+
+
+def _is_refused(error: Exception, codes: Set[int]) -> bool:
+    """Whether a file couldn't be written for one of these reasons of the system's."""
+    cause = error.__cause__
+    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in codes

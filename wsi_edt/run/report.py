@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +19,7 @@ from wsi_edt.results import names
 from wsi_edt.results.exports import Export, exports
 from wsi_edt.results.lock import results_lock
 from wsi_edt.results.outputs import OutputOptions, outputs, read_ki67
-from wsi_edt.results.seen import RUN_AGAIN, Drawn, write_seen
+from wsi_edt.results.seen import Drawn, write_seen
 from wsi_edt.results.store import SlideStore
 from wsi_edt.results.summary import BatchFiles
 from wsi_edt.results.traces import without_lock
@@ -33,6 +33,7 @@ from wsi_edt.run.roi import with_roi
 from wsi_edt.run.stop import StopRequest
 from wsi_edt.run.stored import StoredResults, StoredSlide, stored_results
 from wsi_edt.slides.source import SlideSource
+from wsi_edt.tables.harmless import as_it_was
 
 _MOST_NAMED = 5
 
@@ -113,7 +114,9 @@ def report_slides(
         found = stored_results(results)
         wanted, unfinished = _sorted_out(found, options, progress)
         whole = found if found.is_whole else stored_results(root)
-        failed = tuple(_failed_earlier(whole))
+        again = {one.slide.name: one.slide for one in wanted}
+        before = _listed(root)
+        failed = tuple(_failed_earlier(before, again.keys() | {name for name, _ in found.faults}))
         if failed:
             what = (
                 "slide that failed keeps its row"
@@ -122,9 +125,16 @@ def report_slides(
             )
             progress.note(f"{len(failed):,} {what}: {_some([row.slide for row in failed])}")
         files = _batch_files(whole, wanted, unfinished, failed)
-        outcomes = Outcomes(root, files, progress=progress, model=files.counted_by.model)
+        outcomes = Outcomes(
+            root,
+            files,
+            progress=progress,
+            model=files.counted_by.model,
+            left_by=lambda ref: _left_by(again.get(ref.name)),
+        )
         outcomes.begin((), others=len(files.slides) - len(wanted) - len(found.faults))
-        for row in (*failed, *_other_rows(whole, found)):
+        others = [*failed, *_other_rows(whole, found, before)]
+        for row in others:
             files.take(row)
         for name, error in found.faults:
             outcomes.failed(SlideRef(SlideSource(root / name), name), error)
@@ -136,7 +146,11 @@ def report_slides(
                 outcomes.ended(one.ref, reported)
         refuse_if_lost()
         rows = files.write()
-        result = RunResult(rows, unfinished=sum(one.ref.name not in files.rows for one in wanted))
+        result = RunResult(
+            rows,
+            unfinished=sum(one.ref.name not in files.rows for one in wanted),
+            others=frozenset(row.slide for row in others if not _is_below(row.slide, results, root)),
+        )
         record.write(
             root / names.REPORT_RECORD,
             configuration=_configuration(options, files.conventions),
@@ -176,10 +190,7 @@ def _sorted_out(
             "the run continues there"
         )
     if not finished:
-        raise next(
-            (error for _, error in found.faults),
-            OutputError("has no finished slide", where=found.root, remedy=RUN_AGAIN),
-        )
+        raise next((error for _, error in found.faults), found.why_none())
     refs: Sequence[SlideRef] = [SlideRef(one.seen.source, one.name, one.seen.case) for one in finished]
     if options.roi is not None:
         refs, notes = with_roi(refs, options.roi, out=found.root)
@@ -234,32 +245,56 @@ def _batch_files(
     )
 
 
-def _failed_earlier(whole: StoredResults) -> Iterator[SummaryRow]:
-    """The rows of summary.csv of slides and folders that have failed, and have no results to report now."""
-    known = {slide.name for slide in whole.slides} | {name for name, _ in whole.faults}
+def _listed(root: Path) -> tuple[Mapping[str, str], ...]:
+    """The rows of summary.csv, by column; none if somebody removed it, or wrote something else there."""
     try:
-        with (whole.root / names.SUMMARY).open(encoding="utf-8", newline="") as file:
-            listed = list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error):  # somebody removed it, or wrote something else there
-        return
-    for columns in listed:
+        with (root / names.SUMMARY).open(encoding="utf-8", newline="") as file:
+            return tuple(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error):
+        return ()
+
+
+def _failed_earlier(before: Sequence[Mapping[str, str]], again: Set[str]) -> Iterator[SummaryRow]:
+    """The rows of slides and folders that have failed, and aren't among those that are reported now."""
+    for columns in before:
         row = SummaryRow.failed_in(columns)
-        if row is not None and row.slide not in known:
+        if row is not None and row.slide not in again:
             yield row
 
 
-def _other_rows(whole: StoredResults, found: StoredResults) -> Iterator[SummaryRow]:
-    """The rows of finished slides that aren't reported again, as they were reported last."""
-    again = {slide.name for slide in found.slides}
+def _other_rows(
+    whole: StoredResults, found: StoredResults, before: Sequence[Mapping[str, str]]
+) -> Iterator[SummaryRow]:
+    """The rows of slides that aren't reported again and haven't failed, as they were reported last."""
+    left = {name for name, _ in found.faults} | {slide.name for slide in found.slides}
+    remarks = {as_it_was(row.get("slide") or ""): as_it_was(row.get("error") or "") for row in before}
+    left |= {row.slide for row in _failed_earlier(before, frozenset())}
     for slide in whole.slides:
-        if slide.name in again:
+        if slide.name in left:
             continue
         try:
             result = read_ki67(slide.folder / names.KI67)
         except OutputError as error:
             yield SummaryRow.failed(slide.name, error.sentence(), model=slide.seen.counted_by.model)
         else:
-            yield SummaryRow.from_result(result, seconds=slide.mark.seconds)
+            row = SummaryRow.from_result(result, seconds=slide.mark.seconds)
+            yield replace(row, error=remarks.get(slide.name) or None)
+    for name, fault in whole.faults:
+        if name not in left:
+            yield SummaryRow.failed(name, fault.sentence(), model=found.slides[0].seen.counted_by.model)
+
+
+def _is_below(slide: str, results: Path, root: Path) -> bool:
+    """Whether a slide's folder is what was named, or lies in it."""
+    named = Path(os.path.abspath(results))  # noqa: PTH100 - as `stored_results` has it
+    return (root / slide).is_relative_to(named)
+
+
+def _left_by(slide: StoredSlide | None) -> str:
+    """What is in the folder of a slide whose report failed; "" if that isn't known, or is half of it."""
+    if slide is None or SlideStore.read_finished(slide.folder / names.STORE) != slide.mark:
+        return ""
+    return "its files are still those of the last report"
 
 
 def _reported(one: _Wanted, progress: RunProgress) -> SummaryRow:

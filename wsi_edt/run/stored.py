@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -10,12 +12,17 @@ from pydantic import TypeAdapter
 
 from wsi_edt.errors import OutputError, UsageError, WsiEdtError
 from wsi_edt.ki67 import Conventions, SlideFindings
+from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
+from wsi_edt.results.lock import who_writes
 from wsi_edt.results.outputs import OutputOptions
 from wsi_edt.results.seen import RUN_AGAIN, Drawn, Seen, read_seen
 from wsi_edt.results.store import Finished, SlideStore, StoreHeader
+from wsi_edt.run.failed import failed_slides
 from wsi_edt.run.finalise import shards_of, slide_findings
 from wsi_edt.run.settings import CellSettings
+
+_REMEDY = "name the folder that was --out of a run"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +139,7 @@ class StoredResults:
     slides : the finished ones, by name
     unfinished : the folders of slides that aren't finished, relative to the root, POSIX
     faults : the same of results that can't be read, and why
+    failed : the rows of slides that failed in their run and aren't finished now
     is_whole : whether the root is what was named
     """
 
@@ -139,7 +147,26 @@ class StoredResults:
     slides: tuple[StoredSlide, ...]
     unfinished: tuple[str, ...]
     faults: tuple[tuple[str, WsiEdtError], ...]
+    failed: tuple[SummaryRow, ...]
     is_whole: bool
+
+    @property
+    def one_that_failed(self) -> SummaryRow | None:
+        """The slide that was named, if it failed in its run; else None."""
+        alone = not (self.is_whole or self.slides or self.unfinished or self.faults)
+        return self.failed[0] if alone and len(self.failed) == 1 else None
+
+    def why_none(self) -> OutputError:
+        """Why no slide is finished."""
+        if holder := who_writes(self.root):
+            return OutputError(
+                f"has no finished slide yet: a run is going on there ({holder})",
+                where=self.root,
+                remedy="wait for it",
+            )
+        if (row := self.one_that_failed) is not None:
+            return OutputError(f"failed in its run: {row.error}", where=self.root / row.slide)
+        return OutputError("has no finished slide", where=self.root, remedy=RUN_AGAIN)
 
 
 def stored_results(results: Path) -> StoredResults:
@@ -151,6 +178,10 @@ def stored_results(results: Path) -> StoredResults:
         If it isn't a folder with results.
     """
     folders = _slide_folders(results)
+    named = Path(os.path.abspath(results))  # noqa: PTH100 - without .., which would lead past a link
+    listed_in, failed = failed_slides(named)
+    if not folders and not failed and who_writes(named) is None:
+        raise UsageError("holds no results of a run", where=results, remedy=_REMEDY)
     slides: list[StoredSlide] = []
     unfinished: list[Path] = []
     faults: list[tuple[Path, WsiEdtError]] = []
@@ -164,14 +195,21 @@ def stored_results(results: Path) -> StoredResults:
             unfinished.append(folder)
         else:
             slides.append(slide)
-    named = Path(os.path.abspath(results))  # noqa: PTH100 - without .., which would lead past a link
-    root = _root(named, slides)
+    if slides:
+        root = _root(named, [(slide.folder, slide.name) for slide in slides])
+    elif failed:
+        root = listed_in
+    else:
+        root = _root(named, list(_seen_names(unfinished)))
     slides.sort(key=lambda slide: slide.name)
+    known = {slide.name for slide in slides} | {_name(folder, root) for folder, _ in faults}
+    named_failed = {row.slide for row in failed}
     return StoredResults(
         root,
         tuple(slides),
-        tuple(folder.relative_to(root).as_posix() for folder in unfinished),
-        tuple((folder.relative_to(root).as_posix(), error) for folder, error in faults),
+        tuple(name for folder in unfinished if (name := _name(folder, root)) not in named_failed),
+        tuple((_name(folder, root), error) for folder, error in faults),
+        tuple(row for row in failed if row.slide not in known),
         is_whole=root == named,
     )
 
@@ -194,26 +232,35 @@ def stored_slides(results: Path) -> tuple[StoredSlide, ...]:
 
 def _slide_folders(results: Path) -> list[Path]:
     """The folders that have a slide's store, below a folder or it itself."""
-    remedy = "name the folder that was --out of a run"
     if not results.is_dir():
         what = "is a file, not a results folder" if results.exists() else "doesn't exist"
-        raise UsageError(what, where=results, remedy=remedy)
+        raise UsageError(what, where=results, remedy=_REMEDY)
     found = []
     for folder, subfolders, _ in os.walk(os.path.abspath(results)):  # noqa: PTH100 - as above
         if names.STORE in subfolders:
             found.append(Path(folder))
         subfolders[:] = sorted(name for name in subfolders if name not in names.ZARRS)
-    if not found:
-        raise UsageError("holds no results of a run", where=results, remedy=remedy)
     return found
 
 
-def _root(results: Path, slides: list[StoredSlide]) -> Path:
+def _seen_names(folders: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Folders of slides that aren't finished, with the slides' names, as far as they are known."""
+    for folder in folders:
+        with suppress(OutputError):
+            yield folder, read_seen(folder / names.STORE).slide
+
+
+def _name(folder: Path, root: Path) -> str:
+    """A slide's folder relative to the results folder, POSIX; its own name if it was named itself."""
+    return folder.relative_to(root).as_posix() if folder != root else folder.name
+
+
+def _root(results: Path, slides: list[tuple[Path, str]]) -> Path:
     """The folder that the slides' names start at; what was named if they lie otherwise by now."""
     roots = set()
-    for slide in slides:
-        parts = PurePosixPath(slide.name).parts
-        at_home = slide.folder.parts[-len(parts) :] == parts
-        roots.add(slide.folder.parents[len(parts) - 1] if at_home else results)
+    for folder, name in slides:
+        parts = PurePosixPath(name).parts
+        at_home = folder.parts[-len(parts) :] == parts
+        roots.add(folder.parents[len(parts) - 1] if at_home else results)
     root = roots.pop() if len(roots) == 1 else results
     return root if results.is_relative_to(root) else results
