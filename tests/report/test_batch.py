@@ -91,8 +91,8 @@ def test_intervals_verdicts_and_hotspots_are_said() -> None:
         full_row("b.svs", positive=194, negative=806, probability=0.3),
     ]
     page = page_of_batch(rows, slides=2, conventions=NET)
-    assert "12.3 % (11.3–13.8) 3 to 20 % certain 41.2 % 36.5 % 1 000" in page.text
-    assert "3 to 20 % second reader advised at 20 %" in page.text
+    assert "12.3 % (11.3–13.8) above 3 up to 20 % certain 41.2 % 36.5 % 1 000" in page.text
+    assert "above 3 up to 20 % second reader advised at 20 %" in page.text
     assert NET.profile.source in page.text
     assert "a.svs: 12.3 % (11.3–13.8), 1 000 cells" in page.text, "the point's tooltip"
     assert ["data-look" in row for row in body_rows(page)] == [False, True]
@@ -174,6 +174,12 @@ def test_the_plot_is_told_to_who_cannot_see_it() -> None:
     assert 'aria-label="The Ki-67 index of each slide' in plot
     assert page.source.count("<svg") == 1 + page.source.count('<svg viewBox="0 0 14 14" aria-hidden="true">')
     assert page.source.count("<title>") == 1 + 2, "the page's own, and one for each point"
+
+
+def test_a_single_slide_needs_no_plot() -> None:
+    rows = [full_row(f"{n}.svs", positive=200, negative=800, probability=0.5) for n in range(2)]
+    assert 'class="card plot"' not in page_of_batch(rows[:1], slides=1).source
+    assert 'class="card plot"' in page_of_batch(rows, slides=2).source
 
 
 def test_without_scripts_all_is_shown_and_no_filter_is_offered() -> None:

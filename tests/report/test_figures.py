@@ -142,7 +142,7 @@ def test_a_slide_that_is_gone_leaves_all_but_its_pictures(tmp_path: Path) -> Non
     found = full_findings(tmp_path)
     gone = replace(found, source=findings().source)
     page = page_of(gone, full_result(gone))
-    assert "The slide isn't shown: it doesn't exist" in page.text
+    assert "The slide isn't shown: a.svs doesn't exist." in page.text
     assert not any(address.startswith("data:image/jpeg") for address in page.data)
     assert [words.split()[0] for words in page.pictures] == ["The", "Map", "Map", "Map", "Histogram"]
     assert "18.2 % (12.5–25.1)" in page.text

@@ -11,8 +11,10 @@ import pytest
 from tests.ki67.made import BLURRED, COUNTS, result
 from tests.report.reading import Page, check_links
 from wsi_edt.ki67 import Ki67Result
+from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.conventions import HotspotRule
-from wsi_edt.ki67.hotspots import Hotspots
+from wsi_edt.ki67.estimate import Estimate
+from wsi_edt.ki67.hotspots import Hotspot, Hotspots, Order
 from wsi_edt.ki67.result import RESEARCH_USE
 from wsi_edt.ki67.text import area, count, percent
 from wsi_edt.report.figures import SlideFigures
@@ -149,3 +151,22 @@ def test_numbers_for_reading() -> None:
     assert count(1234567) == "1\u202f234\u202f567"
     assert count(None) == "–"
     assert (area(0.0256), area(1.0), area(None)) == ("0.026", "1.00", "–")
+    assert (area(0.0052), area(0.000075), area(0.0000012)) == ("0.0052", "0.000075", "0.000001")
+    assert (area(0.0), area(0.9999)) == ("0.000", "1.000")
+
+
+def test_a_hotspot_that_is_not_above_the_slides_own_index_is_told() -> None:
+    """Of the slide 25 % are positive, 833 in a mm²."""
+    place = replace(COUNTED.whole, kind=AreaKind.HOTSPOT)
+    spots = (
+        Hotspot("a", Order.INDEX, 1, 30.0, Estimate(25.1, 20.0, 30.0)),
+        Hotspot("b", Order.INDEX, 2, 29.0, Estimate(24.9, 20.0, 30.0)),
+        Hotspot("c", Order.POSITIVES, 1, 990.0, Estimate(830.0, 700.0, 900.0)),
+        Hotspot("d", Order.POSITIVES, 2, 980.0, Estimate(840.0, 700.0, 900.0)),
+        Hotspot("e", Order.INDEX, 3, 28.0, None),
+    )
+    areas = tuple(replace(place, name=spot.area) for spot in spots)
+    found = replace(COUNTED, areas=(*COUNTED.areas, *areas), hotspots=Hotspots(HotspotRule(), spots))
+    rows = re.findall(r"<tr[^>]*><td><b>(.*?)</tr>", page_of(found).source)
+    assert [row[:2] for row in rows] == ["H1", "H2", "D1", "D2", "H3"]
+    assert [row[:2] for row in rows if "not above the slide's own" in row] == ["H2", "D1"]

@@ -20,6 +20,7 @@ from wsi_edt.geometry import Scale, Window
 from wsi_edt.ki67 import Ki67Result, SlideFindings
 from wsi_edt.ki67.areas import areas_of
 from wsi_edt.ki67.heterogeneity import Hexagon
+from wsi_edt.ki67.hotspots import Hotspot, Order
 from wsi_edt.ki67.profiles import NO_PROFILE
 from wsi_edt.report.axis import index_axis
 from wsi_edt.report.frame import HEIGHT, WIDTH, Frame, scale_bar, view_of
@@ -223,3 +224,46 @@ def test_cells_without_a_density_are_in_no_histogram(tmp_path: Path) -> None:
     assert "nan" not in ElementTree.tostring(figure, encoding="unicode")
     nothing = replace(cells, dab_od=np.full(len(cells), np.nan, np.float32))
     assert density_histogram(nothing, (0.2, 0.4, 0.6)) is None
+
+
+def labels_at(figure: ElementTree.Element) -> dict[str, tuple[float, float]]:
+    return {
+        text.text or "": (float(text.attrib["x"]), float(text.attrib["y"]))
+        for text in figure.iter("text")
+        if text.attrib.get("font-weight") == "700"
+    }
+
+
+def test_a_region_that_reaches_beyond_the_slide_is_labelled_where_it_is_seen(tmp_path: Path) -> None:
+    """Its own middle lies outside, so does all of another; a third is cut to a strip at the edge."""
+    regions = [
+        box("beyond", 1400, 300, 4000, 900),
+        box("outside", 2000, 300, 4000, 900),
+        box("corner", -5000, -5000, 200, 200),
+    ]
+    found = full_findings(tmp_path, regions=regions)
+    with found.source.open() as slide:
+        shown = Shown.of(next(iter(areas_of(found))), found)
+        figure = parsed(draw_maps(shown, found, full_result(found), slide).slide)
+    at = labels_at(figure)
+    per_px = WIDTH / SIZE[0]
+    assert "R2" not in at
+    assert at["R1"][0] == pytest.approx(1500 * per_px, abs=1.5)
+    assert 200 * per_px > at["R3"][0] >= 14
+    assert 200 * per_px > at["R3"][1] >= 10
+
+
+def test_of_many_hotspots_the_first_three_of_each_order_are_marked(tmp_path: Path) -> None:
+    found = full_findings(tmp_path)
+    result = full_result(found)
+    assert result.hotspots is not None
+    like = next(area for area in result.areas if area.name == result.hotspots.found[0].area)
+    spots = [Hotspot(f"spot {order} {k}", order, k, 50.0, None) for order in Order for k in range(1, 21)]
+    areas = tuple(replace(like, name=spot.area) for spot in spots)
+    hotspots = replace(result.hotspots, found=tuple(spots))
+    many = replace(result, areas=(*result.areas, *areas), hotspots=hotspots)
+    with found.source.open() as slide:
+        shown = Shown.of(next(iter(areas_of(found))), found)
+        figure = parsed(draw_maps(shown, found, many, slide).slide)
+    marked = sorted(label for label in labels_at(figure) if label[0] in "HD")
+    assert marked == ["D1", "D2", "D3", "H1", "H2", "H3"]

@@ -44,7 +44,7 @@ def test_rows_of_every_kind() -> None:
         "unclassified": "0",
         "total": "600",
         "few_cells": "no",
-        "area_mm2": "0.2500",
+        "area_mm2": "0.250000",
         "cells_per_mm2": "2400.0",
         "strength_0": "",
         "strength_1": "",
@@ -143,12 +143,12 @@ def sides(*probabilities: float | None) -> tuple[Verdict, ...]:
     ("verdicts", "index", "words"),
     [
         ((), 12.0, ""),
-        (sides(1.0, 0.0, 0.0), 12.0, "5 to 20 %, certain"),
-        (sides(1.0, 0.7, 0.0), 21.0, "20 to 30 %, second reader advised at 20 %"),
-        (sides(1.0, 0.5, 0.0), 20.0, "5 to 20 %, second reader advised at 20 %"),
+        (sides(1.0, 0.0, 0.0), 12.0, "above 5 up to 20 %, certain"),
+        (sides(1.0, 0.7, 0.0), 21.0, "above 20 up to 30 %, second reader advised at 20 %"),
+        (sides(1.0, 0.5, 0.0), 20.0, "above 5 up to 20 %, second reader advised at 20 %"),
         (sides(0.01, 0.0, 0.0), 2.0, "up to 5 %, certain"),
         (sides(1.0, 0.98, 0.6), 31.0, "above 30 %, second reader advised at 30 %"),
-        (sides(None, None, None), 12.0, "5 to 20 %, second reader advised"),
+        (sides(None, None, None), 12.0, "above 5 up to 20 %, second reader advised"),
     ],
 )
 def test_verdicts_in_words(verdicts: tuple[Verdict, ...], index: float, words: str) -> None:

@@ -304,6 +304,7 @@ def test_a_slide_that_is_gone_keeps_its_numbers(own: tuple[Path, Path]) -> None:
     assert [row.status for row in result.rows] == [Status.DONE] * 2
     assert listed(out)["a.png"]["error"].startswith("its pictures are left out, as ")
     assert [line for line in notes.lines if "its pictures are left out" in line]
+    assert "its pictures are left out, as " in shown(out / "report.html")
     assert (out / "a.png/overview.png").read_bytes() == before["a.png/overview.png"]  # the same cells
     report_slides(out, ReportOptions(threshold=RAISED))
     assert not (out / "a.png/overview.png").exists()  # others

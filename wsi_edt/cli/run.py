@@ -242,25 +242,37 @@ def _is_dumb(environment: Mapping[str, str]) -> bool:
 def _print_rows(console: Console, rows: Sequence[SummaryRow]) -> None:
     """Print the slides with their index; those that failed come first where there are too many to print."""
     shown = sorted(rows, key=lambda row: row.error is None)[:_MOST_ROWS]
-    table = Table("slide", "Ki-67", "cells", "", box=None, pad_edge=False)
+    with_verdicts = any(row.verdict for row in shown)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("slide", overflow="fold")
+    table.add_column("Ki-67", no_wrap=True)
+    table.add_column("cells", justify="right", no_wrap=True)
+    if with_verdicts:
+        table.add_column("verdict", overflow="fold")
+    table.add_column("remarks", overflow="fold")
     for row in sorted(shown, key=lambda row: row.slide):
         cells = "" if row.total is None else f"{row.total:,}"
         few = "few cells" if row.whole is not None and row.whole.few_cells else ""
         remark = row.reason or few
-        regions = f"{row.whole.name}; {row.regions}" if row.whole is not None and row.regions else ""
         status = "" if row.status == "done" else str(row.status)
         note = ": ".join(word for word in (status, remark) if word)
-        none = "no hotspot" if row.no_hotspot else ""
-        words = (note, row.verdict, regions, row.quality, row.threshold, none)
-        note = ", ".join(word for word in words if word)
+        note = ", ".join(
+            word
+            for word in (note, row.quality, row.threshold, "no hotspot" if row.no_hotspot else "")
+            if word
+        )
         table.add_row(
-            Text(printable(row.slide), overflow="fold"),
+            Text(printable(row.slide)),
             row.index_words,
             cells,
-            Text(printable(note), overflow="fold"),
+            *([row.verdict] if with_verdicts else []),
+            Text(printable(note)),
         )
     console.print(table)
     for reason in sorted({row.no_hotspot for row in shown if row.no_hotspot}):
         console.print(Text(reason))
+    for row in sorted(shown, key=lambda row: row.slide):
+        if row.whole is not None and row.regions:
+            console.print(Text(printable(f"{row.slide}, {row.whole.name}; {row.regions}")))
     if len(rows) > len(shown):
         console.print(Text(f"and {len(rows) - len(shown)} more: see summary.csv"))

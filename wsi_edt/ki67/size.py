@@ -17,7 +17,7 @@ def _area_mm2(facts: AreaFacts) -> float:
 
 
 AREA = Number(
-    "area_mm2", float, _area_mm2, digits=6, table_digits=4, label="Tissue area", unit="mm²", text=area
+    "area_mm2", float, _area_mm2, digits=6, table_digits=6, label="Tissue area", unit="mm²", text=area
 )
 DENSITY = Number(
     "cells_per_mm2",

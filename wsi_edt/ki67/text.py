@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 NONE = "–"
+_FINEST_AREA = 6  # digits of mm²: 1 µm²
 
 
 def percent(value: float | None) -> str:
@@ -38,5 +41,8 @@ def decimal(value: float | None, digits: int) -> str:
 
 
 def area(value: float | None) -> str:
-    """An area in mm², with three digits below 1 mm², where fields lie, and two above."""
-    return decimal(value, 2 if value is not None and value >= 1 else 3)
+    """An area in mm²: two digits after the point from 1 on, three below, where fields lie, more for what is tiny."""
+    if value is None or value >= 1:
+        return decimal(value, 2)
+    leading = math.floor(math.log10(value)) if value > 0 else 0
+    return decimal(value, min(max(3, 1 - leading), _FINEST_AREA))

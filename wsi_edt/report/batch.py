@@ -10,6 +10,7 @@ from wsi_edt.report.scatter import axis_upper, scatter_of
 from wsi_edt.report.templating import render
 
 _ORDER = (Status.FAILED, Status.NOT_ASSESSABLE, Status.DONE)  # what needs somebody comes first
+_LEAST_POINTS = 2
 _COLUMNS = ("total", "positive", "area_mm2", "cells_per_mm2")
 
 
@@ -53,7 +54,10 @@ def batch_page(
         conventions=conventions,
         cutoffs=cutoffs,
         upper=axis_upper(rows, cutoffs),
-        plot=scatter_of(rows, cutoffs_percent=cutoffs, least_cells=conventions.least_cells),
+        # One point alone is compared with nothing.
+        plot=scatter_of(rows, cutoffs_percent=cutoffs, least_cells=conventions.least_cells)
+        if sum(row.index_percent is not None for row in rows) >= _LEAST_POINTS
+        else None,
         summary=summary,
         report=report,
     )

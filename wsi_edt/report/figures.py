@@ -31,7 +31,7 @@ class SlideFigures:
     axis : the index on its axis
     crops : by the name of the hotspot's or field's area
     histogram : of optical densities
-    slide_missing : why the slide isn't shown; None if it is
+    slide_missing : why the slide isn't shown, in a sentence; None if it is
     """
 
     axis: Markup | None
@@ -53,7 +53,7 @@ def slide_figures(findings: SlideFindings, result: Ki67Result) -> SlideFigures:
     try:
         opened = findings.source.open()
     except SlideError as error:
-        missing = error.what
+        missing = error.sentence(with_remedy=False)
     with opened or nullcontext():
         area = next(iter(areas_of(findings)))
         return SlideFigures(

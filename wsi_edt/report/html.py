@@ -14,6 +14,7 @@ from wsi_edt.ki67.text import NONE, count, percent, with_interval
 from wsi_edt.report.crops import SIDE_UM, Crop
 from wsi_edt.report.figures import SlideFigures
 from wsi_edt.report.labels import place_labels, region_labels
+from wsi_edt.report.slide_map import MARKED_HOTSPOTS
 from wsi_edt.report.templating import REMEDIES, render
 
 PAPER_ROWS = 6  # of a table: what is printed of it; the page on a screen has all
@@ -27,6 +28,7 @@ class Spot:
     spot: Hotspot
     area: AreaResult
     crop: Crop | None
+    whole: AreaResult
 
     @property
     def raw(self) -> str:
@@ -42,6 +44,16 @@ class Spot:
         if left.low is None or left.high is None:
             return f"{count(left.value)} /mm²"
         return f"{count(left.value)} /mm² ({count(left.low)}–{count(left.high)})"
+
+    @property
+    def is_no_higher(self) -> bool:
+        """Whether what remains of it isn't above that of the whole: it was found by chance, as far as can be told."""
+        left, whole = self.spot.remaining, self.whole
+        if left is None or whole.index_percent is None:
+            return False
+        if self._by_index:
+            return left.value <= whole.index_percent
+        return left.value * whole.mm2 <= whole.positive
 
     @property
     def _by_index(self) -> bool:
@@ -82,7 +94,7 @@ def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cell
     area = result.whole
     listed = [number for number in NUMBERS if number.label and number.shown(area.values)]
     columns = [number for number in listed if number.name not in ("unclassified", "total")]
-    names = region_labels(result)
+    names, spots = region_labels(result), _spots(result, figures)
     return render(
         "slide.html",
         result=result,
@@ -92,8 +104,10 @@ def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cell
         columns=columns,
         regions=[(names[one.name] if one.kind is AreaKind.REGION else "", one) for one in drawn(result)],
         paper_rows=PAPER_ROWS,
-        spots=list(_spots(result, figures)),
-        fields=list(_fields(result, figures)),
+        spots=spots,
+        marked_hotspots=MARKED_HOTSPOTS,
+        many_spots=any(one.spot.rank > MARKED_HOTSPOTS for one in spots),
+        fields=_fields(result, figures),
         kinds=AreaKind,
         crop_mm=SIDE_UM / 1000,
         orders=Order,
@@ -124,7 +138,10 @@ def _spots(result: Ki67Result, figures: SlideFigures) -> list[Spot]:
     labels = place_labels(result)
     areas = {area.name: area for area in result.of_kind(AreaKind.HOTSPOT)}
     found = () if result.hotspots is None else result.hotspots.found
-    return [Spot(labels[one.area], one, areas[one.area], figures.crops.get(one.area)) for one in found]
+    return [
+        Spot(labels[one.area], one, areas[one.area], figures.crops.get(one.area), result.whole)
+        for one in found
+    ]
 
 
 def _fields(result: Ki67Result, figures: SlideFigures) -> list[Field]:

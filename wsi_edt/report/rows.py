@@ -134,8 +134,10 @@ class SummaryRow:
     @property
     def flags(self) -> tuple[str, ...]:
         """What makes its index, or the slide itself, doubtful, in a word or two each."""
-        few = self.whole is not None and self.whole.assessable and self.whole.few_cells
-        return tuple(word for word in ("few cells" if few else "", self.quality, self.threshold) if word)
+        few = self.whole is not None and self.whole.few_cells
+        words = ("few cells" if few else "", self.quality, self.threshold)
+        missing = self.error if self.status is not Status.FAILED else None
+        return tuple(word for word in (*words, missing) if word)
 
     @property
     def threshold(self) -> str:
@@ -187,7 +189,7 @@ def verdict_words(verdicts: Sequence[Verdict], index_percent: float | None) -> s
     elif above is None:
         place = f"above {below.cutoff_percent:g} %"
     else:
-        place = f"{below.cutoff_percent:g} to {above.cutoff_percent:g} %"
+        place = f"above {below.cutoff_percent:g} up to {above.cutoff_percent:g} %"
     unsure = [f"{verdict.cutoff_percent:g}" for verdict in verdicts if not verdict.certain]
     if not unsure:
         return f"{place}, certain"

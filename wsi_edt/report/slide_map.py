@@ -31,6 +31,7 @@ _TISSUE_LINE = (70, 70, 70)
 _REGION_LINE = (0, 90, 60)
 _LEAST_REACH = 2.5  # of a place on a figure: what is smaller can't be seen
 _SIDES = {"H": (-1, -1), "D": (1, -1), "F": (0, 1)}  # where the label of a place stands: right, down
+MARKED_HOTSPOTS = 3  # of each order: more hide each other and the tissue
 _LABEL_ROOM = 30.0  # that a region must have on a figure to be labelled
 
 
@@ -49,9 +50,9 @@ def slide_map(shown: Shown, result: Ki67Result, scale: Scale, slide: Slide) -> M
     for _, shape in shown.regions:
         _outline(picture, shape, view, per_px)
     labelled = [
-        Label(names[name], *_inside(shape, shown.frame))
+        Label(names[name], *_inside(visible, shown.frame))
         for name, shape in shown.regions
-        if name in names and _has_room(shape, shown.frame)
+        if name in names and _has_room(visible := _visible(shape, view), shown.frame)
     ]
     return map_figure(
         shown.frame,
@@ -97,21 +98,36 @@ def _line(picture: npt.NDArray[np.uint8]) -> int:
     return max(1, int(max(picture.shape)) // 450)
 
 
-def _has_room(shape: Polygons, frame: Frame) -> bool:
+def _visible(shape: Polygons, view: Window) -> shapely.Geometry:
+    """What the picture shows of a region, which may reach beyond the slide."""
+    right, bottom = view.x + view.width, view.y + view.height
+    return shapely.intersection(shapely.make_valid(shape), shapely.box(view.x, view.y, right, bottom))
+
+
+def _has_room(shape: shapely.Geometry, frame: Frame) -> bool:
+    if shape.is_empty:
+        return False
     left, top, right, bottom = shape.bounds
     return bool(min(right - left, bottom - top) * frame.units_per_px >= _LABEL_ROOM)
 
 
-def _inside(shape: Polygons, frame: Frame) -> tuple[float, float]:
+def _inside(shape: shapely.Geometry, frame: Frame) -> tuple[float, float]:
     point = shapely.point_on_surface(shape)
-    return frame.x(point.x), frame.y(point.y)
+    return _kept(frame.x(point.x), frame.width, 15.0), _kept(frame.y(point.y), frame.height, 10.0)
+
+
+def _kept(at: float, end: float, reach: float) -> float:
+    """A label's middle, moved so that all of it lies on the picture."""
+    return min(max(at, reach), end - reach)
 
 
 def _marks(result: Ki67Result, frame: Frame) -> Iterator[Mark]:
-    """The hotspots and fields, each with its label at a side of its own: hotspots of both orders may be one place."""
+    """The first hotspots and the fields, each with its label at a side of its own: both orders may find one place."""
     labels = place_labels(result)
+    found = () if result.hotspots is None else result.hotspots.found
+    left_out = {spot.area for spot in found if spot.rank > MARKED_HOTSPOTS}
     for area in (*result.of_kind(AreaKind.HOTSPOT), *result.of_kind(AreaKind.FIELD)):
-        if area.place is not None and area.name in labels:
+        if area.place is not None and area.name in labels and area.name not in left_out:
             yield _mark(labels[area.name], area.place, frame)
 
 
@@ -121,6 +137,6 @@ def _mark(label: str, place: Place, frame: Frame) -> Mark:
     right, down = _SIDES[label[0]]
     # At the corner of a round place its edge is nearer, and a label is wider than high.
     aside = (0.7 * reach + 12, 0.7 * reach + 9) if right else (0.0, reach + 11)
-    label_x = min(max(x + right * aside[0], 12), frame.width - 12)
-    label_y = min(max(y + down * aside[1], 10), frame.height - 10)
+    label_x = _kept(x + right * aside[0], frame.width, 12.0)
+    label_y = _kept(y + down * aside[1], frame.height, 10.0)
     return Mark(label, place.shape is Shape.DISC, x, y, reach, label_x, label_y)
