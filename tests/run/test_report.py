@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -324,8 +325,40 @@ def test_another_file_in_the_slides_place_fails_alone(own: tuple[Path, Path]) ->
         result.rows[0].error is not None
         and "isn't the file that was counted any more" in result.rows[0].error
     )
+    assert result.rows[0].error.endswith("; its files are still those of the last report")
     assert (out / "a.png/report.html").read_bytes() == before["a.png/report.html"]
     assert (out / "deep/b.png/report.html").read_bytes() != before["deep/b.png/report.html"]
+
+
+def test_what_is_reported_alone_leaves_the_rows_of_all_others(own: tuple[Path, Path]) -> None:
+    slides, out = own
+    original = (slides / "a.png").read_bytes(), (slides / "a.png").stat().st_mtime_ns
+    write_slide(slides / "a.png", paint(9, width=500, height=160))
+    assert report_slides(out).failed == 1
+    (slides / "deep/b.png").rename(slides / "gone")
+    failed = listed(out)["a.png"]
+    result = report_slides(out / "deep/b.png", by(BREAST))
+    assert result.failed == 0, "nobody asked for the other"
+    assert listed(out)["a.png"] == failed and failed["status"] == "failed"
+    gone = listed(out)["deep/b.png"]["error"]
+    assert gone
+    assert report_slides(out / "a.png").failed == 1
+    assert listed(out)["deep/b.png"]["error"] == gone, "what is said of it stays said"
+    (slides / "gone").rename(slides / "deep/b.png")
+    (slides / "a.png").write_bytes(original[0])
+    os.utime(slides / "a.png", ns=(original[1], original[1]))
+    assert report_slides(out / "a.png").failed == 0
+    assert listed(out)["a.png"]["status"] == "done" and not (out / "a.png/error.log").exists()
+
+
+def test_what_failed_to_be_reported_leaves_no_log_once_a_run_finds_it_as_it_was(
+    slides: Path, out: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.geojson").write_text("no GeoJSON")
+    report_slides(out / "a.png", ReportOptions(roi=tmp_path / "a.geojson"))
+    assert (out / "a.png/error.log").exists()
+    run_all(slides, out)
+    assert not (out / "a.png/error.log").exists()
 
 
 def test_slides_that_failed_keep_their_rows(slides: Path, out: Path, tmp_path: Path) -> None:

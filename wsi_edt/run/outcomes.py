@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wsi_edt.errors import ClusterLostError, ModelError, OutputError
-from wsi_edt.files import write_atomically
+from wsi_edt.files import remove, write_atomically
 from wsi_edt.foreign import translated
 from wsi_edt.report.rows import Status, SummaryRow
 from wsi_edt.results import names
@@ -43,15 +43,17 @@ class RunResult:
     Attributes
     ----------
     unfinished : slides without a row, because the run was asked to stop
+    others : the slides whose rows are as they were, as nobody asked for them now
     """
 
     rows: tuple[SummaryRow, ...]
     unfinished: int = 0
+    others: frozenset[str] = frozenset()
 
     @property
     def failed(self) -> int:
-        """How many slides failed."""
-        return sum(row.status is Status.FAILED for row in self.rows)
+        """How many of the slides that were asked for failed."""
+        return sum(row.status is Status.FAILED and row.slide not in self.others for row in self.rows)
 
 
 class Outcomes:
@@ -63,10 +65,20 @@ class Outcomes:
     files : take the rows
     progress : is told of each row, once the run has begun
     model : by name, for the rows of slides that have failed
+    left_by : what such a row says beside the error, of what is in the slide's folder; "" for nothing
     """
 
-    def __init__(self, out: Path, files: BatchFiles, *, progress: RunProgress, model: str) -> None:
+    def __init__(
+        self,
+        out: Path,
+        files: BatchFiles,
+        *,
+        progress: RunProgress,
+        model: str,
+        left_by: Callable[[SlideRef], str] = lambda ref: "",
+    ) -> None:
         self._out = out
+        self._left_by = left_by
         self._files = files
         self._progress = progress
         self._model = model
@@ -109,8 +121,9 @@ class Outcomes:
         self._tell(row)
 
     def finished_earlier(self, row: SummaryRow) -> None:
-        """Take the row of a slide that an earlier run has finished."""
+        """Take the row of a slide that an earlier run has finished; what a failure since left of it goes."""
         self._files.take(row)
+        remove(self._out / row.slide / names.ERROR_LOG)
 
     def ended(self, ref: SlideRef, row: SummaryRow) -> None:
         """Take the row of a slide whose results are there."""
@@ -123,6 +136,8 @@ class Outcomes:
     def failed(self, ref: SlideRef, error: Exception, *, tries: int = 1) -> None:
         """Give a slide its row, and its traceback to its log, if that can be written."""
         sentence = sentence_on(ref, error) + (f" (tried {tries} times)" if tries > 1 else "")
+        if left := self._left_by(ref):
+            sentence = f"{sentence}; {left}"
         self._log(ref, error)
         row = SummaryRow.failed(ref.name, sentence, model=self._model)
         self._files.take(row)
