@@ -63,7 +63,7 @@ class FourFields:
             f"squares of 0.3 mm are negligible below {low:g} % positive cells, low from {low:g}, medium from "
             f"{medium:g} and high from {high:g} %; of each the fields are drawn by lot, and the cells nearest to their "
             "centre are counted. Squares that are less than half tissue, or hold fewer than "
-            f"{LEAST_CELLS} cells, are left out. The intervals are those of the index of this tissue, from so few fields"
+            f"{LEAST_CELLS} cells, are left out. The weighted index's interval is for tissue like this"
         )
 
 
@@ -84,7 +84,7 @@ def count_fields(
 
     Draws are seeded: a pure function of its arguments.
     """
-    squares = Squares.of(area, findings)
+    squares = Squares.of(area, findings, field_cells=conventions.field_cells)
     shares = squares.shares()
     if not shares:
         return (), None
@@ -117,7 +117,7 @@ def count_fields(
     drawn_from = {
         stratum: squares.candidates(stratum, fields=len(own), cells=count) for stratum, own in chosen.items()
     }
-    spreads = [_Spread.of(squares, drawn_from[stratum], len(own), count) for stratum, own in chosen.items()]
+    spreads = [_Spread.of(squares, drawn_from[stratum], len(own)) for stratum, own in chosen.items()]
     of_tissue = np.array([shares[stratum] for stratum in chosen])
     of_cells = np.array([sum(t.cells for t in tallies if t.stratum is stratum) for stratum in chosen])
     total = int(of_cells.sum())
@@ -199,19 +199,14 @@ class _Spread:
     variance: float
 
     @classmethod
-    def of(cls, squares: Squares, candidates: IntArray, fields: int, count: int) -> Self:
-        """That of so many squares, drawn by their tissue with putting back, with independent cells in each.
-
-        Squares differ by their shares beyond what counting their own cells adds.
-        """
+    def of(cls, squares: Squares, candidates: IntArray, fields: int) -> Self:
+        """That of so many squares, drawn by their tissue with putting back: at least that of independent cells."""
         weight = squares.mm2[candidates] / squares.mm2[candidates].sum()
-        held = squares.cells[candidates].astype(np.float64)
-        share = squares.positive[candidates] / held
-        counted = np.minimum(held, count)
+        share = squares.positive[candidates] / squares.counted[candidates]
         mean = float(weight @ share)
-        each = share * (1 - share)
-        between = max(float(weight @ (share - mean) ** 2) - float(weight @ (each / held)), 0.0)
-        return cls(mean, (between + float(weight @ (each / counted))) / fields)
+        between = float(weight @ (share - mean) ** 2)
+        independent = mean * (1 - mean) * float(weight @ (1 / squares.counted[candidates]))
+        return cls(mean, max(between, independent) / fields)
 
 
 def _estimate(value: float, weights: FloatArray, spreads: Sequence[_Spread], cells: int) -> Estimate:

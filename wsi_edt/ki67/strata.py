@@ -51,7 +51,8 @@ class Squares:
     mm2 : (N,) of tissue
     area_mm2 : the tissue of all squares, those with too few cells or too little tissue too
     stratum : (N,) numbers of `Stratum` in its order
-    cells, positive : (N,) with a class, in the disc that fills the square
+    cells : (N,) with a class, in the disc that fills the square
+    counted, positive : (N,) what a field there would count: the cells nearest to its centre, and the positive ones of them
     """
 
     x: FloatArray
@@ -62,11 +63,12 @@ class Squares:
     area_mm2: float
     stratum: IntArray
     cells: IntArray
+    counted: IntArray
     positive: IntArray
 
     @classmethod
-    def of(cls, area: Area, findings: SlideFindings) -> Self:
-        """The squares of an area, on a lattice from the slide's corner."""
+    def of(cls, area: Area, findings: SlideFindings, *, field_cells: int) -> Self:
+        """The squares of an area, on a lattice from the slide's corner, for fields of so many cells."""
         tissue = findings.tissue
         units = max(round(SIDE_UM / tissue.unit_mpp), 1)
         side_px = units * UNIT_PX * findings.scale.l0_per_model_px
@@ -83,12 +85,20 @@ class Squares:
         )
         square = row * columns + column
         dx, dy = area.cells.x - (column + 0.5) * side_px, area.cells.y - (row + 0.5) * side_px
-        in_disc = dx * dx + dy * dy <= (side_px / 2) ** 2
+        squared = dx * dx + dy * dy
+        in_disc = squared <= (side_px / 2) ** 2
         classified = area.cells.class_id != CellClass.NUCLEUS
         is_positive = area.cells.class_id == CellClass.POSITIVE
-        cells, positive, disc_cells, disc_positive = (
+        in_field = _nearest_of_each(square, squared, np.flatnonzero(classified & in_disc), field_cells)
+        cells, positive, disc_cells, counted, counted_positive = (
             np.bincount(square[which], minlength=rows * columns)
-            for which in (classified, is_positive, classified & in_disc, is_positive & in_disc)
+            for which in (
+                classified,
+                is_positive,
+                classified & in_disc,
+                in_field,
+                in_field[is_positive[in_field]],
+            )
         )
         broad = held >= LEAST_TISSUE * units**2 - 1e-6
         kept = np.flatnonzero((cells >= LEAST_CELLS) & (disc_cells > 0) & broad)
@@ -102,7 +112,8 @@ class Squares:
             area_mm2=float(mm2.sum()),
             stratum=np.searchsorted(FROM_PERCENT, percent, side="right"),
             cells=disc_cells[kept],
-            positive=disc_positive[kept],
+            counted=counted[kept],
+            positive=counted_positive[kept],
         )
 
     def shares(self) -> dict[Stratum, float]:
@@ -121,6 +132,13 @@ class Squares:
             if (held >= least).sum() >= fields:
                 return own[held >= least]
         return own[np.argsort(-held, kind="stable")[:fields]]
+
+
+def _nearest_of_each(square: IntArray, squared: FloatArray, cells: IntArray, count: int) -> IntArray:
+    """Of some cells the first of each square by their squared distance: their numbers."""
+    ordered = cells[np.lexsort((squared[cells], square[cells]))]
+    first = np.searchsorted(square[ordered], square[ordered], side="left")
+    return ordered[np.arange(len(ordered)) - first < count]
 
 
 def allotted(shares: Mapping[Stratum, float]) -> dict[Stratum, int]:
