@@ -157,17 +157,59 @@ def test_regions_give_what_a_run_of_them_gives(slides: Path, out: Path, tmp_path
     other = tmp_path / "fresh"
     found, _ = with_roi(find_slides([slides], out=other, fallback_mpp=MPP).slides, roi, out=other)
     run_batch(found, other, settings=make_settings(), open_pool=Pool().opener, progress=NoProgress())
-    expected = without_tissue(written(other))
+    expected = written(other)
     assert 5 < json.loads(expected["a.png/ki67.json"])["total"] < int(listed(out)["a.png"]["total"]) - 5
     report_slides(out, ReportOptions(roi=roi))
-    assert without_tissue(written(out)) == expected
+    assert written(out) == expected
     report_slides(out)  # they stay
-    assert without_tissue(written(out)) == expected
+    assert written(out) == expected
 
 
-def without_tissue(files: dict[str, bytes]) -> dict[str, bytes]:
-    """All but the pictures of where a run looked."""
-    return {name: content for name, content in files.items() if not name.endswith("tissue.png")}
+def test_from_regions_to_the_whole_slide_the_picture_of_the_tissue_is_drawn_again(
+    slides: Path, out: Path, tmp_path: Path
+) -> None:
+    before = written(out)
+    ring = [[10, 5], [100, 5], [100, 150], [10, 150], [10, 5]]
+    regions = tmp_path / "a.geojson"
+    regions.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    found = find_slides([slides / "a.png"], out=out, fallback_mpp=MPP).slides
+    found, _ = with_roi(found, regions, out=out)
+    for once in (found, find_slides([slides], out=out, fallback_mpp=MPP).slides):
+        run_batch(once, out, settings=make_settings(), open_pool=Pool().opener, progress=NoProgress())
+        drawn = (out / "a.png/tissue.png").read_bytes()
+        assert (drawn == before["a.png/tissue.png"]) is (once is not found)
+        assert not list(out.rglob("*.changed.*"))
+    (out / "a.png/tissue.png").write_bytes(b"mine")
+    run_all(slides, out)
+    assert (out / "a.png/tissue.changed.png").read_bytes() == b"mine"
+    assert written(out) == before
+
+
+def test_with_no_regions_the_whole_slide_is_reported_again(out: Path, tmp_path: Path) -> None:
+    before = written(out)
+    ring = [[10, 5], [100, 5], [100, 150], [10, 150], [10, 5]]
+    regions = tmp_path / "a.geojson"
+    regions.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    report_slides(out / "a.png", ReportOptions(roi=regions))
+    assert written(out) != before
+    assert report_slides(out, ReportOptions(no_roi=True)).failed == 0
+    assert written(out) == before
+
+
+def test_what_was_computed_in_regions_alone_is_told_to_run_for_the_whole_slide(tmp_path: Path) -> None:
+    write_slide(tmp_path / "wide/a.png", paint(3, width=1400, height=200))
+    ring = [[0, 0], [60, 0], [60, 60], [0, 60], [0, 0]]
+    regions, out = tmp_path / "a.geojson", tmp_path / "out"
+    regions.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    found, _ = with_roi(find_slides([tmp_path / "wide"], out=out, fallback_mpp=MPP).slides, regions, out=out)
+    run_batch(found, out, settings=make_settings(), open_pool=Pool().opener, progress=NoProgress())
+    before = written(out)
+    (row,) = report_slides(out, ReportOptions(no_roi=True)).rows
+    assert (
+        row.error is not None
+        and "was computed in its regions alone; give the slide to wsi-edt run" in row.error
+    )
+    assert result_files(out)["a.png/ki67.json"] == before["a.png/ki67.json"]
 
 
 def test_regions_that_were_not_computed_are_refused(slides: Path, tmp_path: Path) -> None:

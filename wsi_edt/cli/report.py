@@ -22,11 +22,20 @@ from wsi_edt.cli.paths import InPath
     help="Report these regions alone: a file of them (GeoJSON of QuPath, XML of ImageScope or ASAP), or a folder with one"
     " for each slide, called as the slide is.",
 )
+@click.option("--no-roi", is_flag=True, help="Report whole slides again that were reported by regions alone.")
 @click.option(
     "--threshold", type=float, help="The score that a cell must exceed, no lower than that of the run."
 )
 @click.option("--pdf", is_flag=True, help="Also write report.pdf, of two A4 pages; needs wsi-edt[pdf].")
-def report(results: Path, *, roi: Path | None, threshold: float | None, pdf: bool, **given: Any) -> int:  # noqa: ANN401 - click's
+def report(
+    results: Path,
+    *,
+    roi: Path | None,
+    no_roi: bool,
+    threshold: float | None,
+    pdf: bool,
+    **given: Any,  # noqa: ANN401 - click's
+) -> int:
     """Make the reports and numbers of finished slides again, without the network, in seconds.
 
     RESULTS is the --out of a run, or the folder of one slide in it. What isn't given stays as it was last reported.
@@ -39,6 +48,6 @@ def report(results: Path, *, roi: Path | None, threshold: float | None, pdf: boo
     from wsi_edt.cli.run import run_and_show
     from wsi_edt.run.report import ReportOptions, report_slides
 
-    options = ReportOptions(changes_of(given), roi, threshold, pdf)
+    options = ReportOptions(changes_of(given), roi, threshold, pdf, no_roi)
     assert not given, f"no option takes {given}"
     return run_and_show(partial(report_slides, results, options), results)

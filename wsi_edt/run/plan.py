@@ -60,9 +60,7 @@ class SlidePlan:
     @property
     def searched(self) -> BoolArray:
         """Where cells are looked for: (rows, columns) bool in units of the tissue's mask."""
-        if not self.only_regions:
-            return self.tissue.mask
-        return self.tissue.mask & searched_units(self.regions, self.tissue, self.scale)
+        return searched_units(self.regions, self.tissue, self.scale, only_regions=self.only_regions)
 
 
 class Planner(Protocol):

@@ -115,12 +115,16 @@ def shards_for(
     return tuple(shard for shard in kept if shard.tiles)
 
 
-def searched_units(regions: Sequence[Region], tissue: TissueMask, scale: Scale) -> BoolArray:
-    """Where cells are looked for that lie in the regions: (rows, columns) bool in units of the tissue's mask."""
+def searched_units(
+    regions: Sequence[Region], tissue: TissueMask, scale: Scale, *, only_regions: bool
+) -> BoolArray:
+    """Where cells are looked for: (rows, columns) bool in units of the tissue's mask."""
+    if not only_regions:
+        return tissue.mask
     shape = looked_at(regions, tissue, scale, only_regions=True)
     if shape is None:
         return np.zeros_like(tissue.mask)
-    return np.asarray(tissue_raster(shape, replace(tissue, cover=None), scale) > 0)
+    return tissue.mask & (tissue_raster(shape, replace(tissue, cover=None), scale) > 0)
 
 
 def _near(tiles: Sequence[Tile], shape: Polygons, scale: Scale) -> Iterator[int]:

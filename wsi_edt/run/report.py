@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from wsi_edt.errors import OutputError, SlideError, WsiEdtError, readable
+from wsi_edt.errors import OutputError, SlideError, UsageError, WsiEdtError, readable
 from wsi_edt.ki67 import Conventions
 from wsi_edt.report.pdf import refuse_without_weasyprint
 from wsi_edt.report.rows import SummaryRow
@@ -22,17 +22,19 @@ from wsi_edt.results.outputs import OutputOptions, outputs, read_ki67
 from wsi_edt.results.seen import Drawn, write_seen
 from wsi_edt.results.store import SlideStore
 from wsi_edt.results.summary import BatchFiles
+from wsi_edt.results.tissue_picture import draw_tissue, remove_tissue
 from wsi_edt.results.traces import without_lock
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.finalise import write_results, written_as
 from wsi_edt.run.outcomes import Outcomes, RunResult
 from wsi_edt.run.progress import HarmlessProgress, NoProgress, RunProgress, counted
 from wsi_edt.run.record import RunRecord
-from wsi_edt.run.regions import read_slide_regions
+from wsi_edt.run.regions import read_slide_regions, searched_units
 from wsi_edt.run.roi import with_roi
 from wsi_edt.run.stop import StopRequest
 from wsi_edt.run.stored import StoredResults, StoredSlide, stored_results
 from wsi_edt.slides.source import SlideSource
+from wsi_edt.slides.tissue import slide_tissue
 from wsi_edt.tables.harmless import as_it_was
 
 _MOST_NAMED = 5
@@ -50,6 +52,7 @@ class ReportOptions:
     ----------
     conventions : gives a slide's new rules, from those that it was last reported by
     roi : a file of regions, or a folder of such files: what is reported of the slides, alone
+    no_roi : reports whole slides again that were reported by regions alone
     threshold : the score that a cell must exceed, at least the run's
     pdf : whether report.pdf is written too, also where it wasn't
     """
@@ -58,6 +61,11 @@ class ReportOptions:
     roi: Path | None = None
     threshold: float | None = None
     pdf: bool = False
+    no_roi: bool = False
+
+    def __post_init__(self) -> None:
+        if self.no_roi and self.roi is not None:
+            raise UsageError("--roi and --no-roi exclude each other", remedy="give one of them")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +75,7 @@ class _Wanted:
     Attributes
     ----------
     ref : the slide, with the file of its regions if there are new ones
+    whole : whether regions that it was reported by alone are given up
     """
 
     slide: StoredSlide
@@ -74,6 +83,7 @@ class _Wanted:
     conventions: Conventions
     output: OutputOptions
     threshold: float
+    whole: bool = False
 
 
 def report_slides(
@@ -203,6 +213,7 @@ def _sorted_out(
             options.conventions(slide.conventions),
             replace(slide.output, pdf=options.pdf or slide.output.pdf),
             _threshold(slide, options.threshold),
+            whole=options.no_roi and slide.seen.drawn.alone,
         )
         for slide, ref in zip(finished, refs, strict=True)
     )
@@ -313,6 +324,7 @@ def _reported(one: _Wanted, progress: RunProgress) -> SummaryRow:
         drawn = slide.seen.drawn
     else:
         write_seen(store.path, replace(slide.seen, drawn=drawn))
+        _draw_tissue(slide, store, drawn, slide_is_gone=gone is not None)
     written = written_as(
         one.output,
         one.conventions,
@@ -337,6 +349,18 @@ def _reported(one: _Wanted, progress: RunProgress) -> SummaryRow:
         return row
     progress.note(f"{slide.name}: {gone}")
     return replace(row, error=gone)
+
+
+def _draw_tissue(slide: StoredSlide, store: SlideStore, drawn: Drawn, *, slide_is_gone: bool) -> None:
+    """Show where cells were looked for by the regions that are reported now; without the slide there is no picture."""
+    if slide_is_gone:
+        remove_tissue(store, slide.folder)
+        return
+    seen = slide.seen
+    with seen.source.open() as opened:
+        _, overview = slide_tissue(opened, model_mpp=seen.scale.model_mpp)
+    searched = searched_units(drawn.regions, seen.tissue, seen.scale, only_regions=drawn.alone)
+    draw_tissue(store, slide.folder, overview, searched)
 
 
 def _why_gone(slide: StoredSlide) -> str | None:
@@ -365,7 +389,7 @@ def _new_regions(one: _Wanted) -> Drawn | None:
     if one.ref.refused is not None:
         raise one.ref.refused
     if one.ref.regions is None:
-        return None
+        return Drawn() if one.whole else None
     sha256 = one.ref.regions_hash()  # before they are read, see `plan_slide`
     read = read_slide_regions(one.ref.regions, one.slide.seen.drawn_on)
     return Drawn(read.regions, sha256, read.remark, alone=True)
@@ -386,6 +410,7 @@ def _configuration(options: ReportOptions, conventions: Conventions) -> dict[str
     return {
         "conventions": conventions.to_json(),
         "roi": None if options.roi is None else readable(str(options.roi)),
+        "no_roi": options.no_roi,
         "threshold": options.threshold,
         "pdf": options.pdf,
     }

@@ -15,6 +15,7 @@ from wsi_edt.results.kept_maps import KeptMaps, lacks_maps, maps_of
 from wsi_edt.results.outputs import remove_results
 from wsi_edt.results.seen import write_seen
 from wsi_edt.results.store import SlideStore, StoreHeader
+from wsi_edt.results.tissue_picture import draw_tissue
 from wsi_edt.results.written import aside_name, other_than_written
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.finalise import finished_row, seen_of
@@ -22,7 +23,6 @@ from wsi_edt.run.memory import trim_memory
 from wsi_edt.run.plan import Planner, SlidePlan, plan_slide
 from wsi_edt.run.settings import RunSettings
 from wsi_edt.slides.grid import Shard
-from wsi_edt.slides.tissue import save_tissue_picture
 
 _WITHOUT_MAPS = "has results without maps, for which the network must run again"
 _LEAVE_OR_REPLACE = "pass --overwrite to replace them, choose another --out, or leave out --keep-maps"
@@ -200,7 +200,7 @@ def prepare(
         if keeps:
             maps.create()
     write_seen(path, seen_of(plan, settings))
-    save_tissue_picture(folder / names.TISSUE, overview, plan.searched)
+    draw_tissue(store, folder, overview, plan.searched)
     del overview
     trim_memory()
     done = store.done_shards(plan.shards)

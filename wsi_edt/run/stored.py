@@ -112,6 +112,12 @@ class StoredSlide:
         if self.seconds(drawn) is None:
             if drawn is None:
                 raise OutputError("isn't finished", where=self.folder, remedy=RUN_AGAIN)
+            if not drawn.alone:
+                raise OutputError(
+                    "was computed in its regions alone",
+                    where=self.folder,
+                    remedy="give the slide to wsi-edt run without --roi, which computes the rest",
+                )
             raise OutputError(
                 "wasn't computed everywhere in these regions",
                 where=self.folder,
