@@ -62,11 +62,19 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     )
     assert len(BAD.flags) == 6
     found = {"plain": plain, "crowded": crowded}
-    return {name: _page(one) for name, one in found.items()}
+    return {name: _page(one) for name, one in found.items()} | {
+        f"crowded without {what}": _page(crowded, without=what) for what in ("places", "hotspots", "fields")
+    }
 
 
-def _page(found: SlideFindings) -> str:
+def _page(found: SlideFindings, *, without: str = "") -> str:
     result = full_result(found)
+    if without in ("places", "hotspots"):
+        result = replace(result, hotspots=None)
+    if without in ("places", "fields"):
+        result = replace(result, four_fields=None)
+    if without:
+        result = replace(result, heterogeneity=None)
     return slide_page(result, slide_figures(found, result), overview="o.png", cells="c.geojson")
 
 
@@ -77,7 +85,9 @@ def sizes(pdf: bytes) -> list[tuple[float, float]]:
 
 
 @needs_browser
-@pytest.mark.parametrize("name", ["plain", "crowded"])
+@pytest.mark.parametrize(
+    "name", ["plain", "crowded", *(f"crowded without {what}" for what in ("places", "hotspots", "fields"))]
+)
 def test_a_browser_prints_two_a4_pages(pages: dict[str, str], name: str, tmp_path: Path) -> None:
     assert BROWSER is not None
     page, pdf = tmp_path / "page.html", tmp_path / "page.pdf"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wsi_edt.ki67 import NUMBERS, AreaResult, Ki67Result
@@ -18,6 +19,7 @@ from wsi_edt.report.slide_map import MARKED_HOTSPOTS
 from wsi_edt.report.templating import REMEDIES, render
 
 PAPER_ROWS = 6  # of a table: what is printed of it; the page on a screen has all
+LEAST_REGIONS = 4  # that are printed of them, however full their page is
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cell
     listed = [number for number in NUMBERS if number.label and number.shown(area.values)]
     columns = [number for number in listed if number.name not in ("unclassified", "total")]
     names, spots = region_labels(result), _spots(result, figures)
+    fields = _fields(result, figures)
+    histogram_below = figures.histogram is not None and not figures.maps.leave_a_gap
     return render(
         "slide.html",
         result=result,
@@ -107,7 +111,9 @@ def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cell
         spots=spots,
         marked_hotspots=MARKED_HOTSPOTS,
         many_spots=any(one.spot.rank > MARKED_HOTSPOTS for one in spots),
-        fields=_fields(result, figures),
+        fields=fields,
+        histogram_below=histogram_below,
+        paper_regions=LEAST_REGIONS + _free_rows(spots, fields, below=histogram_below),
         kinds=AreaKind,
         crop_mm=SIDE_UM / 1000,
         orders=Order,
@@ -120,6 +126,18 @@ def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cell
         overview=overview,
         cells=cells,
     )
+
+
+def _free_rows(spots: Sequence[Spot], fields: Sequence[Field], *, below: bool) -> int:
+    """How many rows more the second printed page has room for, as something on it is missing."""
+    missing = (
+        (not spots, 12),
+        (bool(spots) and not any(one.crop for one in spots), 6),
+        (not fields, 10),
+        (bool(fields) and not any(one.crop for one in fields), 6),
+        (not below, 4),
+    )
+    return sum(rows for free, rows in missing if free)
 
 
 def _undecided(area: AreaResult) -> str:

@@ -42,6 +42,11 @@ class Maps:
     hexagons: Markup | None
     sigma_um: float
 
+    @property
+    def leave_a_gap(self) -> bool:
+        """Whether the last stands alone in its row of two."""
+        return sum(one is not None for one in (self.slide, self.index, self.density, self.hexagons)) % 2 == 1
+
 
 def draw_maps(shown: Shown, findings: SlideFindings, result: Ki67Result, slide: Slide | None) -> Maps:
     """The maps of a slide.
