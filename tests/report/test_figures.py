@@ -148,6 +148,15 @@ def test_a_slide_that_is_gone_leaves_all_but_its_pictures(tmp_path: Path) -> Non
     assert "18.2 % (12.5–25.1)" in page.text
 
 
+def test_the_histogram_fills_the_place_that_three_maps_leave(tmp_path: Path) -> None:
+    found = full_findings(tmp_path)
+    four = page_of(found, full_result(found)).source
+    three = page_of(found, replace(full_result(found), heterogeneity=None)).source
+    assert four.index('class="histogram"') > four.index("<h2>Four fields")
+    assert three.index('class="maps"') < three.index('class="histogram"') < three.index("<h2>Hotspots")
+    assert four.count('class="histogram"') == three.count('class="histogram"') == 1
+
+
 def test_cells_without_densities_have_no_histogram(tmp_path: Path) -> None:
     found = full_findings(tmp_path)
     found = replace(found, cells=replace(found.cells, dab_od=None, haematoxylin_od=None))
