@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -106,6 +107,13 @@ def test_each_region_has_numbers_of_its_own(lab: Lab) -> None:
     assert both["kind"] == "all regions"
     page = (lab.out / "a.png/report.html").read_text()
     assert ">left<" in page and ">right<" in page
+    provenance = json.loads((lab.out / "a.png/ki67.json").read_text())["provenance"]
+    digest = hashlib.sha256((lab.folder / "drawn.geojson").read_bytes()).hexdigest()
+    assert (provenance["regions_file"], provenance["regions_sha256"]) == ("drawn.geojson", digest)
+    assert f"drawn.geojson, sha256 <code>{digest}" in page
+    said = re.search(r"whole tissue without ignored areas \(([\d.]+) mm²\)", page)
+    # The stroma is 450 px wide, of which the lower 150 px are ignored.
+    assert said is not None and float(said[1]) == pytest.approx(450 * 150 * (MPP / 1000) ** 2, rel=0.15)
 
 
 def test_the_whole_tissue_is_the_same_with_and_without_regions(lab: Lab) -> None:

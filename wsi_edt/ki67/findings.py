@@ -58,12 +58,15 @@ class Provenance:
     model_sha256 : of the model's weights
     settings_sha256 : of all settings that change cells
     slide_fingerprint : tells the slide's content from another's, see `FileState`
+    regions_file, regions_sha256 : the name of the file that regions were drawn in, and of its bytes; None without one
     """
 
     version: str
     model_sha256: str
     settings_sha256: str
     slide_fingerprint: str
+    regions_file: str | None = None
+    regions_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -48,12 +48,14 @@ class Drawn:
     sha256 : of the file's bytes; None without a file
     passed_over : a clause on what of the file is no region; "" if there is nothing else
     alone : whether the slide is reported by its regions alone
+    file : its name, without folders; None without a file
     """
 
     regions: tuple[Region, ...] = ()
     sha256: str | None = None
     passed_over: str = ""
     alone: bool = False
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,6 +181,7 @@ def _to_json(seen: Seen) -> Json:
             "sha256": seen.drawn.sha256,
             "passed_over": seen.drawn.passed_over,
             "alone": seen.drawn.alone,
+            "file": seen.drawn.file,
         },
     }
 
@@ -222,6 +225,7 @@ def _from_json(fields: Mapping[str, Any], layers: LayerArray) -> Seen:
             drawn["sha256"],
             drawn["passed_over"],
             drawn["alone"],
+            drawn.get("file"),
         ),
     )
 

@@ -15,7 +15,7 @@ from wsi_edt.cells import Cells
 from wsi_edt.detection.densities import OD_UNIT
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.stitching import stitch
-from wsi_edt.errors import OutputError, SlideError
+from wsi_edt.errors import OutputError, SlideError, readable
 from wsi_edt.files import remove
 from wsi_edt.geometry import pixel_centers
 from wsi_edt.ki67 import Conventions, SlideFindings, assess
@@ -159,7 +159,13 @@ def seen_of(plan: SlidePlan, settings: RunSettings) -> Seen:
         tissue=plan.tissue,
         counted_by=settings.counted_by,
         remark=plan.remark,
-        drawn=Drawn(plan.regions, plan.regions_hash, plan.passed_over, plan.only_regions),
+        drawn=Drawn(
+            plan.regions,
+            plan.regions_hash,
+            plan.passed_over,
+            plan.only_regions,
+            None if plan.ref.regions is None else readable(plan.ref.regions.name),
+        ),
     )
 
 
@@ -203,7 +209,14 @@ def slide_findings(
         bounds=seen.bounds,
         counted_by=replace(seen.counted_by, threshold=cells.decode.threshold),
         remark="; ".join(filter(None, (seen.remark, seen.drawn.passed_over))) or None,
-        provenance=Provenance(wsi_edt.__version__, cells.model_sha256, cells.cells_hash(), seen.fingerprint),
+        provenance=Provenance(
+            wsi_edt.__version__,
+            cells.model_sha256,
+            cells.cells_hash(),
+            seen.fingerprint,
+            seen.drawn.file,
+            seen.drawn.sha256,
+        ),
     )
     return with_regions(findings, seen.drawn.regions, restrict=seen.drawn.alone)
 

@@ -392,7 +392,7 @@ def _new_regions(one: _Wanted) -> Drawn | None:
         return Drawn() if one.whole else None
     sha256 = one.ref.regions_hash()  # before they are read, see `plan_slide`
     read = read_slide_regions(one.ref.regions, one.slide.seen.drawn_on)
-    return Drawn(read.regions, sha256, read.remark, alone=True)
+    return Drawn(read.regions, sha256, read.remark, alone=True, file=readable(one.ref.regions.name))
 
 
 def _exported(slide: StoredSlide) -> Iterator[Export]:
