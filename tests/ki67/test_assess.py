@@ -21,8 +21,8 @@ def test_counts_density_and_index() -> None:
         "index_percent": 25.0,
         "index_low_percent": None,
         "index_high_percent": None,
-        "blocks": None,
-        "block_mm": None,
+        "blocks": 1,
+        "block_mm": 0.5,
         "positive": 150,
         "negative": 450,
         "unclassified": 0,
@@ -63,10 +63,12 @@ def test_without_tissue_there_is_no_density() -> None:
     assert whole.reason == "no tissue"
 
 
-def test_no_cells_are_few() -> None:
-    assert result().whole.few_cells
-    assert result(0, 0, 499).whole.few_cells
-    assert not result(0, 0, 500).whole.few_cells
+def test_few_cells_are_about_an_index() -> None:
+    """Without one there are neither few cells nor enough."""
+    for found in (result(), result(0, 0, 499), result(3, 4, staining=Staining.HE)):
+        assert found.whole.values["few_cells"] is None
+        assert not found.whole.few_cells
+    assert result(3, 4).whole.values["few_cells"] is True
 
 
 @pytest.mark.parametrize(

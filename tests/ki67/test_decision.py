@@ -20,7 +20,7 @@ from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.findings import with_regions
 from wsi_edt.ki67.hotspot_decision import with_hotspot
 from wsi_edt.ki67.hotspots import Hotspot, Hotspots, Order
-from wsi_edt.ki67.interval import Interval, NoInterval
+from wsi_edt.ki67.interval import Interval, NoInterval, Without
 from wsi_edt.ki67.number import AreaFacts
 from wsi_edt.ki67.profiles import PROFILES
 from wsi_edt.ki67.reasons import Reason
@@ -32,7 +32,7 @@ NET = Conventions(profile=PROFILES["net"])
 
 
 def facts(
-    interval: Interval | NoInterval | None = None,
+    interval: Interval | Without | None = None,
     *,
     kind: AreaKind = AreaKind.TISSUE,
     counts: tuple[int, int] = (200, 800),
@@ -166,7 +166,7 @@ def test_a_slide_with_a_hotspot_beyond_a_cutoff_is_for_a_second_reader() -> None
 
 
 def test_without_an_interval_a_second_reader_is_advised() -> None:
-    for verdict in verdicts(facts(NoInterval.FEW_BLOCKS), ()):
+    for verdict in verdicts(facts(Without(NoInterval.FEW_BLOCKS)), ()):
         assert verdict.probability_above is None
         assert not verdict.certain
     assert verdict.sentence == (
@@ -187,7 +187,7 @@ def test_a_doubt_takes_certainty_away_and_is_named() -> None:
 
 def test_nothing_is_decided_without_cutoffs_or_an_index_nor_by_hotspots_and_fields() -> None:
     assert verdicts(facts(conventions=Conventions()), ()) == ()
-    assert verdicts(facts(NoInterval.NO_INDEX, reason=Reason.NO_DAB), ()) == ()
+    assert verdicts(facts(Without(NoInterval.NO_INDEX), reason=Reason.NO_DAB), ()) == ()
     for kind in (AreaKind.HOTSPOT, AreaKind.FIELD):
         assert verdicts(facts(kind=kind), ()) == ()
         assert doubts_about(facts(kind=kind, counts=(1, 1)), BLURRED) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import shapely
 
 from wsi_edt.ki67.edge import edge_distances
 
@@ -56,3 +57,70 @@ def test_coarse_masks_are_used_as_they_are() -> None:
     shares[5:15, 5:15] = 1
     found = edge_distances(np.array([10.0]), np.array([10.0]), shares, unit_um=100.0)
     assert found[0] == pytest.approx(500, abs=60)
+
+
+PICTURE_UM = (6000.0, 5000.0)
+INNER = shapely.box(0, 0, *PICTURE_UM)
+
+
+def within(left: float, top: float, right: float, bottom: float) -> shapely.Polygon:
+    """A box of tissue with these margins of glass, µm."""
+    return shapely.box(left, top, PICTURE_UM[0] - right, PICTURE_UM[1] - bottom)
+
+
+def distances_in(shape: shapely.Polygon) -> tuple[np.ndarray, np.ndarray]:
+    """Distances of random places in a drawn shape, µm: as found, and from its outline less what lies on the picture's edge.
+
+    The outline is exact; the mask has the share of each unit of 10 µm that lies in the shape.
+    """
+    columns, rows = (round(side / UNIT_UM) for side in PICTURE_UM)
+    fine = (np.arange(4 * max(columns, rows)) + 0.5) * UNIT_UM / 4
+    x, y = np.meshgrid(fine[: 4 * columns], fine[: 4 * rows])
+    inside = shapely.contains_xy(shape, x.ravel(), y.ravel()).reshape(rows, 4, columns, 4)
+    shares = inside.mean(axis=(1, 3)).astype(np.float32)
+    places = np.random.default_rng(5).random((4000, 2)) * PICTURE_UM
+    places = places[shapely.contains_xy(shape, places)]
+    outline = shapely.difference(
+        shapely.Polygon(shape.exterior).exterior, shapely.buffer(INNER.exterior, 1e-6)
+    )
+    expected = shapely.distance(shapely.points(places), outline)
+    x, y = (places / UNIT_UM).T
+    return edge_distances(x, y, shares, unit_um=UNIT_UM), expected
+
+
+@pytest.mark.parametrize("margin_um", [30.0, 70.0, 200.0])
+def test_glass_between_tissue_and_the_pictures_edge_is_an_edge_however_narrow(margin_um: float) -> None:
+    found, expected = distances_in(within(margin_um, margin_um, margin_um, margin_um))
+    assert np.abs(found - expected).max() < 15
+    assert np.mean(found <= 500) == pytest.approx(np.mean(expected <= 500), abs=0.01)
+    assert np.mean(expected <= 500) > 0.3, "the case that goes wrong if a margin is swallowed"
+
+
+@pytest.mark.parametrize("margin_um", [30.0, 70.0, 200.0])
+def test_where_tissue_runs_off_the_picture_there_is_no_edge(margin_um: float) -> None:
+    """On the right, or on the left and below; the other sides have their glass."""
+    for shape in (within(margin_um, margin_um, 0, margin_um), within(0, margin_um, margin_um, 0)):
+        found, expected = distances_in(shape)
+        assert np.abs(found - expected).max() < 15
+
+
+def test_holes_beside_a_narrow_margin_are_none_and_clefts_count_by_their_width() -> None:
+    whole = within(70, 70, 70, 0)
+    holes = shapely.box(2000, 2000, 2600, 2300).union(shapely.Point(300, 4000).buffer(150))
+    wide = shapely.box(3500, 0, 3900, 1500)
+    found, expected = distances_in(whole.difference(holes).difference(wide))
+    assert np.abs(found - expected).max() < 45, "a closing of 80 µm rounds the cleft's corners by 33"
+    assert np.mean(found <= 500) == pytest.approx(np.mean(expected <= 500), abs=0.01)
+    narrow = whole.difference(shapely.box(3500, 0, 3560, 1500))
+    found, with_cleft = distances_in(narrow)
+    _, expected = distances_in(whole)
+    assert np.mean(found <= 500) == pytest.approx(np.mean(expected <= 500), abs=0.01)
+    assert np.mean(with_cleft <= 500) > np.mean(expected <= 500) + 0.02, "the cleft would have shown"
+
+
+def test_a_rim_of_units_that_reach_beyond_the_picture_is_no_glass() -> None:
+    """A unit that lies half outside of the picture holds half as much of a region's tissue."""
+    shares = np.ones((400, 400), np.float32)
+    shares[:, :100] = 0
+    shares[:, -1] = shares[-1] = 0.3
+    assert distance(shares, 398, 398) == pytest.approx(2980, abs=15)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -125,6 +127,50 @@ def test_small_tissue_has_numbers_without_intervals_or_none() -> None:
     assert few.centre is None
     assert few.edge_minus_centre is None
     assert few.hexagons
+
+
+def test_why_there_are_no_numbers_is_said() -> None:
+    """Hexagons, and the edge: in view or not, and with cells on both sides of it."""
+    whole = slide(even(0.3), seed=4)
+    assert (measured(whole).hexagons_reason, measured(whole).edge_reason) == (None, None)
+    small = measured(slide(even(0.3), seed=4, side_mm=1.0))
+    assert small.hexagons_reason == "fewer than 20 hexagons with 100 cells"
+    assert small.edge_reason == "fewer than 100 cells farther in than 0.5 mm from the tissue's edge"
+    assert (small.edge_cells, small.centre_cells) == (1200, 0)
+    full = np.ones_like(whole.tissue.mask)
+    cut = measured(replace(whole, tissue=replace(whole.tissue, mask=full)))
+    assert cut.edge_reason == "no edge of the tissue in view"
+    assert (cut.edge, cut.edge_cells, cut.centre_cells) == (None, 0, len(whole.cells))
+    beyond = full.copy()
+    beyond[:100] = False  # glass above, more than 0.5 mm from the cells' lowest 4 mm
+    low = whole.cells.select(whole.cells.y > 3 * PX_PER_MM)
+    few = measured(replace(whole, cells=low, tissue=replace(whole.tissue, mask=beyond)))
+    assert few.edge_reason == "fewer than 100 cells within 0.5 mm of the tissue's edge"
+    assert few.centre is not None
+
+
+def test_how_many_cells_lie_near_the_edge_is_counted() -> None:
+    """Brute force: 0.5 mm along the sides of 6 mm."""
+    made = slide(even(0.3), seed=7)
+    x, y = (place / PX_PER_MM - MARGIN_MM for place in (made.cells.x, made.cells.y))
+    near = np.count_nonzero(np.minimum.reduce([x, 6 - x, y, 6 - y]) <= EDGE_MM)
+    found = measured(made)
+    assert abs(found.edge_cells - near) < 0.01 * len(made.cells)
+    assert found.edge_cells + found.centre_cells == len(made.cells)
+
+
+def test_entropy_can_be_made_again_from_what_is_said() -> None:
+    """By hand, as the definition has it: classes of 5 points, and Miller and Madow's (k − 1) / 2n in bits."""
+    found = measured(slide(lambda x, y: x / 6, seed=8))
+    counted = [one for one in found.hexagons if one.positive + one.negative >= found.least_cells]
+    indices = [100 * one.positive / (one.positive + one.negative) for one in counted]
+    held = Counter(min(int(index // 5), 19) for index in indices)
+    n = len(indices)
+    plain = -sum(count / n * math.log2(count / n) for count in held.values())
+    assert found.entropy is not None
+    assert found.entropy.value == round(plain + (len(held) - 1) / (2 * n * math.log(2)), 4)
+    for said in ("−Σ p log₂ p", "5 points", "(k − 1) / (2 n ln 2)", "0.5 mm wide", "100 cells"):
+        assert said in found.definition, said
 
 
 def test_hexagons_of_few_cells_say_nothing() -> None:

@@ -13,7 +13,7 @@ from scipy import stats
 
 from wsi_edt.cells import Cells
 from wsi_edt.ki67.covariance import Squares, _by_distance, fitted_spread
-from wsi_edt.ki67.interval import Interval, NoInterval, index_interval
+from wsi_edt.ki67.interval import Interval, NoInterval, Without, index_interval
 
 MM_PER_PX = 0.00025
 FloatArray = npt.NDArray[np.float64]
@@ -116,10 +116,19 @@ def test_larger_nests_have_larger_blocks() -> None:
 def test_none_under_20_blocks(width: float, height: float, blocks: int | None) -> None:
     found = index_interval(independent(1, 30_000, width, height, 0.2), mm_per_px=MM_PER_PX)
     if blocks is None:
-        assert found is NoInterval.FEW_BLOCKS
+        assert isinstance(found, Without)
+        assert found.reason is NoInterval.FEW_BLOCKS
+        assert found.block_mm == 0.5
+        assert found.blocks is not None
+        assert found.blocks < 20
     else:
         assert isinstance(found, Interval)
         assert found.blocks == blocks
+
+
+def reason(cells: Cells) -> NoInterval | None:
+    found = index_interval(cells, mm_per_px=MM_PER_PX)
+    return found.reason if isinstance(found, Without) else None
 
 
 def test_none_where_the_index_changes_from_end_to_end() -> None:
@@ -127,7 +136,13 @@ def test_none_where_the_index_changes_from_end_to_end() -> None:
     random = np.random.default_rng(0)
     x, y = random.uniform(0, 12, 100_000), random.uniform(0, 10, 100_000)
     slide = cells_at(x, y, random.random(100_000) < 0.05 + 0.45 * x / 12)
-    assert index_interval(slide, mm_per_px=MM_PER_PX) is NoInterval.LARGE_BLOCKS
+    found = index_interval(slide, mm_per_px=MM_PER_PX)
+    assert isinstance(found, Without)
+    assert found.reason is NoInterval.LARGE_BLOCKS
+    assert found.blocks is not None
+    assert found.block_mm is not None
+    assert 1 <= found.blocks < 20
+    assert found.block_mm > (12 * 10 / 20) ** 0.5, "20 blocks of it are more than the tissue"
 
 
 def test_blocks_that_hold_few_cells_count_for_less_than_one() -> None:
@@ -135,13 +150,13 @@ def test_blocks_that_hold_few_cells_count_for_less_than_one() -> None:
     full = independent(1, 15_000, 7.5, 0.5, 0.2)
     sparse = independent(2, 100, 5, 0.5, 0.2)
     both = Cells.concatenate([full, replace(sparse, y=sparse.y + 0.5 / MM_PER_PX)])
-    assert index_interval(both, mm_per_px=MM_PER_PX) is NoInterval.FEW_BLOCKS
+    assert reason(both) is NoInterval.FEW_BLOCKS
 
 
 def test_no_cells_have_no_interval() -> None:
-    assert index_interval(Cells.empty(), mm_per_px=MM_PER_PX) is NoInterval.FEW_BLOCKS
+    assert reason(Cells.empty()) is NoInterval.FEW_BLOCKS
     nuclei = cells_at(np.arange(100.0), np.arange(100.0), 2)
-    assert index_interval(nuclei, mm_per_px=MM_PER_PX) is NoInterval.FEW_BLOCKS
+    assert reason(nuclei) is NoInterval.FEW_BLOCKS
 
 
 def test_nuclei_without_a_class_change_nothing() -> None:

@@ -176,5 +176,7 @@ def _heterogeneity(found: SlideFindings) -> Heterogeneity:
         Estimate(24.0, 20.1, 28.0),
         Estimate(21.0, 18.0, 25.0),
         Estimate(3.0, -1.0, 7.0),
+        1200,
+        3800,
         hexagons,
     )

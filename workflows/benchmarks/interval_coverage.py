@@ -25,7 +25,7 @@ from measuring import Numbers, machine, table
 from scipy import fft, special, stats
 
 from wsi_edt.cells import BoolArray, Cells
-from wsi_edt.ki67.interval import NoInterval, index_interval
+from wsi_edt.ki67.interval import Without, index_interval
 
 FloatArray = npt.NDArray[np.float64]
 Random = np.random.Generator
@@ -216,7 +216,7 @@ def tried(place: int, slide: int) -> Tried:
     process = PROCESSES[place]
     cells, truth = made(process, (place, slide)), process.cells.truth
     interval = index_interval(cells, mm_per_px=MM_PER_PX)
-    if isinstance(interval, NoInterval):
+    if isinstance(interval, Without):
         return Tried(None)
     low, high = interval.low_percent / 100, interval.high_percent / 100
     return Tried(

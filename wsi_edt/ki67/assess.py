@@ -15,7 +15,7 @@ from wsi_edt.ki67.four_fields import count_fields
 from wsi_edt.ki67.heterogeneity import measure_heterogeneity
 from wsi_edt.ki67.hotspot_decision import with_hotspot
 from wsi_edt.ki67.hotspots import Hotspots, find_hotspots
-from wsi_edt.ki67.interval import NoInterval, index_interval
+from wsi_edt.ki67.interval import NoInterval, Without, index_interval
 from wsi_edt.ki67.number import AreaFacts
 from wsi_edt.ki67.numbers import NUMBERS
 from wsi_edt.ki67.reasons import reason_against
@@ -77,7 +77,8 @@ def _assessed(area: Area, findings: SlideFindings, conventions: Conventions) -> 
     counts = Counts.of(area.cells)
     reason = reason_against(area, counts, findings.staining)
     mm_per_px = findings.scale.slide_mpp / 1000
-    interval = index_interval(area.cells, mm_per_px=mm_per_px) if reason is None else NoInterval.NO_INDEX
+    no_index = Without(NoInterval.NO_INDEX)
+    interval = index_interval(area.cells, mm_per_px=mm_per_px) if reason is None else no_index
     facts = AreaFacts(area, counts, reason, conventions, interval)
     values = {number.name: number.value(facts) for number in NUMBERS}
     doubts = doubts_about(facts, findings.quality, counted_by=findings.counted_by)
@@ -86,7 +87,7 @@ def _assessed(area: Area, findings: SlideFindings, conventions: Conventions) -> 
         area.name,
         reason,
         values,
-        interval_reason=interval if isinstance(interval, NoInterval) else None,
+        interval_reason=interval.reason if isinstance(interval, Without) else None,
         verdicts=verdicts(facts, doubts),
         doubts=doubts,
         class_name=area.class_name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from wsi_edt.ki67.findings import SlideFindings
 from wsi_edt.ki67.hexagons import BoolArray, HexagonCounts, count_in_hexagons
 from wsi_edt.ki67.region_areas import tissue_raster
 from wsi_edt.ki67.resampling import LEAST_BLOCKS, Blocks, estimate
-from wsi_edt.ki67.unevenness import bimodality, differ, entropy, entropy_if_even, features, spread
+from wsi_edt.ki67.unevenness import CLASSES, bimodality, differ, entropy, entropy_if_even, features, spread
 from wsi_edt.slides.tissue import UNIT_PX
 
 WIDTH_MM = 0.5  # 0.22 mm², some 600 cells of a tumour of 3,000 a mm²
@@ -28,6 +29,15 @@ LEAST_CELLS = 100  # of a hexagon that counts: an index of 20 % is then known to
 LEAST_HEXAGONS = 20
 EDGE_MM = 0.5
 BLOCK_MM = 1.0  # holds four or five hexagons, and the edge together with what borders on it
+
+
+class NoNumbers(StrEnum):
+    """Why the hexagons, or the edge, have no numbers, in words, as ki67.json has them."""
+
+    FEW_HEXAGONS = f"fewer than {LEAST_HEXAGONS} hexagons with {LEAST_CELLS} cells"
+    NO_EDGE = "no edge of the tissue in view"
+    FEW_AT_EDGE = f"fewer than {LEAST_CELLS} cells within {EDGE_MM:g} mm of the tissue's edge"
+    FEW_IN_CENTRE = f"fewer than {LEAST_CELLS} cells farther in than {EDGE_MM:g} mm from the tissue's edge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +60,16 @@ class Heterogeneity:
     least_cells : that a hexagon must hold to count for spread, entropy and bimodality
     edge_mm : how far the edge reaches inwards from the tissue's outer edge
     spread : the standard deviation of the index from hexagon to hexagon, points; that of counting few cells is taken off
-    entropy : of the hexagons' indices in classes of 5 points, bits
+    entropy : of the hexagons' indices in classes of 5 points, bits, with Miller and Madow's correction
     entropy_if_even : what it would be if every hexagon had the same index and only chance told them apart
     bimodality : Sarle's coefficient of the log odds of the hexagons' indices; above 5/9 they have two peaks rather than
         one. None where counting alone makes hexagons differ as much as anything else does
     edge, centre : the index near the tissue's edge, and farther in, %; None with fewer than 100 cells
     edge_minus_centre : their difference, points
+    edge_cells, centre_cells : how many cells with a class lie near the edge, and farther in
     hexagons : those with cells, by y and x
+    hexagons_reason : why there is no spread and entropy; None if there are
+    edge_reason : why edge and centre can't be compared; None if they can
     """
 
     width_mm: float
@@ -69,7 +82,24 @@ class Heterogeneity:
     edge: Estimate | None
     centre: Estimate | None
     edge_minus_centre: Estimate | None
+    edge_cells: int
+    centre_cells: int
     hexagons: tuple[Hexagon, ...]
+    hexagons_reason: NoNumbers | None = None
+    edge_reason: NoNumbers | None = None
+
+    @property
+    def definition(self) -> str:
+        """How the numbers are made, in words, so that they can be made again from the hexagons and the cells."""
+        return (
+            f"each hexagon is {self.width_mm:g} mm wide and counts if it holds {self.least_cells} cells with a class; "
+            "spread is the standard deviation of their indices without the variance that counting few cells adds; "
+            f"entropy is −Σ p log₂ p of the shares p of hexagons in classes of {100 // CLASSES} points of the index (0 up "
+            f"to {100 // CLASSES} %, and so on), plus (k − 1) / (2 n ln 2) for the k classes that hold any of the n "
+            "hexagons (Miller and Madow 1955); the entropy if even has no such correction; bimodality is Sarle's "
+            "coefficient of the log odds ln((positive + 0.5) / (negative + 0.5)); the edge are cells within "
+            f"{self.edge_mm:g} mm of glass around the tissue, without its holes and clefts under 0.16 mm"
+        )
 
 
 def measure_heterogeneity(area: Area, findings: SlideFindings) -> Heterogeneity | None:
@@ -77,28 +107,46 @@ def measure_heterogeneity(area: Area, findings: SlideFindings) -> Heterogeneity 
     cells = area.cells.select(area.cells.class_id != CellClass.NUCLEUS)
     if not len(cells):
         return None
-    near = _distances_um(cells, area, findings) <= EDGE_MM * 1000
-    return heterogeneity_of(cells, near, mm_per_px=findings.scale.slide_mpp / 1000)
+    distances = _distances_um(cells, area, findings)
+    return heterogeneity_of(cells, distances / 1000, mm_per_px=findings.scale.slide_mpp / 1000)
 
 
-def heterogeneity_of(cells: Cells, near: BoolArray, *, mm_per_px: float) -> Heterogeneity:
+def heterogeneity_of(cells: Cells, distances_mm: FloatArray, *, mm_per_px: float) -> Heterogeneity:
     """The heterogeneity of these cells.
 
     Parameters
     ----------
     cells : (N,) at least one, level-0 px of `mm_per_px`, all positive or negative
-    near : (N,) which of them lie near the tissue's edge
+    distances_mm : (N,) how far each lies from the tissue's edge; infinite where none is in view
     """
+    near = distances_mm <= EDGE_MM
+    edge_cells = int(np.count_nonzero(near))
     positive = cells.class_id == CellClass.POSITIVE
     hexagons = count_in_hexagons(cells.x, cells.y, positive, width=WIDTH_MM / mm_per_px)
+    counting = hexagons.select(hexagons.total >= LEAST_CELLS)
     return Heterogeneity(
         WIDTH_MM,
         LEAST_CELLS,
         EDGE_MM,
-        *_of_hexagons(hexagons.select(hexagons.total >= LEAST_CELLS), mm_per_px=mm_per_px),
+        *_of_hexagons(counting, mm_per_px=mm_per_px),
         *_edge_and_centre(cells.x * mm_per_px, cells.y * mm_per_px, positive, near),
+        edge_cells=edge_cells,
+        centre_cells=len(cells) - edge_cells,
         hexagons=tuple(_listed(hexagons)),
+        hexagons_reason=NoNumbers.FEW_HEXAGONS if len(counting.total) < LEAST_HEXAGONS else None,
+        edge_reason=_edge_reason(
+            edge_cells, len(cells) - edge_cells, in_view=bool(np.isfinite(distances_mm).any())
+        ),
     )
+
+
+def _edge_reason(edge_cells: int, centre_cells: int, *, in_view: bool) -> NoNumbers | None:
+    """Why edge and centre can't be compared, if they can't."""
+    if not in_view:
+        return NoNumbers.NO_EDGE
+    if edge_cells < LEAST_CELLS:
+        return NoNumbers.FEW_AT_EDGE
+    return NoNumbers.FEW_IN_CENTRE if centre_cells < LEAST_CELLS else None
 
 
 def _of_hexagons(

@@ -33,6 +33,24 @@ class NoInterval(StrEnum):
     LARGE_BLOCKS = "cells are alike so far apart that there are fewer than 20 independent blocks of tissue"
 
 
+@dataclass(frozen=True, slots=True)
+class Without:
+    """That an index has no interval.
+
+    Attributes
+    ----------
+    blocks : how many independent blocks of tissue there are, as blocks of equal counts; None if none were made
+    block_mm : the side that a block needs
+    """
+
+    reason: NoInterval
+    blocks: int | None = None
+    block_mm: float | None = None
+
+    def __str__(self) -> str:
+        return str(self.reason)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Interval:
     """An index's 95 % interval, and how likely it lies above any value.
@@ -57,7 +75,7 @@ class Interval:
         return (above + 0.5) / (len(self.drawn_percent) + 1)
 
 
-def index_interval(cells: Cells, *, mm_per_px: float) -> Interval | NoInterval:
+def index_interval(cells: Cells, *, mm_per_px: float) -> Interval | Without:
     """The interval of the index of these cells (level-0 px, each of `mm_per_px`), or why there is none.
 
     It holds for tissue like this: what the index would be if there were more of it. How alike cells are by their distance
@@ -75,16 +93,21 @@ def index_interval(cells: Cells, *, mm_per_px: float) -> Interval | NoInterval:
     """
     classified = cells.class_id != CellClass.NUCLEUS
     squares = _counted(cells, classified, mm_per_px)
-    if squares is None or _effective(squares.blocks(_sides(LEAST_BLOCK_MM, squares))[1]) < FEWEST_BLOCKS:
-        return NoInterval.FEW_BLOCKS
+    if squares is None:
+        return Without(NoInterval.FEW_BLOCKS, blocks=0)
+    side = _sides(LEAST_BLOCK_MM, squares)
+    there = _effective(squares.blocks(side)[1])
+    if there < FEWEST_BLOCKS:
+        return Without(NoInterval.FEW_BLOCKS, int(there), side * squares.side_mm)
     spread = fitted_spread(squares)
     side = _sides(max(LEAST_BLOCK_MM, REACHES * spread.reach_mm), squares)
     positive, counted = squares.blocks(side)
     while len(counted) > MOST_BLOCKS:
         side = math.ceil(side * math.sqrt(len(counted) / MOST_BLOCKS))
         positive, counted = squares.blocks(side)
-    if _effective(counted) < FEWEST_BLOCKS:
-        return NoInterval.LARGE_BLOCKS
+    there = _effective(counted)
+    if there < FEWEST_BLOCKS:
+        return Without(NoInterval.LARGE_BLOCKS, int(there), side * squares.side_mm)
     if min(np.count_nonzero(positive), np.count_nonzero(counted - positive)) < FEWEST_OF_A_CLASS:
         drawn = _of_few(squares, spread)
     else:

@@ -20,14 +20,15 @@ def _high(facts: AreaFacts) -> float | None:
 
 
 def _blocks(facts: AreaFacts) -> int | None:
-    return None if (interval := _interval(facts)) is None else interval.blocks
+    return facts.interval.blocks
 
 
 def _block_mm(facts: AreaFacts) -> float | None:
-    return None if (interval := _interval(facts)) is None else interval.block_mm
+    return facts.interval.block_mm
 
 
-# Without labels: reports show them with the index.
+# Without labels: reports show them with the index. Without an interval: the blocks that there are, and the side that one
+# needs.
 INDEX_LOW = Number("index_low_percent", float, _low, digits=4, table_digits=2, text=percent)
 INDEX_HIGH = Number("index_high_percent", float, _high, digits=4, table_digits=2, text=percent)
 BLOCKS = Number("blocks", int, _blocks, text=count)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from wsi_edt.ki67.areas import Area
 from wsi_edt.ki67.conventions import Conventions
 from wsi_edt.ki67.counts import Counts
-from wsi_edt.ki67.interval import Interval, NoInterval
+from wsi_edt.ki67.interval import Interval, Without
 from wsi_edt.ki67.reasons import Reason
 
 Value = int | float | bool | None
@@ -29,7 +29,7 @@ class AreaFacts:
     counts: Counts
     reason: Reason | None
     conventions: Conventions
-    interval: Interval | NoInterval
+    interval: Interval | Without
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,8 @@ class AreaResult:
 
     @property
     def few_cells(self) -> bool:
-        """Whether the index rests on too few cells."""
-        return cast(bool, self.values["few_cells"])
+        """Whether the index rests on too few cells; not without an index, nor of a field."""
+        return bool(self.values["few_cells"])
 
     @property
     def index_interval(self) -> tuple[float, float] | None:
@@ -196,9 +196,9 @@ class Ki67Result:
             "research_use": RESEARCH_USE,
             "provenance": None if self.provenance is None else asdict(self.provenance),
             "conventions": self.conventions.to_json(),
-            "hotspots": None if self.hotspots is None else asdict(self.hotspots),
-            "four_fields": None if self.four_fields is None else asdict(self.four_fields),
-            "heterogeneity": None if self.heterogeneity is None else asdict(self.heterogeneity),
+            "hotspots": _defined(self.hotspots),
+            "four_fields": _defined(self.four_fields),
+            "heterogeneity": _defined(self.heterogeneity),
             "areas": [{"kind": area.kind, "name": area.name, **area.to_json()} for area in self.areas],
         }
 
@@ -245,6 +245,11 @@ class Ki67Result:
             raise OutputError(
                 f"can't be understood ({error})", where="a ki67.json", remedy="delete it and run again"
             ) from error
+
+
+def _defined(found: Hotspots | FourFields | Heterogeneity | None) -> dict[str, Any] | None:
+    """The fields of what was found, with the sentence that says what it is."""
+    return None if found is None else {"definition": found.definition, **asdict(found)}
 
 
 def _parsed(kind: Any, fields: Json, name: str) -> Any:  # noqa: ANN401 - a type in, a value of it out
