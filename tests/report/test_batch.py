@@ -205,3 +205,12 @@ def test_a_batch_of_nothing_but_failures_opens() -> None:
 
 def test_a_batch_that_goes_on_says_so() -> None:
     assert "3 slides, 1 so far" in page_of_batch(batch_rows()[:1], slides=3).text
+
+
+def test_slides_that_were_reported_by_other_rules_are_told() -> None:
+    rows = [SummaryRow.from_result(result(30, 70, slide=f"{name}.svs"), seconds=1.0) for name in "abc"]
+    assert "other rules" not in page_of_batch(rows, slides=3).text
+    assert rows[1].conventions is not None and rows[2].counted_by is not None
+    rows[1] = replace(rows[1], conventions=replace(rows[1].conventions, certainty=0.9))
+    rows[2] = replace(rows[2], counted_by=replace(rows[2].counted_by, threshold=0.9))
+    assert "2 slides were reported by other rules" in page_of_batch(rows, slides=3).text

@@ -20,7 +20,7 @@ from wsi_edt.report.rows import COLUMNS, Status, SummaryRow, verdict_words
 HEADER = (
     "slide,case,status,index_percent,index_low_percent,index_high_percent,blocks,block_mm,positive,negative,unclassified,total,"
     "few_cells,area_mm2,cells_per_mm2,strength_0,strength_1,strength_2,strength_3,h_score,positive_dab_od,"
-    "hotspot_percent,hotspot_remaining_percent,verdict,staining,quality,mpp,seconds,model,threshold,reason,regions,error"
+    "hotspot_percent,hotspot_remaining_percent,verdict,area,profile,staining,quality,mpp,seconds,model,threshold,reason,regions,error"
 )
 
 
@@ -55,6 +55,8 @@ def test_rows_of_every_kind() -> None:
         "hotspot_percent": "",
         "hotspot_remaining_percent": "",
         "verdict": "",
+        "area": "whole tissue",
+        "profile": "none",
         "staining": "haematoxylin and DAB",
         "quality": "",
         "regions": "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from wsi_edt.ki67 import NUMBERS, Conventions
@@ -52,6 +53,7 @@ def batch_page(
         Status=Status,
         how_many={status: statuses.count(status) for status in Status},
         conventions=conventions,
+        by_other_rules=_by_other_rules(rows, conventions),
         cutoffs=cutoffs,
         upper=axis_upper(rows, cutoffs),
         # One point alone is compared with nothing.
@@ -61,3 +63,22 @@ def batch_page(
         summary=summary,
         report=report,
     )
+
+
+def _by_other_rules(rows: Sequence[SummaryRow], conventions: Conventions) -> int:
+    """How many slides were reported by other rules than the page's, or by other areas or thresholds than most are."""
+    told = [row for row in rows if row.conventions is not None]
+    ways = [(row.conventions, _reported_of(row), _threshold_of(row)) for row in told]
+    if not ways:
+        return 0
+    usual = Counter((area, threshold) for _, area, threshold in ways).most_common(1)[0][0]
+    return sum((rules, area, threshold) != (conventions, *usual) for rules, area, threshold in ways)
+
+
+def _reported_of(row: SummaryRow) -> str | None:
+    """What of the slide is reported: its tissue or its regions."""
+    return None if row.whole is None else row.whole.kind
+
+
+def _threshold_of(row: SummaryRow) -> float | None:
+    return None if row.counted_by is None else row.counted_by.threshold

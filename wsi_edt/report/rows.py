@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from wsi_edt.ki67 import NUMBERS, AreaResult, CountedBy, Ki67Result
+from wsi_edt.ki67 import NUMBERS, AreaResult, Conventions, CountedBy, Ki67Result
 from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.decision import Verdict
 from wsi_edt.ki67.estimate import Estimate
@@ -40,6 +40,7 @@ class SummaryRow:
     hotspot_remaining : what remains of it after the selection is accounted for; None if that can't be told
     no_hotspot : why there is none, though they were looked for; empty if there are some
     counted_by : the model, and the threshold that its cells exceed; None if the slide failed
+    conventions : the rules that it was reported by; None if it failed
     """
 
     slide: str
@@ -57,6 +58,7 @@ class SummaryRow:
     hotspot_remaining: Estimate | None = None
     no_hotspot: str = ""
     counted_by: CountedBy | None = None
+    conventions: Conventions | None = None
 
     @classmethod
     def from_result(cls, result: Ki67Result, *, seconds: float | None) -> SummaryRow:
@@ -76,6 +78,7 @@ class SummaryRow:
             hotspot_remaining=None if hottest is None else hottest.remaining,
             no_hotspot="" if result.hotspots is None else result.hotspots.reason,
             counted_by=result.counted_by,
+            conventions=result.conventions,
         )
 
     @classmethod
@@ -158,6 +161,8 @@ class SummaryRow:
             "hotspot_percent": _two_digits(self.hotspot_percent),
             "hotspot_remaining_percent": _two_digits(remaining),
             "verdict": self.verdict,
+            "area": "" if self.whole is None else self.whole.name,
+            "profile": "" if self.conventions is None else self.conventions.profile.name,
             "staining": self.staining or "",
             "quality": self.quality or "",
             "mpp": "" if self.slide_mpp is None else f"{self.slide_mpp:.5f}",
