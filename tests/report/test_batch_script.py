@@ -51,6 +51,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     head("Case").querySelector("[role=button]").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}));
     told.cases = slides();
     click("Flags"); told.flags = slides();
+    click("Between"); told.places = slides(); click("Between"); told.places_again = slides();
+    const again = form.querySelector(".again"); told.way_back = !again.hidden;
+    again.click(); told.back = slides(); told.way_back_left = !again.hidden;
+    told.still_sorted = document.querySelectorAll("[aria-sort]").length;
+    click("Flags");
     set("words", "b9 k"); told.words = slides(); told.points = points();
     told.count = form.querySelector("output").textContent;
     set("words", "TRUNCATED"); told.message = slides();
@@ -86,6 +91,17 @@ def test_words_are_sorted_as_people_do(told: dict[str, Any]) -> None:
 def test_a_key_sorts_too(told: dict[str, Any]) -> None:
     assert told["cases"][:2] == ["broken.svs", "b9.svs"]
     assert told["flags"] == ["b9.svs", "b10.svs", HOSTILE, "broken.svs", "empty.svs"]
+
+
+def test_verdicts_are_sorted_by_the_index_and_not_by_their_words(told: dict[str, Any]) -> None:
+    """ "above 20 %" comes before "above 3 up to 20 %" in the alphabet, of 30 and 12.3 %."""
+    assert told["places"][:3] == [HOSTILE, "b10.svs", "b9.svs"]
+    assert told["places_again"][:3] == ["b9.svs", "b10.svs", HOSTILE]
+
+
+def test_there_is_a_way_back_to_the_first_order(told: dict[str, Any]) -> None:
+    assert told["back"] == told["first"]
+    assert (told["way_back"], told["way_back_left"], told["still_sorted"]) == (True, False, 0)
 
 
 def test_all_words_must_be_found_wherever_they_stand(told: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from wsi_edt.ki67.findings import with_regions
 from wsi_edt.ki67.hotspots import Hotspot, Hotspots, Order
 from wsi_edt.qupath.regions import Region
 from wsi_edt.report.rows import COLUMNS, Status, SummaryRow, verdict_words
+from wsi_edt.slides import Staining
 
 HEADER = (
     "slide,case,status,index_percent,index_low_percent,index_high_percent,blocks,block_mm,positive,negative,unclassified,total,"
@@ -37,8 +38,8 @@ def test_rows_of_every_kind() -> None:
         "index_percent": "25.00",
         "index_low_percent": "",
         "index_high_percent": "",
-        "blocks": "",
-        "block_mm": "",
+        "blocks": "1",
+        "block_mm": "0.50",
         "positive": "150",
         "negative": "450",
         "unclassified": "0",
@@ -171,3 +172,13 @@ def test_of_thousands_of_regions_the_first_are_named() -> None:
     found = with_regions(findings(30, 70), regions, restrict=False)
     words = SummaryRow.from_result(assess(found, Conventions()), seconds=None).regions.split("; ")
     assert len(words) == 21 and words[0].startswith("nest 0 ") and words[-1] == "and 2,980 more"
+
+
+def test_few_cells_are_flagged_only_of_an_index() -> None:
+    """A slide without DAB has none: table and flags agree."""
+    without = SummaryRow.from_result(result(0, 0, 9, staining=Staining.HE), seconds=1.0)
+    assert (without.columns()["few_cells"], without.flags) == ("", ())
+    few = SummaryRow.from_result(result(3, 4), seconds=1.0)
+    assert (few.columns()["few_cells"], few.flags) == ("yes", ("few cells",))
+    many = SummaryRow.from_result(result(300, 400), seconds=1.0)
+    assert (many.columns()["few_cells"], many.flags) == ("no", ())

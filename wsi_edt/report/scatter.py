@@ -75,28 +75,56 @@ def scatter_of(
     if not found:
         return None
     upper = axis_upper([row for row, _, _ in found], cutoffs_percent)
-    first = math.floor(math.log10(min(total for _, _, total in found)))
-    last = max(math.ceil(math.log10(max(total for _, _, total in found))), first + 1)
+    first, last = _count_ends([total for _, _, total in found])
 
     def across(count: float) -> float:
-        return _LEFT + (_RIGHT - _LEFT) * (math.log10(count) - first) / (last - first)
+        return _LEFT + (_RIGHT - _LEFT) * math.log(count / first) / math.log(last / first)
 
     def up(percent: float) -> float:
         return _BOTTOM - (_BOTTOM - _TOP) * percent / upper
 
     points, steps = [], _STEPS[upper]
-    for row, index, total in found:
+    # Those that need a look are drawn last, and lie on top.
+    for row, index, total in sorted(found, key=lambda one: (one[0].needs_a_look, -one[2])):
         interval = None if row.whole is None else row.whole.index_interval
         low, high = (None, None) if interval is None else (up(interval[0]), up(interval[1]))
         points.append(Point(row, across(total), up(index), low, high))
     return Scatter(
         points,
         upper,
-        across=[Tick(across(10**power), 10**power) for power in range(first, last + 1)],
+        across=[Tick(across(count), count) for count in _count_ticks(first, last)],
         up=[Tick(up(upper * step / steps), upper * step / steps) for step in range(steps + 1)],
         cutoffs=[Tick(up(cutoff), cutoff) for cutoff in cutoffs_percent if cutoff <= upper],
-        few=Tick(across(least_cells), least_cells) if 10**first < least_cells < 10**last else None,
+        few=Tick(across(least_cells), least_cells) if first < least_cells < last else None,
     )
+
+
+_ROOM = 1.15  # beyond the lowest and the highest count: points on the frame are hard to see
+_LEAST_SPAN = 2.0  # of the axis of counts: where all counts are equal
+_FEWEST_TICKS, _MOST_TICKS = 3, 12
+
+
+def _count_ends(totals: Sequence[int]) -> tuple[float, float]:
+    """The ends of the axis of counts, which shows these with some room, and is logarithmic."""
+    low, high = min(totals) / _ROOM, max(totals) * _ROOM
+    wider = max(math.sqrt(_LEAST_SPAN * low / high), 1.0)
+    return low / wider, high * wider
+
+
+def _count_ticks(first: float, last: float) -> list[int]:
+    """Round counts between both: by 1, 2 and 5, by powers of ten where those are many, closer where they are few."""
+    ticks = _round_counts(first, last, (10, 20, 50))
+    if len(ticks) > _MOST_TICKS:
+        return _round_counts(first, last, (10,))
+    if len(ticks) < _FEWEST_TICKS:
+        return _round_counts(first, last, (10, 15, 20, 30, 40, 50, 60, 70, 80, 90))
+    return ticks
+
+
+def _round_counts(first: float, last: float, steps: Sequence[int]) -> list[int]:
+    powers = range(math.floor(math.log10(last)) + 1)
+    found = [step * 10**power / 10 for power in powers for step in steps]
+    return [int(count) for count in found if first <= count <= last and count.is_integer()]
 
 
 def axis_upper(rows: Sequence[SummaryRow], cutoffs_percent: Sequence[float]) -> float:

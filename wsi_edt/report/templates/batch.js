@@ -1,7 +1,7 @@
 (() => {
   "use strict";
   const table = document.querySelector("table"), body = table.tBodies[0], rows = [...body.rows];
-  const form = document.querySelector(".filters"), shown = form.querySelector("output");
+  const form = document.querySelector(".filters"), shown = form.querySelector("output"), again = form.querySelector(".again");
   const heads = [...table.tHead.rows[0].cells];
   const words = new Intl.Collator("en", { numeric: true });
   const points = new Map([...document.querySelectorAll(".plot a")].map((point) => [point.getAttribute("href"), point]));
@@ -18,7 +18,8 @@
   const valueOf = (row, column, kind) => {
     const cell = cellAt(row, column);
     if (!cell || cell.colSpan > 1) return undefined;
-    return kind === "number" ? (cell.dataset.v && Number(cell.dataset.v)) : cell.textContent.trim() || undefined;
+    if (kind === "text") return cell.textContent.trim() || undefined;
+    return cell.dataset.v && Number(cell.dataset.v); // "place" too: in words, but sorted by where the index lies
   };
 
   const sort = (head, column) => {
@@ -31,9 +32,16 @@
     const keyed = [...body.rows].map((row) => [valueOf(row, column, kind), row]);
     keyed.sort(([a], [b]) => {
       if (a === undefined || b === undefined) return (a === undefined) - (b === undefined);
-      return sign * (kind === "number" ? a - b : words.compare(a, b));
+      return sign * (kind === "text" ? words.compare(a, b) : a - b);
     });
     body.append(...keyed.map(([, row]) => row));
+    again.hidden = false;
+  };
+
+  const reset = () => {
+    heads.forEach((one) => one.removeAttribute("aria-sort"));
+    body.append(...rows);
+    again.hidden = true;
   };
 
   const filter = () => {
@@ -69,6 +77,7 @@
   });
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
+  again.addEventListener("click", reset);
   form.hidden = false;
   filter(); // a browser keeps what was typed when a page is loaded again
 })();
