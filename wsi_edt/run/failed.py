@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 from wsi_edt.report.rows import SummaryRow
@@ -29,11 +30,16 @@ def failed_slides(folder: Path) -> tuple[Path, tuple[SummaryRow, ...]]:
     return folder, ()
 
 
-def _failed_rows(root: Path) -> list[SummaryRow]:
-    """The failed slides that summary.csv in a folder lists; none without such a file."""
+def listed_rows(root: Path) -> tuple[Mapping[str, str], ...]:
+    """The rows of summary.csv, by column; none if somebody removed it, or wrote something else there."""
     try:
         with (root / names.SUMMARY).open(encoding="utf-8", newline="") as file:
-            rows = [SummaryRow.failed_in(columns) for columns in csv.DictReader(file)]
-    except (OSError, ValueError, csv.Error):  # somebody removed it, or wrote something else there
-        return []
+            return tuple(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error):
+        return ()
+
+
+def _failed_rows(root: Path) -> list[SummaryRow]:
+    """The failed slides that summary.csv in a folder lists."""
+    rows = [SummaryRow.failed_in(columns) for columns in listed_rows(root)]
     return [row for row in rows if row is not None]
