@@ -104,7 +104,7 @@ def test_the_closing_table_says_intervals_and_verdicts() -> None:
     stream = io.StringIO()
     print_rows(Console(file=stream, width=200, color_system=None), [row])
     line = re.sub(" {2,}", "  ", stream.getvalue().splitlines()[1]).rstrip()
-    assert line == "a.svs  12.3 % (10.1–14.9)  1,000  5 to 13.25 %, second reader advised at 13.25 %"
+    assert line == "a.svs  12.3 % (10.1–14.9)  1,000  above 5 up to 13.25 %, second reader advised at 13.25 %"
 
 
 def test_lines_for_a_log() -> None:

@@ -107,7 +107,7 @@ def planning(case: Case) -> None:
 
 
 def tissue_picture(case: Case) -> None:
-    case.spoil(resume, "save_tissue_picture", lambda path, *_: path)
+    case.spoil(resume, "draw_tissue", lambda store, folder, *_: folder)
 
 
 def sending(case: Case) -> None:

@@ -72,12 +72,13 @@ def _table(findings: SlideFindings) -> pyarrow.Table:
 
 
 def _described(findings: SlideFindings) -> dict[str, object]:
-    """What the cells are of."""
+    """What the cells are of; what a run had none of is left out, since not every reader knows an empty value."""
+    known = {} if findings.provenance is None else asdict(findings.provenance)
     return {
         "slide": readable(findings.slide),
         "slide_mpp": findings.scale.slide_mpp,
         "model": findings.counted_by.model,
         "what_is_counted": findings.counted_by.sentence,
         "spatial_unit": "µm",
-        **({} if findings.provenance is None else asdict(findings.provenance)),
+        **{name: value for name, value in known.items() if value is not None},
     }
