@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,6 +22,7 @@ from wsi_edt.bundles import (
 from wsi_edt.bundles.weights import load_network
 from wsi_edt.errors import ModelError, UnknownModelError
 from wsi_edt.networks import NetworkSpec
+from wsi_edt.slides.stain_style import KnownStains
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,16 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def test_description_survives(bundle: Bundle) -> None:
     assert read_bundle(bundle.directory) == bundle
     assert find_bundle(str(bundle.directory)) == bundle
+
+
+def test_known_stains_survive(bundle: Bundle, tmp_path: Path) -> None:
+    stains = KnownStains.of([np.arange(6) * value for value in (0.1, 0.25, 0.3)])
+    write_description(replace(bundle, directory=tmp_path, stains=stains))
+    assert read_bundle(tmp_path).stains == stains
+    description = tmp_path / "model.toml"
+    description.write_text(description.read_text().replace("mean = [0.0, ", "mean = ["))
+    with pytest.raises(ModelError, match=r"the table stains needs 6 means and a 6 × 6 covariance"):
+        read_bundle(tmp_path)
 
 
 def test_options_of_the_network(bundle: Bundle, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ QUALITY = SlideQuality(
         "pen_share": 0.0,
         "counterstain_contrast": 0.3,
         "background_dab": 0.02,
+        "stain_distance": 2.5,
         "zero_share": 0.0,
         "black_share": 0.0,
     }

@@ -48,6 +48,7 @@ def test_the_fields_of_a_slide_with_an_index() -> None:
             "pen_share": 0.0,
             "counterstain_contrast": 0.3,
             "background_dab": 0.02,
+            "stain_distance": 2.5,
             "zero_share": 0.0,
             "black_share": 0.0,
             "flags": [],

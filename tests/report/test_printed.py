@@ -26,6 +26,7 @@ BAD = SlideQuality(
         "pen_share": 0.3,
         "counterstain_contrast": 0.001,
         "background_dab": 0.5,
+        "stain_distance": 9.0,
         "zero_share": 0.3,
         "black_share": 0.3,
     }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.stand_ins import MPP, Pool, compute, make_settings, paint, write_slide
@@ -15,6 +18,7 @@ from wsi_edt.run.dry_run import Preview, previews
 from wsi_edt.run.plan import plan_slide
 from wsi_edt.run.progress import NoProgress
 from wsi_edt.run.settings import RunSettings
+from wsi_edt.slides.stain_style import KnownStains
 
 
 class Tiles(NoProgress):
@@ -42,10 +46,14 @@ def look(folder: Path, out: Path, settings: RunSettings | None = None) -> dict[s
     return {one.slide: one for one in listed}
 
 
-def run(folder: Path, out: Path, pool: Pool | None = None) -> dict[str, tuple[int, int]]:
+def run(
+    folder: Path, out: Path, pool: Pool | None = None, settings: RunSettings | None = None
+) -> dict[str, tuple[int, int]]:
     progress = Tiles()
     found = find_slides([folder], out=out, fallback_mpp=MPP).slides
-    run_batch(found, out, settings=make_settings(), open_pool=(pool or Pool()).opener, progress=progress)
+    run_batch(
+        found, out, settings=settings or make_settings(), open_pool=(pool or Pool()).opener, progress=progress
+    )
     return progress.planned_tiles
 
 
@@ -102,6 +110,22 @@ def test_it_refuses_what_a_run_would_refuse(slides: Path, tmp_path: Path) -> Non
     error = look(slides, out)["a.png"].error
     assert error is not None
     assert error.startswith("isn't the file that its results in ")
+
+
+def test_a_stain_that_the_model_never_met_is_noted(tmp_path: Path) -> None:
+    """Before the run and after it, and in ki67.json: the painted slide, to a model that knows only hardly any stain."""
+    write_slide(tmp_path / "slides/a.png", paint(0))
+    pale = KnownStains.of([np.log(np.full(6, density)) for density in (0.010, 0.011, 0.012)])
+    settings = replace(make_settings(), known_stains=pale)
+    for _ in range(2):
+        said = look(tmp_path / "slides", tmp_path / "out", settings)
+        assert "stain unlike the training pictures" in said["a.png"].note.split("; ")
+        run(tmp_path / "slides", tmp_path / "out", settings=settings)
+    assert said["a.png"].finished
+    quality = json.loads((tmp_path / "out/a.png/ki67.json").read_text())["quality"]
+    assert quality["stain_distance"] > 4.5
+    (flag,) = (flag for flag in quality["flags"] if flag["name"] == "stain unlike the training pictures")
+    assert "check that nuclei are found" in flag["sentence"]
 
 
 def test_flags_of_quality_are_noted(tmp_path: Path) -> None:

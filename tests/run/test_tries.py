@@ -28,6 +28,7 @@ from wsi_edt.run.progress import NoProgress
 from wsi_edt.run.settings import CellSettings
 from wsi_edt.slides.protocol import RgbArray
 from wsi_edt.slides.quality import quality
+from wsi_edt.slides.stain_style import KnownStains
 
 Place = tuple[str, int]
 
@@ -227,9 +228,13 @@ def test_many_slides_are_in_work_a_few_at_a_time(tmp_path: Path) -> None:
     most = 0
 
     def planned(
-        ref: SlideRef, cells: CellSettings, *, allow_coarse: bool = False
+        ref: SlideRef,
+        cells: CellSettings,
+        *,
+        allow_coarse: bool = False,
+        known_stains: KnownStains | None = None,
     ) -> tuple[SlidePlan, RgbArray]:
-        plan, overview = plan_slide(ref, cells, allow_coarse=allow_coarse)
+        plan, overview = plan_slide(ref, cells, allow_coarse=allow_coarse, known_stains=known_stains)
         held.append(weakref.ref(plan.tissue.mask))
         return plan, overview
 

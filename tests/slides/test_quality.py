@@ -16,6 +16,7 @@ from wsi_edt.slides.protocol import RgbArray
 from wsi_edt.slides.quality import MEASURES, SlideQuality, measure_quality
 from wsi_edt.slides.quality.fields import sample_fields
 from wsi_edt.slides.quality.focus import edge_width_um
+from wsi_edt.slides.stain_style import KnownStains, stain_style
 from wsi_edt.slides.tissue import look_for_tissue
 
 MODEL_MPP = 0.3125
@@ -59,6 +60,35 @@ def test_blurred_tissue_is_out_of_focus(tissue_pixels: RgbArray) -> None:
     quality = quality_of(blurred(tissue_pixels, 2.0))
     assert flags(quality) == ["out of focus"]
     assert quality.values["out_of_focus_share"] == 1.0
+
+
+def stain_distance(
+    pixels: RgbArray, known: KnownStains | None, staining: Staining = Staining.DAB
+) -> SlideQuality:
+    slide = ImageSlide(Path("a.png"), pixels, MPP)
+    tissue, overview = slide_tissue(slide, model_mpp=MODEL_MPP)
+    return measure_quality(slide, tissue, overview, staining, zero_share=0.0, known_stains=known)
+
+
+def test_a_stain_unlike_the_training_pictures_is_flagged(tissue_pixels: RgbArray) -> None:
+    style = stain_style([tissue_pixels[300:-300, 300:-300]], mpp=MPP)
+    assert style is not None
+    rng = np.random.default_rng(1)
+    known = KnownStains.of([style + rng.normal(0, 0.1, 6) for _ in range(20)])
+    assert stain_distance(tissue_pixels, known).flags == ()
+    # The same tissue in a much paler blue: red's density as it is, green's and blue's a quarter.
+    density = -np.log((tissue_pixels.astype(np.float64) + 1) / 256) * (1, 0.25, 0.25)
+    recoloured = (256 * np.exp(-density) - 1).round().clip(0, 255).astype(np.uint8)
+    quality = stain_distance(recoloured, known)
+    assert "stain unlike the training pictures" in flags(quality)
+    # log 4 in four of six numbers, at a deviation of 0.17 each: about 16.
+    assert 10 < (quality.values["stain_distance"] or 0) < 25
+
+
+def test_without_known_stains_or_dab_nothing_is_said_of_the_stain(tissue_pixels: RgbArray) -> None:
+    known = KnownStains.of([np.full(6, value) for value in (0.0, 0.1, 0.2)])
+    assert stain_distance(tissue_pixels, None).values["stain_distance"] is None
+    assert stain_distance(tissue_pixels, known, Staining.HE).values["stain_distance"] is None
 
 
 def test_the_share_is_that_of_the_tissue(tissue_pixels: RgbArray) -> None:

@@ -15,6 +15,7 @@ from wsi_edt.errors import ModelError, UnknownModelError, WsiEdtError
 from wsi_edt.files import write_atomically
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import NetworkSpec, Normalisation
+from wsi_edt.slides.stain_style import KnownStains
 
 DESCRIPTION, WEIGHTS, CARD = "model.toml", "weights.safetensors", "README.md"
 DEFAULT_MODEL = "ki67-m-hrnet-w18"
@@ -44,6 +45,7 @@ class Bundle:
     licence : of its weights
     training : on which data it was trained, by which command
     metrics : measured figures by their names
+    stains : of its training pictures; None if it doesn't say
     """
 
     directory: Path
@@ -59,6 +61,7 @@ class Bundle:
     licence: str
     training: Mapping[str, str]
     metrics: Mapping[str, float]
+    stains: KnownStains | None = None
 
     @property
     def weights(self) -> Path:
@@ -151,6 +154,7 @@ def read_bundle(folder: Path) -> Bundle:
             licence=entries["licence"],
             training=entries["training"],
             metrics=entries["scores"],
+            stains=_stains(entries.get("stains")),
         )
     except KeyError as error:
         raise ModelError(f"has no entry {error}", where=path, remedy=_REINSTALL) from error
@@ -162,6 +166,17 @@ def read_bundle(folder: Path) -> Bundle:
         raise ModelError(
             error.what, where=error.where, remedy=error.remedy, context=(str(path), *error.context)
         ) from error
+
+
+def _stains(entries: Mapping[str, Any] | None) -> KnownStains | None:
+    """The table `stains`, which models of earlier versions lack; ValueError if it isn't one."""
+    if entries is None:
+        return None
+    mean = tuple(float(one) for one in entries["mean"])
+    covariance = tuple(tuple(float(one) for one in row) for row in entries["covariance"])
+    if len(mean) != 6 or [len(row) for row in covariance] != [6] * 6:
+        raise ValueError("the table stains needs 6 means and a 6 × 6 covariance")
+    return KnownStains(int(entries["pictures"]), mean, covariance)
 
 
 def write_description(bundle: Bundle) -> None:
@@ -188,4 +203,10 @@ def write_description(bundle: Bundle) -> None:
         "training": dict(bundle.training),
         "scores": dict(bundle.metrics),
     }
+    if bundle.stains is not None:
+        entries["stains"] = {
+            "pictures": bundle.stains.pictures,
+            "mean": list(bundle.stains.mean),
+            "covariance": [list(row) for row in bundle.stains.covariance],
+        }
     write_atomically(bundle.directory / DESCRIPTION, tomlkit.dumps(entries).encode())

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from shapely.affinity import translate
 
 from wsi_edt.cells import CellClass
+from wsi_edt.datasets.clicks import centred
 from wsi_edt.datasets.folders import unreadable_image
 from wsi_edt.datasets.formats import FORMATS
 from wsi_edt.datasets.labelled import ImageArray, Labelled, LabelledImage, Record
@@ -25,6 +26,7 @@ from wsi_edt.qupath.regions import Polygons
 _log = logging.getLogger(__name__)
 
 ALL_SPLITS = "all"
+MOST_CLICKS_UM = 5.0  # about a nucleus's radius: farther off lies another nucleus
 CONTEXT_UM = 40.0  # around a region: 128 px at 0.3125 µm/px, where a network's tiles have a halo of 64
 
 
@@ -44,6 +46,8 @@ class SetSpec(BaseModel):
         ignore
     classes, nuclei : see `LabelledImage`; override the format's. If no point of the set has a class, `classes` is
         "nowhere" unless it is given
+    clicks_um : points were clicked in a hurry: each is moved to the darkest place within so many µm (see `centred`); 0:
+        they stay
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +62,7 @@ class SetSpec(BaseModel):
     class_names: dict[str, str] = Field(default_factory=dict)
     classes: Labelled | None = None
     nuclei: Labelled | None = None
+    clicks_um: float = Field(default=0.0, ge=0, le=MOST_CLICKS_UM, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -191,6 +196,8 @@ def _labelled_image(spec: SetSpec, record: Record, classes: Labelled) -> Labelle
         nuclei=spec.nuclei or facts.nuclei,
         region=record.region,
     )
+    if spec.clicks_um:
+        image = centred(image, within_um=spec.clicks_um)
     if record.pixels is not None or image.region is None:
         return image
     return _around_its_region(image, image.region)

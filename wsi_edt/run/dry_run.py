@@ -103,7 +103,12 @@ def _preview(
         if row is not None:
             return _finished(ref, row, size)
         folder = out / ref.name
-        plan, _ = plan_slide(ref, settings.cells, allow_coarse=settings.options.allow_coarse)
+        plan, _ = plan_slide(
+            ref,
+            settings.cells,
+            allow_coarse=settings.options.allow_coarse,
+            known_stains=settings.known_stains,
+        )
         stored = 0
         if continues(plan, folder, settings):
             done = SlideStore(folder / names.STORE, plan.header).done_shards(plan.shards)

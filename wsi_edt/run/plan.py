@@ -18,6 +18,7 @@ from wsi_edt.slides.grid import Shard, TileGrid
 from wsi_edt.slides.metadata import COARSEST_MPP
 from wsi_edt.slides.protocol import LACKS_FINEST, RgbArray, remark, required_mpp
 from wsi_edt.slides.quality import SlideQuality, measure_quality
+from wsi_edt.slides.stain_style import KnownStains
 from wsi_edt.slides.staining import Staining, classify_staining
 from wsi_edt.slides.tissue import TissueMask, slide_tissue
 
@@ -67,19 +68,29 @@ class Planner(Protocol):
     """`plan_slide`, or what calls it elsewhere."""
 
     def __call__(
-        self, ref: SlideRef, cells: CellSettings, *, allow_coarse: bool = False
+        self,
+        ref: SlideRef,
+        cells: CellSettings,
+        *,
+        allow_coarse: bool = False,
+        known_stains: KnownStains | None = None,
     ) -> tuple[SlidePlan, RgbArray]:
         """See `plan_slide`."""
 
 
 def plan_slide(
-    ref: SlideRef, cells: CellSettings, *, allow_coarse: bool = False
+    ref: SlideRef,
+    cells: CellSettings,
+    *,
+    allow_coarse: bool = False,
+    known_stains: KnownStains | None = None,
 ) -> tuple[SlidePlan, RgbArray]:
     """The plan of a slide, and the overview (H, W, 3) whose px are those of its tissue mask.
 
     Parameters
     ----------
     allow_coarse : whether a slide of more than 1 µm/px is planned all the same
+    known_stains : of the model's training pictures, see `measure_quality`
 
     Raises
     ------
@@ -119,7 +130,9 @@ def plan_slide(
                 where=ref.source,
                 remedy="the model is for brightfield, so leave it out",
             )
-        quality = measure_quality(slide, tissue, overview, staining, zero_share=state.zero_share)
+        quality = measure_quality(
+            slide, tissue, overview, staining, zero_share=state.zero_share, known_stains=known_stains
+        )
         bounds, stated, drawn_on = slide.bounds, slide.mpp_stated, AnnotatedSlide.of(slide)
         drawn = SlideRegions() if ref.regions is None else read_slide_regions(ref.regions, drawn_on)
         remarked = remark(slide)

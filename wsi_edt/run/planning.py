@@ -16,6 +16,7 @@ from wsi_edt.run.settings import CellSettings
 from wsi_edt.run.stop import StopRequest
 from wsi_edt.slides.location import SlidePath
 from wsi_edt.slides.protocol import RgbArray
+from wsi_edt.slides.stain_style import KnownStains
 
 # To open a slide and read its overview takes a second with a pyramid; without one all of it is decoded, 50 s a GB of JPEG
 # on one core, and from a slow disk or server it may take ten times as long.
@@ -46,11 +47,18 @@ def planning_limit_s(path: SlidePath) -> float:
 
 
 def _planned(
-    calls: IsolatedCalls, ref: SlideRef, cells: CellSettings, *, allow_coarse: bool = False
+    calls: IsolatedCalls,
+    ref: SlideRef,
+    cells: CellSettings,
+    *,
+    allow_coarse: bool = False,
+    known_stains: KnownStains | None = None,
 ) -> tuple[SlidePlan, RgbArray]:
     limit_s = planning_limit_s(ref.source.path)
     try:
-        return calls.call(plan_slide, limit_s, ref, cells, allow_coarse=allow_coarse)
+        return calls.call(
+            plan_slide, limit_s, ref, cells, allow_coarse=allow_coarse, known_stains=known_stains
+        )
     except CallCrashedError as error:
         raise SlideError(
             f"brought down the process that read it, which {error.what}",

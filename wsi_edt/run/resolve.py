@@ -63,7 +63,7 @@ def resolve(
     counted_by = CountedBy(
         cells.model, f"The model counts {bundle.counts}.", decode.threshold, bundle.decode.threshold
     )
-    return RunSettings(options, cells, detector, counted_by)
+    return RunSettings(options, cells, detector, counted_by, bundle.stains)
 
 
 def _common(offers: Sequence[Compute], *, threads: int | None) -> Compute:

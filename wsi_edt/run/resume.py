@@ -187,7 +187,12 @@ def prepare(
     OutputError
         If the store or the picture can't be written.
     """
-    plan, overview = plan_slide(ref, settings.cells, allow_coarse=settings.options.allow_coarse)
+    plan, overview = plan_slide(
+        ref,
+        settings.cells,
+        allow_coarse=settings.options.allow_coarse,
+        known_stains=settings.known_stains,
+    )
     path = folder / names.STORE
     maps = _maps_of(plan, folder, settings)
     if continues(plan, folder, settings):

@@ -18,6 +18,7 @@ from wsi_edt.maps import DecodeSettings
 from wsi_edt.results.outputs import Output, outputs
 from wsi_edt.run.options import RunOptions
 from wsi_edt.slides.grid import TileGrid
+from wsi_edt.slides.stain_style import KnownStains
 from wsi_edt.slides.tissue import TissueMask
 
 LARGEST_TILE_PX = 8192  # whose maps and features already take tens of GB
@@ -170,12 +171,14 @@ class RunSettings:
     cells : what changes cells
     detector : what workers build
     counted_by : the model, for reports
+    known_stains : of its training pictures; None if it doesn't say
     """
 
     options: RunOptions
     cells: CellSettings
     detector: DetectorSpec
     counted_by: CountedBy
+    known_stains: KnownStains | None = None
 
     @property
     def conventions(self) -> Conventions:

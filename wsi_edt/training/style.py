@@ -16,10 +16,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from wsi_edt.slides.stain_style import LEAST_TISSUE, TISSUE_DENSITY
 from wsi_edt.training.transfer import sent
 
-TISSUE_DENSITY = 0.25  # a px is tissue if the sum of the three colours' optical densities is higher
-LEAST_TISSUE = 0.01  # of a picture's px; with less it has no style
 EVERY = 4  # a picture's style is taken from every fourth px on each axis
 # How styles themselves vary: standard deviations of the logarithms of their means and spreads.
 MEAN_JITTER, SPREAD_JITTER = 0.2, 0.15

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wsi_edt.slides.protocol import RgbArray
+from wsi_edt.slides.stain_style import KnownStains
 from wsi_edt.slides.staining import Staining
 from wsi_edt.slides.tissue import FloatArray, TissueMask
 
@@ -24,6 +25,7 @@ class QualityFacts:
     fields : a sample of the tissue, each (H, W, 3) uint8
     field_mpp : µm/px of the fields
     zero_share : of the file's blocks, how many hold nothing but zeros
+    known_stains : of the model's training pictures; None if there is no model, or it doesn't say
     """
 
     tissue: TissueMask
@@ -32,6 +34,7 @@ class QualityFacts:
     fields: tuple[RgbArray, ...]
     field_mpp: float
     zero_share: float
+    known_stains: KnownStains | None = None
 
 
 @dataclass(frozen=True, slots=True)

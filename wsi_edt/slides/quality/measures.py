@@ -8,6 +8,15 @@ from wsi_edt.slides.quality.counterstain import PALE_COUNTERSTAIN
 from wsi_edt.slides.quality.focus import FOCUS
 from wsi_edt.slides.quality.measure import Measure
 from wsi_edt.slides.quality.pen import PEN
+from wsi_edt.slides.quality.unknown_stain import UNKNOWN_STAIN
 from wsi_edt.slides.quality.zeros import ZEROS
 
-MEASURES: tuple[Measure, ...] = (FOCUS, PEN, PALE_COUNTERSTAIN, BROWN_BACKGROUND, ZEROS, BLACK)
+MEASURES: tuple[Measure, ...] = (
+    FOCUS,
+    PEN,
+    PALE_COUNTERSTAIN,
+    BROWN_BACKGROUND,
+    UNKNOWN_STAIN,
+    ZEROS,
+    BLACK,
+)

@@ -10,6 +10,7 @@ from wsi_edt.slides.protocol import RgbArray, Slide
 from wsi_edt.slides.quality.fields import light_of, sample_fields
 from wsi_edt.slides.quality.measure import QualityFacts
 from wsi_edt.slides.quality.measures import MEASURES
+from wsi_edt.slides.stain_style import KnownStains
 from wsi_edt.slides.staining import Staining
 from wsi_edt.slides.tissue import TissueMask
 
@@ -88,7 +89,13 @@ class SlideQuality:
 
 
 def measure_quality(
-    slide: Slide, tissue: TissueMask, overview: RgbArray, staining: Staining, *, zero_share: float
+    slide: Slide,
+    tissue: TissueMask,
+    overview: RgbArray,
+    staining: Staining,
+    *,
+    zero_share: float,
+    known_stains: KnownStains | None = None,
 ) -> SlideQuality:
     """The quality of a brightfield slide, from its overview and up to 48 fields of 80 µm on its tissue.
 
@@ -98,6 +105,7 @@ def measure_quality(
     tissue : its tissue, as it was found
     overview : (rows, columns, 3) uint8, of the tissue mask's shape
     zero_share : of the blocks of its files, how many hold nothing but zeros, see `FileState`
+    known_stains : of the training pictures of the model that is to find the cells
 
     Raises
     ------
@@ -107,7 +115,7 @@ def measure_quality(
     assert overview.shape[:2] == tissue.mask.shape, (overview.shape, tissue.mask.shape)
     fields, field_mpp = sample_fields(slide, tissue)
     light = light_of(overview, tissue, fields)
-    facts = QualityFacts(tissue, overview, light, fields, field_mpp, zero_share)
+    facts = QualityFacts(tissue, overview, light, fields, field_mpp, zero_share, known_stains)
     values = {measure.name: measure.of(facts) if staining in measure.stains else None for measure in MEASURES}
     return SlideQuality(
         {name: None if value is None else round(value, DIGITS) for name, value in values.items()}
