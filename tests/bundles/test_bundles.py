@@ -36,7 +36,7 @@ def test_description_survives(bundle: Bundle) -> None:
 
 
 def test_known_stains_survive(bundle: Bundle, tmp_path: Path) -> None:
-    stains = KnownStains.of([np.arange(6) * value for value in (0.1, 0.25, 0.3)])
+    stains = KnownStains.of([np.arange(6.0) * value for value in (0.1, 0.25, 0.3)])
     write_description(replace(bundle, directory=tmp_path, stains=stains))
     assert read_bundle(tmp_path).stains == stains
     description = tmp_path / "model.toml"
