@@ -61,7 +61,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         mpp_stated=False,
         remark="plane 1 of 3 is read",
     )
-    assert len(BAD.flags) == 6
+    assert len(BAD.flags) == 7
     found = {"plain": plain, "crowded": crowded}
     return {name: _page(one) for name, one in found.items()} | {
         f"crowded without {what}": _page(crowded, without=what) for what in ("places", "hotspots", "fields")

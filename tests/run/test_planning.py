@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,12 +29,12 @@ from wsi_edt.slides.protocol import RgbArray
 from wsi_edt.slides.source import SlideSource
 
 
-def plan_or_die(ref: SlideRef, cells: CellSettings, *, allow_coarse: bool) -> tuple[SlidePlan, RgbArray]:
+def plan_or_die(ref: SlideRef, cells: CellSettings, **others: Any) -> tuple[SlidePlan, RgbArray]:
     if ref.name.startswith("crash"):
         os.kill(os.getpid(), signal.SIGSEGV)
     if ref.name.startswith("hang"):
         time.sleep(1000)
-    return plan_slide(ref, cells, allow_coarse=allow_coarse)
+    return plan_slide(ref, cells, **others)
 
 
 def run(folder: Path, out: Path, pool: Pool, **options: object) -> RunResult:

@@ -10,6 +10,8 @@ import pytest
 from tests.training.sets import spots, write_rgb
 from wsi_edt.slides.stain_style import KnownStains, stain_style
 from wsi_edt.training import TrainConfig
+from wsi_edt.training.material import training_images
+from wsi_edt.training.provenance import Provenance, provenance_of
 from wsi_edt.training.stains import known_stains
 
 BLUE, BROWN, PINK = (90, 100, 170), (120, 80, 50), (220, 120, 190)
@@ -37,7 +39,7 @@ def config(*names: str) -> TrainConfig:
 def test_only_sets_that_show_dab_count(tmp_path: Path) -> None:
     pictures = write_set(tmp_path / "ki67", [BLUE, BROWN], images=4)
     write_set(tmp_path / "he", [PINK], images=3)
-    found = known_stains(config("ki67", "he"), tmp_path)
+    found = known_stains(training_images(config("ki67", "he"), tmp_path))
     styles = [style for one in pictures if (style := stain_style([one], mpp=0.5)) is not None]
     assert found is not None
     assert found.pictures == 4
@@ -47,4 +49,27 @@ def test_only_sets_that_show_dab_count(tmp_path: Path) -> None:
 
 def test_a_model_of_h_and_e_alone_knows_no_stain(tmp_path: Path) -> None:
     write_set(tmp_path / "he", [PINK], images=3)
-    assert known_stains(config("he"), tmp_path) is None
+    images = training_images(config("he"), tmp_path)
+    assert known_stains(images) is None
+    earlier = KnownStains.of([np.full(6, value) for value in (0.0, 0.1, 0.2)])
+    assert known_stains(images, earlier=earlier) == earlier
+
+
+def test_a_model_remembers_what_it_knew_before(tmp_path: Path) -> None:
+    write_set(tmp_path / "first", [BLUE, BROWN], images=3)
+    write_set(tmp_path / "second", [BROWN], images=5)
+    first, second = (training_images(config(name), tmp_path) for name in ("first", "second"))
+    both, one_by_one = known_stains([*first, *second]), known_stains(second, earlier=known_stains(first))
+    assert both is not None
+    assert one_by_one is not None
+    assert one_by_one.pictures == both.pictures == 8
+    assert one_by_one.mean == pytest.approx(both.mean, abs=1e-4)
+    assert np.array(one_by_one.covariance) == pytest.approx(np.array(both.covariance), abs=1e-4)
+
+
+def test_a_checkpoint_keeps_them(tmp_path: Path) -> None:
+    write_set(tmp_path / "ki67", [BLUE, BROWN], images=4)
+    images = training_images(config("ki67"), tmp_path)
+    provenance = provenance_of(config("ki67"), images, None)
+    assert provenance.stains == known_stains(images)
+    assert Provenance.model_validate_json(provenance.model_dump_json()) == provenance

@@ -1,4 +1,4 @@
-"""Writes the stains of a model's training pictures into its description, which models of before version 0.3 lack.
+"""Writes the stains of a model's training pictures into its description, which models of earlier trainings lack.
 
     python workflows/shipped_model/add_stains.py models/ki67-m-hrnet-w18 --data DATA
 
@@ -20,6 +20,7 @@ from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.errors import WsiEdtError
 from wsi_edt.slides.stain_style import stain_style
 from wsi_edt.training.config import TrainConfig
+from wsi_edt.training.material import training_images
 from wsi_edt.training.stains import known_stains
 
 
@@ -31,7 +32,7 @@ def main(model: str, data: Path, sets: tuple[str, ...]) -> None:
     """Write, or compare with, the stains of MODEL's training pictures."""
     try:
         bundle = find_bundle(model)
-        known = known_stains(TrainConfig.from_json(bundle.training["configuration"]), data)
+        known = known_stains(training_images(TrainConfig.from_json(bundle.training["configuration"]), data))
         if known is None:
             raise click.ClickException("the model was trained on too few Ki-67 pictures to tell anything")
         if not sets:

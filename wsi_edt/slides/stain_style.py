@@ -19,6 +19,7 @@ LEAST_TISSUE = 0.01  # of the px; with less there is no style
 # slides do, and training varies them by about this.
 OWN_VARIANCE = 0.02
 FEWEST_PICTURES = 3
+DIGITS = 5
 
 StyleArray = npt.NDArray[np.float64]
 
@@ -74,9 +75,23 @@ class KnownStains:
         if len(styles) < FEWEST_PICTURES:
             return None
         values = np.stack(styles)
-        covariance = np.cov(values.T) + OWN_VARIANCE * np.eye(values.shape[1])
-        rows = [tuple(row) for row in covariance.round(5).tolist()]
-        return cls(len(values), tuple(values.mean(axis=0).round(5).tolist()), tuple(rows))
+        covariance = np.cov(values.T, bias=True) + OWN_VARIANCE * np.eye(values.shape[1])
+        return cls._rounded(len(values), values.mean(axis=0), covariance)
+
+    @classmethod
+    def _rounded(cls, pictures: int, mean: StyleArray, covariance: StyleArray) -> Self:
+        rows = tuple(tuple(row) for row in covariance.round(DIGITS).tolist())
+        return cls(pictures, tuple(mean.round(DIGITS).tolist()), rows)
+
+    def and_those(self, others: Self) -> Self:
+        """The stains of these pictures and of others."""
+        pictures = self.pictures + others.pictures
+        means = np.array([self.mean, others.mean])
+        shares = np.array([self.pictures, others.pictures]) / pictures
+        mean = shares @ means
+        within = np.tensordot(shares, np.array([self.covariance, others.covariance]), 1)
+        between = (means - mean).T @ (shares[:, None] * (means - mean))
+        return self._rounded(pictures, mean, within + between)
 
     def distance(self, style: StyleArray) -> float:
         """The Mahalanobis distance of a style (6,): how many standard deviations it lies from what is known."""

@@ -20,7 +20,6 @@ from wsi_edt.training.card import draft_card
 from wsi_edt.training.checkpoint import Trained, read_trained
 from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.held_out import HeldOut, from_folds, from_validation, warn_of_changes
-from wsi_edt.training.stains import known_stains
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +104,7 @@ def bundle_checkpoint(
         licence=f"research use only; {trained.provenance.licences}",
         training=_training(trained, held_out),
         metrics=selection.metrics,
-        stains=known_stains(config, data),
+        stains=trained.provenance.stains,
     )
     written = write_bundle(draft, trained.weights)
     card = out / CARD

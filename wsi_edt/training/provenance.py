@@ -11,8 +11,10 @@ import wsi_edt
 from wsi_edt.bundles import Bundle
 from wsi_edt.cells import CellClass
 from wsi_edt.datasets import FORMATS, Labelled, LabelledImage, SetSpec
+from wsi_edt.slides.stain_style import KnownStains
 from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.fingerprint import Fingerprint
+from wsi_edt.training.stains import known_stains
 
 
 class _Frozen(BaseModel):
@@ -56,6 +58,7 @@ class Provenance(_Frozen):
     sets : what was trained on
     started_from : the model at the start, in words with its licence; "" for random weights
     data : the fingerprint of the images; None in checkpoints of version 0.1.0, which didn't note it
+    stains : of the training pictures and of those of the model at the start; None if they are too few, or weren't noted
     """
 
     version: str
@@ -63,6 +66,7 @@ class Provenance(_Frozen):
     sets: tuple[SetSummary, ...]
     started_from: str
     data: Fingerprint | None = None
+    stains: KnownStains | None = None
 
     @property
     def config(self) -> TrainConfig:
@@ -93,6 +97,7 @@ def provenance_of(
         sets=tuple(summary_of(spec, images) for spec in config.sets),
         started_from=started_from,
         data=data,
+        stains=known_stains(images, earlier=None if init is None else init.stains),
     )
 
 
