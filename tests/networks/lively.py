@@ -9,7 +9,7 @@ from wsi_edt.networks.hrnet import HRNet
 def lively_network(maps: int = 3, *, stem_stride: int = 2) -> HRNet:
     """A small network whose batch norms have seen something, so that folding has work to do, and whose head is strong."""
     torch.manual_seed(0)
-    network = HRNet(18, maps=maps, mga=True, stem_stride=stem_stride)
+    network = HRNet(18, maps=maps, theta=0.7, stem_stride=stem_stride)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.running_mean is not None

@@ -45,7 +45,7 @@ def published_parameters(width: int, maps: int, *, mga: bool) -> int:
 @pytest.mark.parametrize("mga", [True, False])
 @pytest.mark.parametrize(("width", "millions"), [(18, 9.7), (32, 29.4), (48, 65.5)])
 def test_parameters(width: int, millions: float, mga: bool) -> None:
-    network = HRNet(width, maps=3, mga=mga)
+    network = HRNet(width, maps=3, theta=0.7 if mga else None)
     found = sum(parameter.numel() for parameter in network.parameters())
     assert found == published_parameters(width, 3, mga=mga)
     assert found / 1e6 == pytest.approx(millions, abs=0.06)
@@ -71,7 +71,7 @@ def test_folded_gives_the_same_maps(stem_stride: int) -> None:
 
 
 def test_coarse_branches_continue_their_edges() -> None:
-    branches = HRNet(18, maps=1, mga=False).get_submodule("stages.2.0.branches").children()
+    branches = HRNet(18, maps=1, theta=None).get_submodule("stages.2.0.branches").children()
     modes = [{m.padding_mode for m in branch.modules() if isinstance(m, nn.Conv2d)} for branch in branches]
     assert modes == [{"zeros"}, {"zeros"}, {"replicate"}, {"replicate"}]
 
@@ -89,7 +89,7 @@ def test_the_head_runs_in_its_own_precision() -> None:
 
 def gflop(stem_stride: int) -> float:
     """Of one tile of 512 px, counted on a sixteenth of it: two for each multiplication of convolutions."""
-    network = HRNet(18, maps=3, mga=True, stem_stride=stem_stride).eval()
+    network = HRNet(18, maps=3, theta=0.7, stem_stride=stem_stride).eval()
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, 128, 128))
     return float(counter.get_total_flops()) * 16 / 1e9
@@ -102,8 +102,8 @@ def test_full_resolution_costs_a_fifth_more() -> None:
 
 
 def test_full_resolution_layer_sees_every_px() -> None:
-    for mga in (True, False):
-        network = HRNet(18, maps=1, mga=mga, stem_stride=1)
+    for theta in (0.7, None):
+        network = HRNet(18, maps=1, theta=theta, stem_stride=1)
         with torch.inference_mode():
             assert network.stem[0](torch.zeros(1, 3, 32, 64)).shape == (1, 64, 32, 64)
             assert network.stem(torch.zeros(1, 3, 32, 64)).shape == (1, 64, 8, 16)

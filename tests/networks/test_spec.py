@@ -58,7 +58,7 @@ def test_of_a_table() -> None:
         ({"stem_stride": True}, "network.stem_stride is True; m_hrnet takes 2 or 1"),
         (
             {"depth": 5},
-            "network.depth isn't an option of m_hrnet; known are architecture, width, stem_stride",
+            "network.depth isn't an option of m_hrnet; known are architecture, width, stem_stride, theta",
         ),
     ],
 )

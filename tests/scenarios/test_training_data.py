@@ -51,7 +51,7 @@ def write_field(folder: Path, name: str, seed: int) -> None:
 
 def small_network(spec: NetworkSpec) -> HRNet:
     """A network that is trained in a moment."""
-    return HRNet(4, maps=spec.maps, mga=spec.architecture == "m_hrnet")
+    return HRNet(4, maps=spec.maps, theta=0.7 if spec.architecture == "m_hrnet" else None)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -45,7 +45,7 @@ def test_step_by_hand() -> None:
 
 
 def test_the_last_layer_moves_a_tenth_as_far() -> None:
-    network = HRNet(4, maps=3, mga=True)
+    network = HRNet(4, maps=3, theta=0.7)
     optimizer = Optimizer(network, Schedule(weight_decay=0.0))
     before = {name: value.clone() for name, value in network.named_parameters()}
     optimizer.set_rate(0.01)

@@ -76,7 +76,7 @@ class Notes(NoProgress):
 
 def small_network(spec: NetworkSpec) -> HRNet:
     """The network of another width than any model has: all that it is made of, and a twentieth of the weights."""
-    return HRNet(4, maps=spec.maps, mga=spec.architecture == "m_hrnet")
+    return HRNet(4, maps=spec.maps, theta=0.7 if spec.architecture == "m_hrnet" else None)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -18,7 +18,7 @@ EVERYWHERE, NEAR_POINTS, NOWHERE = Labelled.EVERYWHERE, Labelled.NEAR_POINTS, La
 
 def test_a_network_in_training_sees_normalised_whole_images() -> None:
     torch.manual_seed(0)
-    network = HRNet(4, maps=3, mga=True)
+    network = HRNet(4, maps=3, theta=0.7)
     network(torch.randn(2, 3, 64, 64))  # statistics of the norms
     network.eval()
     config = TrainConfig.model_validate({"mpp": 0.25})

@@ -62,9 +62,12 @@ def conv_norm(
 
 
 def with_fused_norms(network: M) -> M:
-    """A copy of `network` in eval mode, without gradients, each of whose `ConvNorm`s is one convolution."""
+    """A copy of `network` in eval mode, without gradients, each of whose `ConvNorm`s and MGAs is one convolution."""
     network = copy.deepcopy(network).eval()
-    for block in network.modules():
+    for block in list(network.modules()):
         if isinstance(block, ConvNorm):
             block.fuse()
+        for name, child in block.named_children():
+            if isinstance(child, MGA):
+                setattr(block, name, child.folded().eval())
     return network.requires_grad_(False)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-THETA = 0.7  # the paper's default (Fig. 10: 0.5 to 0.8 are good, 0 is unstable)
+from wsi_edt.networks.made_by_name import THETA
+
 MGA_DILATIONS = (1, 2, 3, 4)  # receptive fields 3, 5, 7, 9
 
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsi_edt.networks.conv_norm import ConvNorm, Padding, conv_norm, with_fused_norms
-from wsi_edt.networks.difference import MGA, THETA
+from wsi_edt.networks.full_size import doubled, initialise, map_layer
 from wsi_edt.networks.hrnet_options import HRNetOptions
 from wsi_edt.networks.network import Network
+from wsi_edt.networks.stem import first_convolution
 
 STEM_CHANNELS = 64
 BOTTLENECK_EXPANSION = 4
@@ -122,28 +123,22 @@ class MultiResolutionModule(nn.Module):
 
 
 class HRNet(Network):
-    """HRNetV2 of that `width` (18, 32 or 48) with `maps` output maps; `mga` makes it M_HRNet.
+    """HRNetV2 of that `width` (18, 32 or 48) with `maps` output maps; with `theta` it is M_HRNet.
 
     Parameters
     ----------
     width : channels of the finest branch; the others have 2, 4 and 8 times as many
     maps : output maps
-    mga : whether the stem's first layer (3 → 64) is the multi-scale gradient aggregation
+    theta : of the difference convolutions of the stem's first layer (3 → 64), the multi-scale gradient aggregation; None: a
+        plain stem
     stem_stride : of that layer, 2 or 1; at 1 it sees full resolution, and two layers behind it, not one, halve
-    theta : of its difference convolutions
     """
 
     stride: ClassVar[int] = HRNetOptions.stride
 
-    def __init__(
-        self, width: int, *, maps: int, mga: bool, stem_stride: int = 2, theta: float = THETA
-    ) -> None:
+    def __init__(self, width: int, *, maps: int, theta: float | None, stem_stride: int = 2) -> None:
         super().__init__()
-        first = (
-            MGA(3, STEM_CHANNELS, stride=stem_stride, theta=theta)
-            if mga
-            else nn.Conv2d(3, STEM_CHANNELS, 3, stem_stride, 1, bias=False)
-        )
+        first = first_convolution(STEM_CHANNELS, theta=theta, stride=stem_stride)
         halving = 1 if stem_stride == 2 else 2  # layers: stage 1 works at 1/4
         self.stem = nn.Sequential(
             ConvNorm(first, STEM_CHANNELS),
@@ -163,11 +158,10 @@ class HRNet(Network):
                 channels = [*channels, 2 * channels[-1]]
         total = sum(channels)
         self.mix = conv_norm(total, HEAD_CHANNELS, kernel=1)
-        self.upsample = ConvNorm(
-            nn.ConvTranspose2d(HEAD_CHANNELS, HEAD_CHANNELS, 4, 2, 1, bias=False), HEAD_CHANNELS
-        )
-        self.to_maps = nn.ConvTranspose2d(HEAD_CHANNELS, maps, 4, 2, 1)
-        _initialise(self)
+        self.upsample = doubled(HEAD_CHANNELS, HEAD_CHANNELS)
+        initialise(self)
+        self.to_maps = map_layer(HEAD_CHANNELS, maps, doubles=True)
+        _start_as_identities(self)
 
     def body(self, x: Tensor) -> Tensor:
         """(B, 3, H, W), H and W multiples of 32 → (B, 64, H / 2, W / 2)."""
@@ -196,22 +190,10 @@ class HRNet(Network):
         return with_fused_norms(self)
 
 
-def _initialise(network: HRNet) -> None:
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        elif isinstance(module, nn.ConvTranspose2d):
-            # fan_out / 4: each output px of a 4×4 stride-2 transposed convolution sees 4 of the 16 taps.
-            nn.init.normal_(module.weight, std=(2.0 / (4 * module.in_channels)) ** 0.5)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    nn.init.normal_(
-        network.to_maps.weight, std=1e-3
-    )  # maps start near the empty one, which is right nearly everywhere
+def _start_as_identities(network: HRNet) -> None:
+    """Each residual block starts as its identity: deep stacks train from the first step."""
     for block in network.modules():
         if isinstance(block, BasicBlock | Bottleneck):
             last = block.body[-1]
             assert isinstance(last, ConvNorm) and isinstance(last.norm, nn.BatchNorm2d)
-            nn.init.zeros_(
-                last.norm.weight
-            )  # each residual block starts as its identity: deep stacks train from the first step
+            nn.init.zeros_(last.norm.weight)

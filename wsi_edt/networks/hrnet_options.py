@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from wsi_edt.networks.made_by_name import THETA, check_theta
 from wsi_edt.networks.options import check_choice
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ class HRNetOptions:
 
     architecture: ClassVar[str] = "hrnet"
     stride: ClassVar[int] = 32
-    mga: ClassVar[bool] = False
 
     width: int = 18
     stem_stride: int = 2
@@ -39,19 +39,45 @@ class HRNetOptions:
     @property
     def title(self) -> str:
         """For example "M_HRNet-w18"."""
-        stem = "" if self.stem_stride == 2 else " with its first layer at full resolution"
-        return f"{'M_HRNet' if self.mga else 'HRNet'}-w{self.width}{stem}"
+        return f"HRNet-w{self.width}{self._stem}"
+
+    @property
+    def _stem(self) -> str:
+        return "" if self.stem_stride == 2 else " with its first layer at full resolution"
 
     def build(self, maps: int) -> HRNet:
         """The network with that many output maps and fresh weights."""
         from wsi_edt.networks.hrnet import HRNet  # needs torch
 
-        return HRNet(self.width, maps=maps, mga=self.mga, stem_stride=self.stem_stride)
+        return HRNet(self.width, maps=maps, theta=None, stem_stride=self.stem_stride)
 
 
 @dataclass(frozen=True, slots=True)
 class MHRNetOptions(HRNetOptions):
-    """HRNetV2 whose first layer is the multi-scale gradient aggregation."""
+    """HRNetV2 whose first layer is the multi-scale gradient aggregation.
+
+    Attributes
+    ----------
+    theta : of its difference convolutions, from 0 (plain convolutions) to 1. Models from before there was a choice don't
+        state it: it was the paper's
+    """
 
     architecture: ClassVar[str] = "m_hrnet"
-    mga: ClassVar[bool] = True
+
+    theta: float = THETA
+
+    def __post_init__(self) -> None:
+        super(MHRNetOptions, self).__post_init__()  # slots make another class of this: no bare super()
+        check_theta(self, self.theta)
+
+    @property
+    def title(self) -> str:
+        """For example "M_HRNet-w18", and θ where it isn't the paper's."""
+        theta = "" if self.theta == THETA else f" with θ = {self.theta:g}"
+        return f"M_HRNet-w{self.width}{self._stem}{theta}"
+
+    def build(self, maps: int) -> HRNet:
+        """The network with that many output maps and fresh weights."""
+        from wsi_edt.networks.hrnet import HRNet  # needs torch
+
+        return HRNet(self.width, maps=maps, theta=self.theta, stem_stride=self.stem_stride)
