@@ -1,15 +1,24 @@
-"""A network whose maps differ from px to px, for tests of what runs it."""
+"""Networks whose maps differ from px to px, for tests of what runs them."""
+
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from wsi_edt.networks.hrnet import HRNet
+from wsi_edt.networks.network import Network
+
+N = TypeVar("N", bound=Network)
 
 
 def lively_network(maps: int = 3, *, stem_stride: int = 2) -> HRNet:
-    """A small network whose batch norms have seen something, so that folding has work to do, and whose head is strong."""
+    """A small one, made alive; see `enliven`."""
     torch.manual_seed(0)
-    network = HRNet(18, maps=maps, theta=0.7, stem_stride=stem_stride)
+    return enliven(HRNet(18, maps=maps, theta=0.7, stem_stride=stem_stride))
+
+
+def enliven(network: N) -> N:
+    """The network in eval mode; its batch norms have seen something, so that folding has work to do, its head is strong."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.running_mean is not None
