@@ -15,6 +15,7 @@ from wsi_edt.datasets.labelled import ImageArray, PointArray, Record, of_no_clas
 from wsi_edt.datasets.matlab import read_mat
 from wsi_edt.datasets.pairing import warn_of_leftover
 from wsi_edt.datasets.points_set import read_points_set
+from wsi_edt.datasets.uw import detection_folders, detection_record
 from wsi_edt.errors import AnnotationError
 
 MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".npy")
@@ -109,15 +110,18 @@ def read_ccrcc(folder: Path, split: str) -> Iterator[Record]:
 
 
 def read_psu(folder: Path, split: str) -> Iterator[Record]:
-    """PSU: ``images/NAME.*`` with ``masks/NAME.*`` or with ``points/NAME.csv``.
+    """PSU: ``PSU_dataset/imgN/imgN.bmp`` and ``imgN_detection.mat``, as UW is laid out; or images with masks or points.
 
-    Neither how its 120 images are distributed (its page is gone; its authors' own code reads .bmp images from one
-    folder) nor their µm/px could be verified: bring them into this layout. A mask has one number for each nucleus and 0
-    for the background; or two values, and then each connected part is a nucleus.
+    Its own page is gone. The layout is the one that the code of the paper's authors reads (github.com/Boom5426/MHFAN,
+    data/PSU.py); whether its coordinates count from 1, as UW's do, isn't said there and is assumed, and µm/px aren't
+    stated. Also read are ``images/NAME.*`` with ``masks/NAME.*`` (one number for each nucleus and 0 for the background; or
+    two values, and then each connected part is a nucleus) or with ``points/NAME.csv``.
     """
     if (folder / "points").is_dir():
         yield from read_points_set(folder, split)
         return
+    for parent in (folder / "PSU_dataset", folder):
+        yield from (detection_record(image_folder) for _, image_folder in detection_folders(parent))
     images, masks = image_files(folder / "images"), folder / "masks"
     warn_of_leftover(folder, masks.iterdir() if masks.is_dir() else (), images)
     for path in images:

@@ -1,4 +1,4 @@
-"""UW / CRCHistoPhenotypes as it is distributed."""
+"""UW / CRCHistoPhenotypes as it is distributed, and what else is laid out like it."""
 
 from __future__ import annotations
 
@@ -20,23 +20,35 @@ def read_uw(folder: Path, split: str) -> Iterator[Record]:
     The paper trains on 70 images and validates on 30, without saying which: "train" are the images up to number 70,
     "validation" those above.
     """
-    for image_folder in sorted(path for path in (folder / "Detection").glob("img*") if path.is_dir()):
+    for number, image_folder in detection_folders(folder / "Detection"):
+        if (number > LAST_TRAINED) is (split == "validation"):
+            yield detection_record(image_folder)
+
+
+def detection_folders(folder: Path) -> list[tuple[int, Path]]:
+    """The folders imgN in a folder, in their names' order, each with its N; AnnotationError if N isn't a number."""
+    found = []
+    for image_folder in sorted(path for path in folder.glob("img*") if path.is_dir()):
         number = image_folder.name.removeprefix("img")
         if not number.isdigit():
             raise AnnotationError(
                 "isn't named imgN, with a number", where=image_folder, remedy="rename it or move it away"
             )
-        if (int(number) > LAST_TRAINED) is not (split == "validation"):
-            continue
-        found = [image_folder / f"{image_folder.name}{suffix}" for suffix in (".bmp", ".png")]
-        path = next((candidate for candidate in found if candidate.is_file()), None)
-        if path is None:
-            raise AnnotationError(f"holds neither {found[0].name} nor {found[1].name}", where=image_folder)
-        annotation = image_folder / f"{image_folder.name}_detection.mat"
-        try:
-            one_based = as_points(read_mat(annotation, "detection"))
-        except ValueError as error:
-            raise AnnotationError(f"can't be read as UW points: {error}", where=annotation) from error
-        # 1-based px: whole-number coordinates run from 1 to 500, and the nuclei's centres lie up and left of them.
-        points = np.maximum(one_based - 0.5, 0)
-        yield Record(path, path.stem, points, of_no_class(points), annotations=((annotation, len(points)),))
+        found.append((int(number), image_folder))
+    return found
+
+
+def detection_record(image_folder: Path) -> Record:
+    """The image in a folder imgN, and its points."""
+    found = [image_folder / f"{image_folder.name}{suffix}" for suffix in (".bmp", ".png")]
+    path = next((candidate for candidate in found if candidate.is_file()), None)
+    if path is None:
+        raise AnnotationError(f"holds neither {found[0].name} nor {found[1].name}", where=image_folder)
+    annotation = image_folder / f"{image_folder.name}_detection.mat"
+    try:
+        one_based = as_points(read_mat(annotation, "detection"))
+    except ValueError as error:
+        raise AnnotationError(f"can't be read as UW points: {error}", where=annotation) from error
+    # 1-based px: whole-number coordinates run from 1 to 500, and the nuclei's centres lie up and left of them.
+    points = np.maximum(one_based - 0.5, 0)
+    return Record(path, path.stem, points, of_no_class(points), annotations=((annotation, len(points)),))
