@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsi_edt.evaluation.bootstrap import FEWEST_CASES, bootstrap
-from wsi_edt.evaluation.statistics import ImageSums, image_indices
+from wsi_edt.evaluation.statistics import ImageSums, image_indices, index_drift
 
 
 def counts(*images: tuple[int, int, int, int]) -> np.ndarray:
@@ -63,6 +63,20 @@ def test_what_there_is_none_of() -> None:
     one = ImageSums.of(counts((1, 1, 1, 1))).statistics()
     assert float(one.index_bias) == 0.0
     assert np.isnan(one.index_sd)  # one image has no spread
+
+
+def test_index_drifts_over_thresholds_that_find_cells_about_equally_well() -> None:
+    # Of 40 positive and 60 negative cells; F1 of all cells and index by hand:
+    thresholds = [
+        counts((40, 60, 40, 60)),  # 1, 40 %
+        counts((40, 58, 40, 60)),  # 2 · 98 / 198 = 0.990, 40 / 98 = 40.8 %
+        counts((40, 55, 40, 60)),  # 2 · 95 / 195 = 0.974, 40 / 95 = 42.1 %
+        counts((40, 50, 40, 60)),  # 2 · 90 / 190 = 0.947, 44.4 %: too far below
+    ]
+    found = ImageSums.of(np.stack(thresholds)).statistics()
+    assert index_drift(found) == pytest.approx(100 * 40 / 95 - 40)
+    assert index_drift(found, f1_within=0.015) == pytest.approx(100 * 40 / 98 - 40)
+    assert index_drift(found, f1_within=0.06) == pytest.approx(100 * 40 / 90 - 40)
 
 
 def test_weights_are_repetitions() -> None:

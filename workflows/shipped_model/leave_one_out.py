@@ -8,12 +8,14 @@ model in the same way, which says something about the sets that it wasn't traine
 
 Read of each set what its labels allow: shidc and gepnet mark only some nuclei, so that only recall means something;
 immunoratio's points are clicks that miss the centre by 1.3 µm: they are moved to the darkest place near them first, and
-6 µm is a radius beside the usual ones.
+6 µm is a radius beside the usual ones. The index drift is how far the index moves over all thresholds whose F1 is within
+3 points of the best.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -27,7 +29,8 @@ from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.errors import WsiEdtError
 from wsi_edt.evaluation import ImageMetrics
 from wsi_edt.evaluation.predictions import PredictedImage, Predictor, prediction_metrics
-from wsi_edt.evaluation.selection import select
+from wsi_edt.evaluation.selection import RADII_PX, THRESHOLDS, select, threshold_counts
+from wsi_edt.evaluation.statistics import index_drift
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.training import read_config, train
 from wsi_edt.training.checkpoint import network_of, read_trained
@@ -48,7 +51,7 @@ CLICKS_UM = {"immunoratio": 2.75}  # how far points are moved to their nuclei's 
 NUCLEI_ALONE = ("gepnet",)  # whose points have no class
 HEAD = (
     "left out", "seed", "images", "F1 at 10 px", "5 px", "6 µm", "recall", "precision", "positive", "negative",
-    "index error", "bias", "settings",
+    "index error", "bias", "index drift", "settings",
 )  # fmt: skip
 
 
@@ -85,7 +88,7 @@ def row_of(laboratory: str, predictor: Predictor, data: Path, *, seed: str) -> l
 def figures(
     images: Sequence[PredictedImage], settings: DecodeSettings, *, laboratory: str, model_mpp: float
 ) -> list[str]:
-    """F1 at each radius, then recall, precision, F1 by class, index error and bias at 10 px, and the settings."""
+    """F1 at each radius, then recall, precision, F1 by class, the index's error, bias, drift at 10 px, and the settings."""
     nuclei = laboratory in NUCLEI_ALONE
     at = {
         radius: prediction_metrics(images, settings, radius_px=radius, nuclei=nuclei)
@@ -99,6 +102,7 @@ def figures(
         f"{far.all.precision:.3f}",
         *(f"{one.f1:.3f}" if one else "" for one in (far.positive, far.negative)),
         *_index(far),
+        _drift(images, settings) if far.has_index else "",
         chosen,
     ]
 
@@ -108,6 +112,12 @@ def _index(far: ImageMetrics) -> list[str]:
         return ["", ""]
     statistics = far.statistics
     return [f"{float(np.asarray(value)):.1f}" for value in (statistics.index_mae, statistics.index_bias)]
+
+
+def _drift(images: Sequence[PredictedImage], settings: DecodeSettings) -> str:
+    lowest = replace(settings, threshold=THRESHOLDS[0])
+    table = threshold_counts(images, lambda image: image.predicted(lowest))
+    return f"{index_drift(table.statistics()[RADII_PX.index(10.0)]):.1f}"
 
 
 def _test_model(model: str, laboratories: Sequence[str], data: Path) -> None:

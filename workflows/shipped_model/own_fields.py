@@ -29,7 +29,7 @@ from wsi_edt.training.validation import predictor_of
 
 OWN = "ours"  # the set of the configuration that the laboratory's fields replace
 HEAD = ("own fields", "tested on", "F1 at 10 px", "5 px", "6 µm", "recall", "precision", "positive", "negative",
-        "index error", "bias", "settings")  # fmt: skip
+        "index error", "bias", "index drift", "settings")  # fmt: skip
 
 
 def fields_of(laboratory: str, data: Path, most: int, *, seed: int) -> tuple[str, ...]:

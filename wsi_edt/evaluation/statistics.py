@@ -62,6 +62,21 @@ class Statistics:
         return replace(self, **{field.name: getattr(self, field.name)[where] for field in fields(self)})
 
 
+def index_drift(at_thresholds: Statistics, *, f1_within: float = 0.03) -> float:
+    """How far the index of all cells moves over the thresholds that find cells about equally well, in points.
+
+    A choice among these is arbitrary: where positive cells have higher scores than negative ones, the index follows it.
+
+    Parameters
+    ----------
+    at_thresholds : (T,) at each threshold
+    f1_within : thresholds count whose F1 of all cells is at most this much below the best
+    """
+    f1 = at_thresholds.f1[:, 0]
+    found = at_thresholds.index_found[f1 >= f1.max() - f1_within]
+    return float(found.max() - found.min())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSums:
     """What each image adds to the sums from which all statistics come.
