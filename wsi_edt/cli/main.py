@@ -41,6 +41,7 @@ COMMANDS = {
     ),
     "train": ("wsi_edt.cli.train", "Train a model."),
     "bundle": ("wsi_edt.cli.bundle", "Make a model from a checkpoint."),
+    "models": ("wsi_edt.cli.models", "List models and networks: size, cost, speed here, scores, licence."),
 }
 _STORING = (["run"], ["report"], ["train"])
 INTERRUPTED = 130  # what shells give for Ctrl-C

@@ -34,12 +34,14 @@ class NamedOptions:
     architecture, stride : see `NetworkOptions`
     title : what a model's card calls the network
     place : of its class, "module:class" within `wsi_edt.networks`; called with the number of maps, and θ if it has MGA
+    needs : the library of the extra `networks` that its class imports; empty if none
     """
 
     architecture: ClassVar[str]
     stride: ClassVar[int]
     place: ClassVar[str]
     name: ClassVar[str]
+    needs: ClassVar[str]
 
     @property
     def title(self) -> str:
@@ -82,7 +84,7 @@ class NamedMGAOptions(NamedOptions):
 
 
 def named(
-    architecture: str, name: str, place: str, *, stride: int, mga: bool = False
+    architecture: str, name: str, place: str, *, stride: int, mga: bool = False, needs: str = ""
 ) -> type[NetworkOptions]:
     """The options of a network: its names, where its class is, and whether it takes θ.
 
@@ -93,9 +95,17 @@ def named(
     place : "module:class" within `wsi_edt.networks`
     stride : of its coarsest features, a divisor of 32
     mga : whether its first layer is MGA
+    needs : the library of the extra `networks` that it takes, for example "monai"
     """
     base = NamedMGAOptions if mga else NamedOptions
-    entries = {"__slots__": (), "architecture": architecture, "name": name, "place": place, "stride": stride}
+    entries = {
+        "__slots__": (),
+        "architecture": architecture,
+        "name": name,
+        "place": place,
+        "stride": stride,
+        "needs": needs,
+    }
     return cast("type[NetworkOptions]", type(f"Options_{architecture}", (base,), entries))
 
 
