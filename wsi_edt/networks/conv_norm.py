@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from wsi_edt.networks.difference import MGA
+from wsi_edt.networks.difference import MGA, DifferenceConv2d
 
 Padding = Literal["zeros", "replicate"]
 M = TypeVar("M", bound=nn.Module)
@@ -30,8 +30,8 @@ class ConvNorm(nn.Module):
         return functional.relu(y, inplace=True) if self.relu else y
 
     def fuse(self) -> None:
-        """Make it one convolution, with the norm in its weights and a bias; MGA becomes its plain convolution first."""
-        if isinstance(self.convolution, MGA):
+        """Make it one convolution, with the norm in its weights and a bias; differences become plain convolutions first."""
+        if isinstance(self.convolution, MGA | DifferenceConv2d):
             self.convolution = self.convolution.folded().eval()
         if isinstance(self.norm, nn.BatchNorm2d):
             transposed = isinstance(self.convolution, nn.ConvTranspose2d)

@@ -37,6 +37,21 @@ class DifferenceConv2d(nn.Module):
             x, self.folded_weight(), stride=self.stride, padding=self.dilation, dilation=self.dilation
         )
 
+    def folded(self) -> nn.Conv2d:
+        """A plain convolution with the same output, to rounding."""
+        out_channels, in_channels = self.weight.shape[:2]
+        plain = nn.Conv2d(
+            in_channels,
+            out_channels,
+            3,
+            stride=self.stride,
+            padding=self.dilation,
+            dilation=self.dilation,
+            bias=False,
+        )
+        plain.weight = nn.Parameter(self.folded_weight().detach())
+        return plain
+
 
 class MGA(nn.Module):
     """Multi-scale gradient aggregation: a 1×1 convolution, then four dilated difference convolutions, summed up in turn.
