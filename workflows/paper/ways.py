@@ -31,9 +31,9 @@ FloatMap = npt.NDArray[np.float32]
 class Method(StrEnum):
     """How one map becomes cells: CCLS, the paper's, and what it compares with."""
 
-    CCLS = "CCLS"
-    LMSS = "LMSS"
-    LMDS = "LMDS"
+    CCLS = "ccls"
+    LMSS = "lmss"
+    LMDS = "lmds"
     PEAK_LOCAL_MAX = "peak_local_max"
 
     @property
