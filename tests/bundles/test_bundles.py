@@ -62,7 +62,22 @@ def test_models_from_before_the_stem_had_a_choice(bundle: Bundle, tmp_path: Path
         "architecture": "m_hrnet",
         "width": 18,
         "stem_stride": 2,
+        "theta": 0.7,
     }
+
+
+def test_models_from_before_there_was_a_method(bundle: Bundle, tmp_path: Path) -> None:
+    local = replace(bundle.decode, method="peak_local_max", evidence="separate")
+    write_description(replace(bundle, directory=tmp_path.resolve(), decode=local))
+    assert read_bundle(tmp_path).decode == local
+    description = tmp_path / "model.toml"
+    text = description.read_text()
+    assert "[decode]" in text and 'method = "peak_local_max"\n' in text
+    description.write_text(text.replace('method = "peak_local_max"\n', ""))
+    assert read_bundle(tmp_path).decode == replace(local, method="ccls")
+    description.write_text(text.replace('"peak_local_max"', '"peaks"'))
+    with pytest.raises(ModelError, match=r"model\.toml: there is no method 'peaks'; choose ccls, lmss"):
+        read_bundle(tmp_path)
 
 
 def test_weights_survive_at_half_precision(bundle: Bundle) -> None:

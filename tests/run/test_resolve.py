@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ import torch
 
 from tests.bundles.tiny import tiny_bundle
 from wsi_edt.bundles import Bundle
+from wsi_edt.bundles.bundle import write_description
 from wsi_edt.cluster.machine import Machine, this_machine
 from wsi_edt.detection.compute import Compute, ComputeOptions
 from wsi_edt.detection.peaks import TilePeaks
@@ -66,6 +68,19 @@ def test_options_go_first(bundle: Bundle) -> None:
     ).cells
     assert (cells.compute.threads, cells.batch_size) == (3, 9)
     assert cells.decode == replace(bundle.decode, threshold=0.45)
+
+
+@pytest.mark.parametrize("method", ["lmss", "lmds"])
+def test_a_threshold_that_depends_on_the_tile_is_refused(bundle: Bundle, tmp_path: Path, method: str) -> None:
+    shutil.copytree(bundle.directory, tmp_path / "tiny")
+    relative = replace(bundle, directory=tmp_path / "tiny", decode=replace(bundle.decode, method=method))
+    write_description(relative)
+    says = rf"the model tiny finds cells by {method}, .* share of each tile's maximum, .*; bundle it with --method ccls"
+    with pytest.raises(UsageError, match=says):
+        resolved(relative, [LAPTOP])
+    local = replace(relative, decode=replace(bundle.decode, method="peak_local_max", evidence="separate"))
+    write_description(local)
+    assert resolved(local, [LAPTOP]).detector.decode == local.decode
 
 
 def test_a_pdf_that_cant_be_made_is_refused_at_once(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,17 @@ def test_the_hash_is_the_same_in_every_version() -> None:
     assert make_settings().cells.cells_hash()[:16] == "6b49b7f9d42c68c0"
 
 
+def test_another_method_is_another_result() -> None:
+    cells = make_settings().cells
+    assert cells.decode.method == "ccls"
+    assert "method" not in cells.to_json()["decode"]  # type: ignore[operator]
+    other = replace(cells, decode=replace(cells.decode, method="peak_local_max"))
+    assert other.cells_hash() != cells.cells_hash()
+    assert other.differences(cells.to_json()) == "the files of the model colour 1 have changed"
+    for one in (cells, other):
+        assert CellSettings.from_json(one.to_json()) == one
+
+
 @pytest.mark.parametrize("mpp", [0.0, -1.0, 40.0, float("nan")])
 def test_an_impossible_scale_is_refused(mpp: float) -> None:
     with pytest.raises(UsageError, match="--mpp"):

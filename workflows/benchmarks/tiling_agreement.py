@@ -65,7 +65,11 @@ def detect(
         for shard in shards(grid, None)
     ]
     seconds = time.perf_counter() - begun
-    return stitch(TilePeaks.concatenate(parts), grid, radius_px=bundle.decode.radius_px), grid, seconds
+    decode = bundle.decode
+    peaks = stitch(
+        TilePeaks.concatenate(parts), grid, radius_px=decode.radius_px, by_class=decode.is_separate
+    )
+    return peaks, grid, seconds
 
 
 def whole(path: Path, mpp: float | None, bundle: Bundle) -> TilePeaks:

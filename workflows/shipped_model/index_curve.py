@@ -111,7 +111,10 @@ def slide_peaks(path: Path, detector: Detector, bundle: Bundle, *, mpp: float | 
         )
         for shard in shards(grid, tissue)
     ]
-    peaks = stitch(TilePeaks.concatenate(parts), grid, radius_px=detector.settings.radius_px)
+    settings = detector.settings
+    peaks = stitch(
+        TilePeaks.concatenate(parts), grid, radius_px=settings.radius_px, by_class=settings.is_separate
+    )
     held = tissue.holds(pixel_centers(peaks.x), pixel_centers(peaks.y))
     return Peaks(peaks.x[held], peaks.y[held], peaks.score[held], peaks.class_id[held])
 

@@ -148,7 +148,13 @@ def read_bundle(folder: Path) -> Bundle:
             normalisation=Normalisation(tuple(model_input["mean"]), tuple(model_input["std"])),
             model_mpp=float(model_input["mpp"]),
             halo_px=model_input["halo_px"],
-            decode=DecodeSettings(maps, decode["evidence"], decode["window_px"], float(decode["threshold"])),
+            decode=DecodeSettings(
+                maps,
+                decode["evidence"],
+                decode["window_px"],
+                float(decode["threshold"]),
+                decode.get("method", "ccls"),  # models from before there was a choice
+            ),
             sha256=entries["sha256"],
             counts=entries["counts"],
             licence=entries["licence"],
@@ -196,6 +202,7 @@ def write_description(bundle: Bundle) -> None:
         },
         "decode": {
             "maps": list(bundle.decode.maps),
+            "method": bundle.decode.method,
             "evidence": bundle.decode.evidence,
             "window_px": bundle.decode.window_px,
             "threshold": bundle.decode.threshold,

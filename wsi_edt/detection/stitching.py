@@ -14,8 +14,8 @@ from wsi_edt.slides import TileGrid
 MARGIN_PX = 4
 
 
-def stitch(peaks: TilePeaks, grid: TileGrid, *, radius_px: int) -> TilePeaks:
-    """The slide's peaks without those that two tiles found twice, ordered by y, then x.
+def stitch(peaks: TilePeaks, grid: TileGrid, *, radius_px: int, by_class: bool = False) -> TilePeaks:
+    """The slide's peaks without those that two tiles found twice, ordered by y, x and class.
 
     Of two peaks of *different* tiles within `radius_px` (Chebyshev) the weaker is dropped; peaks are visited from the
     strongest (then by y, x), and a dropped peak drops nothing. Peaks that one tile sees side by side both stay: two peaks
@@ -26,6 +26,8 @@ def stitch(peaks: TilePeaks, grid: TileGrid, *, radius_px: int) -> TilePeaks:
     peaks : of all tiles, in any order; each tile's in its core and `MARGIN_PX` around it, none twice
     grid : the tiles'
     radius_px : the decoder's own radius, half its window
+    by_class : whether each class is stitched for itself, as if there were no other: for maps that were decoded separately,
+        where a tile finds a nucleus once in each map
 
     Notes
     -----
@@ -34,10 +36,14 @@ def stitch(peaks: TilePeaks, grid: TileGrid, *, radius_px: int) -> TilePeaks:
     """
     near = np.flatnonzero(_near_seam(peaks, grid, reach_px=MARGIN_PX + radius_px))
     kept = np.ones(len(peaks), bool)
-    kept[near] = _kept(peaks.select(near), radius_px=radius_px)
+    classes = peaks.class_id[near]
+    groups = [near[classes == one] for one in np.unique(classes)] if by_class else [near]
+    for own in groups:
+        kept[own] = _kept(peaks.select(own), radius_px=radius_px)
     found = np.flatnonzero(kept)
-    found = found[np.argsort(_pixel(peaks.x[found], peaks.y[found]))]
-    return peaks.select(found)
+    places = _pixel(peaks.x[found], peaks.y[found])
+    order = np.lexsort((peaks.class_id[found], places)) if by_class else np.argsort(places)
+    return peaks.select(found[order])
 
 
 def _near_seam(peaks: TilePeaks, grid: TileGrid, *, reach_px: int) -> npt.NDArray[np.bool_]:

@@ -1,6 +1,8 @@
 """Location maps: how points become a map to learn (targets), and how a map becomes points again (decode)."""
 
-from wsi_edt.maps.decode import DecodeSettings, Evidence, Peaks, ccls, decode, lmds, lmss, window_maximum
+from wsi_edt.maps.decode import DecodeSettings, Evidence, Peaks, decode
+from wsi_edt.maps.local_maxima import window_maximum
+from wsi_edt.maps.methods import METHODS, Method, ccls, lmds, lmss, peak_local_max
 from wsi_edt.maps.targets import (
     clamp_max_distance,
     density_map,
@@ -12,8 +14,10 @@ from wsi_edt.maps.targets import (
 )
 
 __all__ = [
+    "METHODS",
     "DecodeSettings",
     "Evidence",
+    "Method",
     "Peaks",
     "ccls",
     "clamp_max_distance",
@@ -26,5 +30,6 @@ __all__ = [
     "lmds",
     "lmss",
     "neighbour_sigmas",
+    "peak_local_max",
     "window_maximum",
 ]

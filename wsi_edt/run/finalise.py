@@ -247,12 +247,13 @@ def stitched_cells(
     if threshold is not None:  # before stitching, as a run would
         peaks = peaks.select(peaks.score > threshold)
     trim_memory()  # what the shards took one by one
-    stitched = stitch(peaks, grid, radius_px=cells.decode.radius_px)
+    decode = cells.decode
+    stitched = stitch(peaks, grid, radius_px=decode.radius_px, by_class=decode.is_separate)
     del peaks
     stitched = stitched.select(_held(stitched, seen.tissue))
     dyed = seen.staining is Staining.DAB
     haematoxylin, dab = deconvolved(stitched.density, unit=OD_UNIT) if dyed else (None, None)
-    # Stitched peaks come ordered by y and x, no two on one px, and a change of scale keeps that order.
+    # Stitched peaks come ordered by y, x and class, no two of a class on one px, and a change of scale keeps that order.
     return Cells(
         seen.scale.to_l0(pixel_centers(stitched.x)),
         seen.scale.to_l0(pixel_centers(stitched.y)),

@@ -16,7 +16,7 @@ from wsi_edt.results import names
 from wsi_edt.results.store import SlideStore
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.options import RunOptions
-from wsi_edt.run.settings import CellSettings, RunSettings, refuse_impossible_threshold
+from wsi_edt.run.settings import CellSettings, RunSettings, refuse_impossible_threshold, refuse_relative
 
 
 def resolve(
@@ -34,13 +34,15 @@ def resolve(
     ModelError
         If there is no such model, or its weights are damaged.
     UsageError
-        If a setting makes no sense, or what it needs isn't installed.
+        If a setting makes no sense, what it needs isn't installed, or the model finds cells in a way that only whole images
+        allow, see `refuse_relative`.
     """
     if options.output.pdf:
         refuse_without_weasyprint()
     bundle = find_bundle(options.model)
     bundle.verify()
     decode = bundle.decode
+    refuse_relative(bundle.name, decode)
     if options.threshold is not None:
         refuse_impossible_threshold(options.threshold, decode)
         decode = replace(decode, threshold=options.threshold)

@@ -24,7 +24,7 @@ from wsi_edt.slides.tissue import TissueMask
 LARGEST_TILE_PX = 8192  # whose maps and features already take tens of GB
 
 # A network learns maps that lie in [0, 1]; evidence is one of them, or the sum of two.
-_HIGHEST_SCORES = {"max": 1.0, "nucleus": 1.0, "sum": 2.0}
+_HIGHEST_SCORES = {"max": 1.0, "nucleus": 1.0, "separate": 1.0, "sum": 2.0}
 
 # The settings that have an option of their own; all others are the model's.
 _OPTIONS = {
@@ -86,8 +86,13 @@ class CellSettings:
     def to_json(self) -> dict[str, object]:
         """The settings as JSON values, equal to what a JSON file gives back."""
         fields: dict[str, object] = json.loads(json.dumps(asdict(self)))
-        if not self.icc:  # results from before there was a choice continue
+        # Results from before there was a choice continue.
+        if not self.icc:
             del fields["icc"]
+        decode = fields["decode"]
+        assert isinstance(decode, dict)
+        if self.decode.method == "ccls":
+            del decode["method"]
         compute = fields.pop("compute")
         assert isinstance(compute, dict)
         return fields | compute
@@ -217,6 +222,17 @@ def refuse_impossible_threshold(threshold: float, decode: DecodeSettings) -> Non
         raise UsageError(
             f"--threshold {threshold:g} isn't a score that cells can exceed",
             remedy=f"give 0 or more and less than {highest:g} (the model's own is {decode.threshold:g})",
+        )
+
+
+def refuse_relative(model: str, decode: DecodeSettings) -> None:
+    """UsageError if whether a cell is found would depend on the strongest one in its tile, see `wsi_edt.maps.Method`."""
+    if decode.is_relative:
+        raise UsageError(
+            f"finds cells by {decode.method}, whose threshold is a share of each tile's maximum, so that on a slide a "
+            "cell's neighbours and the tiles' seams would decide whether it is found",
+            where=f"the model {model}",
+            remedy="bundle it with --method ccls; `wsi-edt evaluate` takes it as it is, on whole images",
         )
 
 

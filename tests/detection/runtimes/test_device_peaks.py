@@ -1,5 +1,7 @@
 """CCLS in torch against CCLS in numpy and OpenCV, on maps with and without plateaus."""
 
+from queue import SimpleQueue
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsi_edt.detection.runtimes.device_peaks import candidates, peaks_of
+from wsi_edt.detection.runtimes.torch_cuda import TorchCuda
 from wsi_edt.maps import DecodeSettings, decode
 
 SETTINGS = [
@@ -47,6 +50,43 @@ def test_a_tile_without_cells_among_others() -> None:
     maps[2, 0, 5, 9] = 0.005  # never above what holds a cell at all
     settings = DecodeSettings(("nucleus",), "nucleus", 11, 0.0)
     assert check(maps, settings) == 1
+
+
+class Lane:
+    """Stands in for a GPU's lane that brings maps back, and can't find peaks."""
+
+    def __init__(self, maps: npt.NDArray[np.float32]) -> None:
+        self._maps = maps
+
+    def maps(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return self._maps
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        DecodeSettings(("positive", "negative"), "separate", 11, 0.3),
+        DecodeSettings(("positive", "negative"), "sum", 3, 0.3, "lmss"),
+        DecodeSettings(("positive", "negative"), "max", 3, 0.3, "lmds"),
+        DecodeSettings(("positive", "negative"), "sum", 11, 0.3, "peak_local_max"),
+    ],
+)
+def test_what_is_not_found_on_the_device_is_decoded_from_its_maps(settings: DecodeSettings) -> None:
+    maps = np.random.default_rng(0).random((3, 2, 40, 50), dtype=np.float32)
+    runtime = TorchCuda.__new__(TorchCuda)  # without a GPU
+    runtime._lanes = SimpleQueue()
+    runtime._lanes.put(Lane(maps))  # type: ignore[arg-type]
+    images = np.zeros((3, 40, 50, 3), np.uint8)
+    expected = [decode(one, settings) for one in maps]
+    assert sum(map(len, expected)) > 10
+    found, kept = runtime.peaks_and_maps(images, settings)
+    assert kept is maps
+    for some in (found, runtime.peaks(images, settings)):
+        for one, other in zip(some, expected, strict=True):
+            for name in ("x", "y", "score", "class_id"):
+                assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    with pytest.raises(AssertionError):
+        candidates(torch.from_numpy(maps), settings)
 
 
 @pytest.mark.gpu

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from wsi_edt.cells import CellClass
 from wsi_edt.maps import DecodeSettings, Peaks, decode
-from wsi_edt.maps.decode import EMPTY_BELOW
+from wsi_edt.maps.methods import EMPTY_BELOW
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +33,14 @@ class Candidates:
     is_peak: Tensor
 
 
+def finds(settings: DecodeSettings) -> bool:
+    """Whether peaks are found here as these settings say: by CCLS on one evidence map; others are decoded on the CPU."""
+    return settings.method == "ccls" and not settings.is_separate
+
+
 def candidates(maps: Tensor, settings: DecodeSettings) -> Candidates:
     """The candidates of (B, C, H, W) float32 maps, of which `peaks_of` makes the peaks of `wsi_edt.maps.decode`."""
+    assert finds(settings), settings
     evidence = _evidence(maps, settings)  # (B, H, W)
     is_peak = (_window_maximum(evidence, settings.window_px) == evidence) & (evidence > settings.threshold)
     is_peak &= (evidence.amax(dim=(1, 2)) > EMPTY_BELOW)[:, None, None]

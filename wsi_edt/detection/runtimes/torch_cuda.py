@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from wsi_edt.detection.compute import Precision
-from wsi_edt.detection.runtimes.device_peaks import Candidates, candidates, peaks_of
+from wsi_edt.detection.runtimes.device_peaks import Candidates, candidates, finds, peaks_of
 from wsi_edt.detection.runtimes.lanes import Captures, Gate, Staging
 from wsi_edt.detection.runtimes.prepared import PreparedNetwork
 from wsi_edt.detection.runtimes.runtime import FloatMaps, Images
-from wsi_edt.maps import DecodeSettings, Peaks
+from wsi_edt.maps import DecodeSettings, Peaks, decode
 from wsi_edt.networks import Normalisation
 from wsi_edt.networks.network import Network
 
@@ -101,12 +101,17 @@ class TorchCuda:
             return lane.maps(images)
 
     def peaks(self, images: Images, settings: DecodeSettings) -> list[Peaks]:
-        """The peaks of each tile of a batch, in px of its tile; points and not maps come back from the GPU."""
+        """The peaks of each tile of a batch, in px of its tile; with CCLS points and not maps come back from the GPU."""
+        if not finds(settings):
+            return self.peaks_and_maps(images, settings)[0]
         with self._lane() as lane:
             return lane.found(images, settings, peaks_of)
 
     def peaks_and_maps(self, images: Images, settings: DecodeSettings) -> tuple[list[Peaks], FloatMaps]:
         """The same peaks, and the maps that they were found in, all of which are copied from the GPU."""
+        if not finds(settings):
+            maps = self.maps(images)
+            return [decode(one, settings) for one in maps], maps
         with self._lane() as lane:
             return lane.found(images, settings, _peaks_and_maps)
 
