@@ -100,9 +100,9 @@ def _print_text(listed: list[Entry], rows: Iterator[Row], *, measured: bool, rep
             "those of models, each under its own licence."
         )
     if measured:
+        batches = f"{repeats} batch{'' if repeats == 1 else 'es'}"
         notes.append(
-            f"tiles/s: the median of {repeats} batches (slowest to fastest), of one worker process; a run may have "
-            "several."
+            f"tiles/s: the median of {batches} (slowest to fastest), of one worker process; a run may have several."
         )
     click.echo("\n" + "\n".join(textwrap.fill(note, _COLUMNS) for note in notes))
 

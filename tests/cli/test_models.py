@@ -1,0 +1,79 @@
+"""`wsi-edt models` in a terminal of 100 columns, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bundles.tiny import tiny_bundle
+from wsi_edt.bundles import DEFAULT_MODEL
+from wsi_edt.cli.main import run_command
+from wsi_edt.networks.registry import ARCHITECTURES
+
+
+def test_all_fits_100_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert f"{DEFAULT_MODEL}, version 3" in lines
+    assert "  cost      9.7 M parameters, 39.2 GFLOP a tile" in lines
+    (width_48,) = (line for line in lines if "m_hrnet, width 48" in line)
+    assert width_48.split() == ["M_HRNet-w48", "m_hrnet,", "width", "48", "65.4", "175.3", "none"]
+    for architecture in ARCHITECTURES:
+        assert any(f" {architecture} " in line for line in lines), architecture
+
+
+def test_many_weights_go_to_further_lines(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folders = [str(tiny_bundle(tmp_path / str(number)).directory) for number in range(6)]
+    assert run_command(["models", *folders, "--only", "m_hrnet"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    first = next(number for number, line in enumerate(lines) if line.startswith("M_HRNet-w18"))
+    weights = " ".join([lines[first].split("39.2")[1], *lines[first + 1 : first + 2]])
+    assert weights.split() == [f"{DEFAULT_MODEL},", *["tiny,"] * 5, "tiny"]
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["models", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0]["name"] == DEFAULT_MODEL
+    networks = [row for row in rows if row["kind"] == "network"]
+    assert {row["name"] for row in networks} == set(ARCHITECTURES)
+    assert networks[0]["options"] == {
+        "architecture": "m_hrnet",
+        "width": 18,
+        "stem_stride": 2,
+        "theta": 0.7,
+    }
+    assert all(row["parameters"] > 0 and row["flop_per_512px_tile"] > 0 for row in networks)
+
+
+def test_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["models", "--only", "unext", "--measure", "--repeats", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    heading, line = (next(x for x in lines if x.startswith(start)) for start in ("network ", "UNeXt "))
+    assert heading.split()[-2:] == ["tiles/s", "weights"]
+    assert float(line.split()[4]) > 0
+    assert any(x.startswith("tiles/s: the median of 1 batch (") for x in lines)
+
+
+def test_wrong_names_are_wrong_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run_command(["models", "--only", "resnet"]) == 2
+    assert "there is no model or network 'resnet'" in capsys.readouterr().err
+    assert run_command(["models", str(tmp_path)]) == 2
+
+
+def test_the_list_needs_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from wsi_edt.cli.main import run_command\n"
+        "assert run_command(['models', '--only', 'hrnet', '--only', 'm_hrnet']) == 0\n"
+        "heavy = {'torch', 'dask', 'openvino', 'monai', 'matplotlib'} & sys.modules.keys()\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
