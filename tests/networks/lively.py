@@ -18,15 +18,16 @@ def lively_network(maps: int = 3, *, stem_stride: int = 2) -> HRNet:
 
 
 def enliven(network: N) -> N:
-    """The network in eval mode; its batch norms have seen something, so that folding has work to do, its head is strong."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            assert module.running_mean is not None
-            assert module.running_var is not None
-            nn.init.uniform_(module.weight, 0.5, 1.0)
-            nn.init.normal_(module.bias, std=0.1)
-            nn.init.normal_(module.running_mean, std=0.1)
-            nn.init.uniform_(module.running_var, 1.0, 3.0)
+    """The network in eval mode, with a strong head, and norms that have seen an image: folding has work to do."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        nn.init.uniform_(norm.weight, 0.5, 1.0)
+        nn.init.normal_(norm.bias, std=0.1)
+        norm.momentum = 1.0  # the statistics are this image's: what depends on it isn't lost on the way
     for name, parameter in network.head.named_parameters():
-        nn.init.normal_(parameter, std=0.1 if name == "weight" else 1.0)
+        nn.init.normal_(parameter, std=0.1 if name.endswith("weight") else 1.0)
+    with torch.no_grad():
+        network.train()(torch.randn(2, 3, 64, 64))
+    for norm in norms:
+        norm.momentum = 0.1
     return network.eval()

@@ -111,3 +111,18 @@ def test_average_by_hand() -> None:
     average.update(ema_decay=0.9, step=10**6)
     assert float(averaged.weight) == pytest.approx(2.0)
     assert not average.network.training
+
+
+class NoNorm(StandIn):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+
+def test_average_of_a_network_that_counts_nothing() -> None:
+    network = NoNorm()
+    average = WeightAverage(network)
+    with torch.no_grad():
+        network.scale.fill_(11.0)
+    average.update(ema_decay=0.9, step=1)
+    assert float(average.network.state_dict()["scale"]) == pytest.approx(1 + 10 * 9 / 11)

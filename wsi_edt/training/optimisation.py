@@ -90,5 +90,6 @@ class WeightAverage:
         decay = min(ema_decay, (1 + step) / (10 + step))
         kept, current = zip(*self._averaged, strict=True)
         torch._foreach_lerp_(kept, current, 1 - decay)  # as torch.optim.swa_utils does
-        counts, now = zip(*self._copied, strict=True)
-        torch._foreach_copy_(counts, now)
+        if self._copied:  # batch norms count their steps; networks without any have nothing to count
+            counts, now = zip(*self._copied, strict=True)
+            torch._foreach_copy_(counts, now)
