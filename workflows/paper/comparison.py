@@ -7,6 +7,7 @@ there isn't made again, and several processes may work on one table: each takes 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,7 +17,7 @@ from typing import Any
 from divisions import Part
 from filelock import FileLock, Timeout
 from tally import Tally
-from ways import Method, best_way
+from ways import best_settings, words_of
 
 from wsi_edt.detection.compute import Device
 from wsi_edt.evaluation.predictions import PredictedImage
@@ -64,6 +65,10 @@ class Budget:
 
 # The paper: whole images of 512 px, Adam, 1e-4, a tenth of it after 200 epochs. It doesn't say after how many it ends.
 PAPER = Budget("paper", batch_size=4, crop_px=512, learning_rate=1e-4, epochs=300)
+# For a few images, such as the part of BCData that comes with this program's development.
+NIGHT = Budget(
+    "night", batch_size=8, crop_px=192, learning_rate=1e-3, decay="cosine", steps=200, hrnet_width=18
+)
 SMOKE = Budget(
     "smoke", batch_size=2, crop_px=64, learning_rate=1e-3, steps=3, hrnet_width=18, cases=2, shrink=2.0
 )
@@ -79,7 +84,7 @@ class Row:
     network : its architecture
     options : further entries of ``[network]``
     target : entries of ``[maps]``, such as target = "edt"
-    method : from maps to cells
+    method : from maps to cells, a key of `METHODS`
     published : the paper's figures by the columns' names; those that we don't know are missing
     """
 
@@ -87,7 +92,7 @@ class Row:
     network: str
     options: Mapping[str, object] = field(default_factory=dict)
     target: Mapping[str, object] = field(default_factory=lambda: {"target": "edt"})
-    method: Method = Method.CCLS
+    method: str = "ccls"
     published: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -133,6 +138,12 @@ class Training:
         wide = {"width": self.budget.hrnet_width} if self.row.network.endswith("hrnet") else {}
         return {"architecture": self.row.network, **wide, **self.row.options}
 
+    @property
+    def identity(self) -> str:
+        """Of what was trained on what, and scored on what: scores of anything else are made again."""
+        facts = (self.config().to_json(), self.part.choose, self.part.test)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
+
     def config(self) -> TrainConfig:
         """The whole configuration."""
         budget, part = self.budget, self.part
@@ -162,19 +173,19 @@ class Training:
 
 
 def scores_of(
-    training: Training, methods: Sequence[Method], data: Path, out: Path, *, device: Device
+    training: Training, methods: Sequence[str], data: Path, out: Path, *, device: Device
 ) -> dict[str, Tally]:
     """How well a training's network does with each way of decoding; it is trained, or decoded, where that wasn't done."""
     folder = out / training.budget.name / training.name
-    found = _read(folder)
-    missing = [method for method in methods if method.value not in found]
+    found = _read(folder, training)
+    missing = [method for method in methods if method not in found]
     if not missing:
         return found
     config = training.config()
     trained = read_trained(train(config, data, folder, device=device))
     predictor = predictor_of(network_of(config, trained.weights).to(device), config)
     chosen_on = [predictor.predict(image) for image in training.part.images("choose", data)]
-    ways = {method: best_way(chosen_on, method) for method in missing}
+    settings = {method: best_settings(chosen_on, method) for method in missing}
     del chosen_on
     sums = {method: Tally() for method in missing}
     for image in training.part.images(
@@ -182,17 +193,17 @@ def scores_of(
     ):  # one by one: the maps of a thousand images fill the memory
         predicted: PredictedImage = predictor.predict(image)
         for method in missing:
-            sums[method] += Tally.of(predicted, ways[method])
+            sums[method] += Tally.of(predicted, settings[method])
     for method in missing:
-        found[method.value] = replace(sums[method], ways=(str(ways[method]),))
-    write_atomically(
-        folder / SCORES, json.dumps({name: asdict(one) for name, one in found.items()}, indent=1).encode()
-    )
+        found[method] = replace(sums[method], ways=(words_of(settings[method]),))
+    scores = {name: asdict(one) for name, one in found.items()}
+    entries = {"training": training.identity, "scores": scores}
+    write_atomically(folder / SCORES, json.dumps(entries, indent=1).encode())
     return found
 
 
 def run_all(
-    wanted: Sequence[tuple[Training, Method]], data: Path, out: Path, *, device: Device, note: Note
+    wanted: Sequence[tuple[Training, str]], data: Path, out: Path, *, device: Device, note: Note
 ) -> dict[str, dict[str, Tally]]:
     """The scores of every training, by its name and the method's. What another process holds is waited for at the end."""
     trainings = {training.name: training for training, _ in wanted}
@@ -213,9 +224,11 @@ def run_all(
     return found
 
 
-def _read(folder: Path) -> dict[str, Tally]:
+def _read(folder: Path, training: Training) -> dict[str, Tally]:
     path = folder / SCORES
     if not path.exists():
         return {}
-    entries: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return {name: Tally.from_json(own) for name, own in entries.items()}
+    entries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if entries.get("training") != training.identity:
+        return {}
+    return {name: Tally.from_json(own) for name, own in entries["scores"].items()}

@@ -105,7 +105,7 @@ def run(
     results = []
     for row in rows:
         tallies = [
-            sum((found[training.name][row.method.value] for training in trainings(row, seed)), Tally())
+            sum((found[training.name][row.method] for training in trainings(row, seed)), Tally())
             for seed in range(1, seeds + 1)
             if row.is_here
         ]

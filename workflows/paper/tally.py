@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from ways import RADII_PX, Way, outcomes_of
+from ways import RADII_PX, outcomes_of
 
 from wsi_edt.evaluation.outcomes import CLASSES, FALSE, MISSED
 from wsi_edt.evaluation.predictions import PredictedImage
+from wsi_edt.maps import DecodeSettings
 
 Triples = tuple[tuple[int, int, int], ...]
 _NOTHING: Triples = ((0, 0, 0),) * len(CLASSES)
@@ -35,10 +36,10 @@ class Tally:
     ways: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, image: PredictedImage, way: Way) -> Self:
+    def of(cls, image: PredictedImage, settings: DecodeSettings) -> Self:
         """The sums of one image."""
-        pair = way.pair(image)
-        near, far = (outcomes_of([pair], image, radius).counts()[0, 0].tolist() for radius in RADII_PX)
+        pair = image.paired(settings)
+        near, far = (outcomes_of([pair], settings, radius).counts()[0, 0].tolist() for radius in RADII_PX)
         error = far[0][FALSE] - far[0][MISSED]
         return cls(1, _triples(near), _triples(far), abs(error), error**2)
 
