@@ -21,6 +21,13 @@ def test_equals_the_papers_formula(dilation: int, stride: int) -> None:
     torch.testing.assert_close(layer(x), plain - 0.7 * centre)
 
 
+@pytest.mark.parametrize(("dilation", "stride"), [(1, 1), (1, 2), (3, 1)])
+def test_it_folds_to_a_plain_convolution(dilation: int, stride: int) -> None:
+    layer = DifferenceConv2d(3, 5, dilation=dilation, stride=stride, theta=0.7).double()
+    x = random_input(2, 3, 17, 20)
+    torch.testing.assert_close(layer.folded()(x), layer(x))
+
+
 def test_by_hand() -> None:
     # Kernel 1..9 (sum 45) on a single 1 in the middle: the flipped kernel, and 0.7 · 45 = 31.5 less at the centre.
     layer = DifferenceConv2d(1, 1, theta=0.7)
