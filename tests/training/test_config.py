@@ -1,10 +1,12 @@
 """The configuration: its defaults are the shipped recipe, and what is wrong in a file is said in one sentence."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from wsi_edt.errors import UsageError
+from wsi_edt.maps import Density, Edt, Fidt, Idt, Kind
 from wsi_edt.training import TrainConfig, read_config
 
 RECIPES = Path(__file__).parents[2] / "workflows/shipped_model"
@@ -19,18 +21,23 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_an_empty_file_is_the_shipped_recipe(tmp_path: Path) -> None:
     shipped = read_config(RECIPES / "train.toml")
     assert read_config(written(tmp_path, "")) == shipped == TrainConfig()
-    assert shipped.network == {"architecture": "m_hrnet", "width": 18, "stem_stride": 2}
+    assert shipped.network == {
+        "architecture": "m_hrnet",
+        "width": 18,
+        "stem_stride": 2,
+        "theta": 0.7,
+    }
     assert (shipped.spec.architecture, shipped.spec.maps, shipped.spec.stride) == ("m_hrnet", 3, 32)
     assert sum(one.weight for one in shipped.sets) == pytest.approx(1.0)
     assert [one.split for one in shipped.validation] == ["validation"]
 
 
-def test_the_second_stage(tmp_path: Path) -> None:
+def test_the_last_stage(tmp_path: Path) -> None:
     config = read_config(RECIPES / "finetune.toml", init="other/model")
     assert config.init == "other/model"
     schedule = config.schedule
-    assert (schedule.steps, schedule.batch_size, schedule.crop_px) == (220, 6, 320)
-    assert (schedule.learning_rate, schedule.ema_decay, schedule.frozen_norms) == (5e-4, 0.98, True)
+    assert (schedule.steps, schedule.batch_size, schedule.crop_px) == (300, 6, 320)
+    assert (schedule.learning_rate, schedule.ema_decay, schedule.frozen_norms) == (7e-4, 0.985, True)
     assert config.loss.consistency == 50
     assert config.augmentation.gamma == 0.3
 
@@ -69,6 +76,28 @@ def test_maps_are_kept_in_one_order(tmp_path: Path) -> None:
     assert config.maps.names == ("positive", "negative", "nucleus")
 
 
+def test_targets_take_their_own_constants(tmp_path: Path) -> None:
+    def kind(text: str) -> Kind:
+        return read_config(written(tmp_path, "[maps]\n" + text)).maps.kind
+
+    # The paper's Table 10.
+    assert kind("") == Edt(c1=10, c2=0.5, c3=1)
+    assert kind('target = "idt"') == Idt(c=1)
+    assert kind('target = "fidt"') == Fidt(alpha=0.02, beta=0.75, c=1)
+    assert kind('target = "density"') == Density(sigma_px=4, adaptive=False)
+    assert kind("c1 = 5\nc3 = 0.5") == Edt(c1=5, c2=0.5, c3=0.5)
+    assert kind('target = "fidt"\nbeta = 1.0\nc = 2') == Fidt(alpha=0.02, beta=1, c=2)
+    assert kind('target = "density"\nadaptive = true') == Density(adaptive=True)
+    assert kind('target = "density"\nsigma_px = 3') == Density(sigma_px=3)
+
+
+def test_configurations_from_before_maps_had_constants_and_methods() -> None:
+    entries = json.loads(TrainConfig().to_json())
+    for name in ("method", "c1", "c2", "c3", "c", "alpha", "beta", "sigma_px", "adaptive"):
+        del entries["maps"][name]
+    assert TrainConfig.from_json(json.dumps(entries)) == TrainConfig()
+
+
 A_SET = '[[sets]]\nname = "bcdata"\n'
 
 
@@ -105,6 +134,27 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
             r"maps\.names: positive and negative maps come together; the maps are positive$",
         ),
         ('[maps]\nnames = ["nucleus", "nucleus"]', r"maps\.names: .*\[nucleus, nucleus\]"),
+        (
+            '[maps]\ntarget = "idt"\nc1 = 5',
+            r"maps\.c1 is a constant of edt, not of idt; leave it out: idt has c$",
+        ),
+        (
+            "[maps]\nc = 2",
+            r"maps\.c is a constant of idt and fidt, not of edt; leave it out: edt has c1, c2, c3$",
+        ),
+        ('[maps]\ntarget = "fidt"\nadaptive = true', r"maps\.adaptive is a constant of density, not of fidt"),
+        (
+            "[maps]\nc2 = 0",
+            r"there is no EDT map for c1 10, c2 0 and c3 1; choose c1 >= 0, c2 > 0 and c3 > 0",
+        ),
+        ("[maps]\nc3 = 200", r"there is no EDT map for .*c3 200; choose .* at most 100"),
+        ('[maps]\ntarget = "density"\nsigma_px = 0', r"there is no density map for sigma_px 0"),
+        ('[maps]\nc1 = "5"', r'maps\.c1 is "5", but it should be a valid number'),
+        (
+            '[maps]\ntarget = "sdt"',
+            r"maps\.target is \"sdt\", but it should be 'edt', 'idt', 'fidt' or 'density'",
+        ),
+        ('[maps]\nmethod = "peaks"', r"maps\.method: there is no method 'peaks'; choose ccls, lmss, lmds"),
         ("[loss]\nconsistency = -1.0", r"loss\.consistency is -1\.0, but it should be greater than or"),
         (
             "[loss]\nconsistency = 1.0\n[schedule]\ncrop_px = 224",
