@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ PALE_SHARE = 0.25  # of a field's nuclei
 
 Points = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
-Number = np.float32 | np.float64
+T = TypeVar("T", np.float32, np.float64, np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,10 +57,8 @@ class Part:
     y: int
     side: int
 
-    def cut(
-        self, values: npt.NDArray[Number | np.uint8], *, scale: int = 1
-    ) -> npt.NDArray[Number | np.uint8]:
-        """This part of (H, W, …) values, `scale` px of the field to each of theirs."""
+    def cut(self, values: npt.NDArray[T], *, scale: int = 1) -> npt.NDArray[T]:
+        """The part of (H, W, …) values, `scale` px of the field to each of theirs."""
         rows = slice(self.y // scale, (self.y + self.side) // scale)
         return values[rows, self.x // scale : (self.x + self.side) // scale]
 
@@ -114,7 +112,7 @@ def densest_part(points: Points, side: int) -> Part:
 
 
 def pale_nuclei(field: Field, *, share: float = PALE_SHARE) -> npt.NDArray[np.bool_]:
-    """(N,) which nuclei are the palest of the field: the share with the least optical density in 5 × 5 px around their point."""
+    """(N,) which nuclei are the palest of the field: the share with the least optical density in 5 × 5 px there."""
     density = -np.log10((field.pixels.astype(np.float64) + 1) / 256).mean(axis=2)
     padded = np.pad(density, 2, mode="edge")
     columns, rows = np.floor(field.points).astype(int).T
@@ -157,8 +155,3 @@ def discs(points: Points, shape: tuple[int, int], radius: float) -> npt.NDArray[
 def _best(side: int, score: Callable[[Part], int]) -> Part:
     places = range(0, FIELD_PX - side + 1, STEP_PX)
     return max((Part(x, y, side) for y in places for x in places), key=score)
-
-
-def written(folder: Path, name: str) -> tuple[Path, Path]:
-    """The two files of a figure."""
-    return folder / f"{name}.png", folder / f"{name}.svg"

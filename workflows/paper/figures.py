@@ -1,4 +1,4 @@
-"""The paper's figures from a tile of your own data: the maps, EDT's constants, CCLS at work, what MGA changes on pale cells.
+"""The paper's figures from a tile of your data: maps, EDT's constants, CCLS at work, what MGA changes on pale cells.
 
     python workflows/paper/figures.py --data DATA [--dataset bcdata] [--image 23.png] [--model MODEL] --out FOLDER
 
@@ -28,9 +28,9 @@ from field import (
     middle_field,
     pale_nuclei,
     separation,
-    written,
 )
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
@@ -56,6 +56,7 @@ from wsi_edt.networks.network import Network, Normalise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 CLOSE_PX, PALE_PX = 160, 128
 C1, C2 = (0.0, 5.0, 10.0, 20.0), (0.25, 0.5, 1.0)
@@ -88,35 +89,38 @@ def draw_maps(figure: Figure, field: Field) -> None:
         "FIDT": fidt_map(field.points, shape),
         "EDT": edt_map(field.points, shape, max_distance_px=farthest),
     }
-    tops = figure.subplots(2, 5, height_ratios=(1, 0.85))
-    show_pixels(tops[0, 0], field, part, f"{field.name}, {part.moved(field.points).shape[0]} cells")
-    for axes, (name, whole) in zip(tops[0, 1:], maps.items(), strict=True):
-        cut = part.cut(whole)
-        top = float(cut.max()) or 1.0
-        image = show_map(axes, cut, name if name != "density" else "density, cells per px", top=top)
-        figure.colorbar(image, ax=axes, shrink=0.7, aspect=15)
-    grid = tops[1, 0].get_gridspec()
-    for axes in tops[1]:
-        axes.remove()
-    _draw_across(figure.add_subplot(grid[1, :3]), field, part, maps)
-    _draw_fall(figure.add_subplot(grid[1, 3:]), farthest)
-    figure.suptitle("The same cells as four location maps", fontsize=10.5)
+    above, below = figure.subfigures(
+        2, 1, height_ratios=(1.15, 1)
+    )  # else the curves' labels push the maps apart
+    tops = above.subplots(1, 5)
+    show_pixels(tops[0], field, part, f"{field.name}, {part.inside(field.points).sum()} cells")
+    density = part.cut(maps["density"])
+    drawn = show_map(tops[1], density, "density, cells per px", top=float(density.max()))
+    above.colorbar(drawn, ax=tops[1], location="bottom", shrink=0.8, aspect=20)
+    for axes, name in zip(tops[2:], ("IDT", "FIDT", "EDT"), strict=True):
+        drawn = show_map(axes, part.cut(maps[name]), name, top=1.0)
+    above.colorbar(drawn, ax=tops[2:], location="bottom", shrink=0.4, aspect=30)
+    across, fall = below.subplots(1, 2, width_ratios=(3, 2))
+    _draw_across(across, field, part, maps)
+    _draw_fall(fall, farthest)
+    figure.suptitle("The same cells as four location maps (colours by the square root)", fontsize=10.5)
 
 
 def _draw_across(axes: Axes, field: Field, part: Part, maps: dict[str, Map]) -> None:
-    """Each map, as a share of its maximum in the part, along the part's row with the most cells near it."""
+    """Each map, as a share of its maximum in the part, along the strip of 7 rows with the most cells in it."""
     points = part.moved(field.points)
-    near = [int(np.sum(np.abs(points[:, 1] - row - 0.5) < 3)) for row in range(part.side)]
-    row = int(np.argmax(near)) if len(points) else part.side // 2
+    held = [np.abs(points[:, 1] - row - 0.5) < 3.5 for row in range(3, part.side - 3)]
+    best = max(held, key=np.sum)
+    row = 3 + next(number for number, one in enumerate(held) if one is best)
     for name, whole in maps.items():
         cut = part.cut(whole)
-        axes.plot(np.arange(part.side) + 0.5, cut[row] / (cut.max() or 1.0), color=COLOURS[name], label=name)
-    for x, y in points.tolist():
-        if abs(y - row - 0.5) < 3:
-            axes.axvline(x, color="#bbbbbb", linewidth=0.7, zorder=0)
+        strip = cut[row - 3 : row + 4].max(axis=0)
+        axes.plot(np.arange(part.side) + 0.5, strip / cut.max(), color=COLOURS[name], label=name)
+    for x in points[best, 0].tolist():
+        axes.axvline(x, color="#bbbbbb", linewidth=0.7, zorder=0)
     axes.set(xlim=(0, part.side), ylim=(0, 1.05), xlabel="px", ylabel="share of the maximum")
-    axes.set_title(f"along row {row} of the part; lines: cells within 3 px of it")
-    axes.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.22))
+    axes.set_title(f"the highest of rows {row - 3} to {row + 3} of the picture above; lines: cells in them")
+    axes.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
 
 def _draw_fall(axes: Axes, farthest: float) -> None:
@@ -147,7 +151,8 @@ def draw_constants(figure: Figure, field: Field) -> None:
             image = show_map(grid[row, column], part.cut(whole), f"C1 {c1:g}, C2 {c2:g}{chosen}", top=1.0)
     figure.colorbar(image, ax=grid, shrink=0.5, aspect=25)
     figure.suptitle(
-        f"EDT of {field.name}: a larger C1 cuts the tails off, a larger C2 narrows the peaks", fontsize=10.5
+        f"EDT of {field.name}: a larger C1 cuts the tails off, a larger C2 narrows the peaks (colours by the square root)",
+        fontsize=10.5,
     )
 
 
@@ -161,10 +166,10 @@ def draw_ccls(figure: Figure, field: Field, bundle: Bundle, network: Network) ->
     pooled = window_maximum(evidence, settings.window_px)
     candidates = np.column_stack(np.nonzero(part.cut((pooled == evidence).astype(np.uint8))))
     rows, columns = ccls(evidence, window_px=settings.window_px, threshold=settings.threshold)
-    cells = np.column_stack([columns, rows]) + 0.5
+    cells = np.column_stack([columns, rows]).astype(np.float64) + 0.5
     top = float(part.cut(evidence).max()) or 1.0
     axes = figure.subplots(1, 5)
-    show_pixels(axes[0], field, part, "tile, and what was annotated")
+    show_pixels(axes[0], field, part, "tile, annotated cells")
     mark(axes[0], part.moved(field.points[field.positive]), POSITIVE)
     mark(axes[0], part.moved(field.points[~field.positive]), NEGATIVE)
     show_map(axes[1], part.cut(evidence), f"1  map ({_words(settings.evidence)})", top=top)
@@ -182,7 +187,8 @@ def draw_ccls(figure: Figure, field: Field, bundle: Bundle, network: Network) ->
         is_positive = np.zeros(len(rows), bool)
     mark(axes[4], part.moved(cells[is_positive]), POSITIVE)
     mark(axes[4], part.moved(cells[~is_positive]), NEGATIVE)
-    axes[4].set_title(f"4  above {settings.threshold:g}: {int(part.inside(cells).sum())} cells")
+    counts = part.inside(cells).sum(), part.inside(field.points).sum()
+    axes[4].set_title(f"4  above {settings.threshold:g}: {counts[0]} cells ({counts[1]} annotated)")
     figure.suptitle(f"CCLS on a map of {bundle.name}, {field.name}", fontsize=10.5)
 
 
@@ -207,9 +213,9 @@ def draw_mga(figure: Figure, field: Field, bundle: Bundle, network: Network) -> 
     """
     mga = next(module for module in network.modules() if isinstance(module, MGA))
     pixels = torch.from_numpy(field.pixels[None])
-    theta = mga.branches[0].theta
+    theta = theta_of(mga)
     features = {
-        float(str(theta)): _standardised(mga, bundle, pixels),
+        theta: _standardised(mga, bundle, pixels),
         0.0: _standardised(without_differences(mga), bundle, pixels),
     }
     scale = mga.stride
@@ -223,13 +229,13 @@ def draw_mga(figure: Figure, field: Field, bundle: Bundle, network: Network) -> 
     apart = {theta: separation(found, inside, ring) for theta, found in features.items()}
     best = np.argsort(-sum(apart.values()), kind="stable")[:CHANNELS]
     grid = figure.subplots(2, CHANNELS + 2)
-    show_pixels(grid[0, 0], field, part, f"{field.name}: the palest quarter is marked")
+    show_pixels(grid[0, 0], field, part, f"{field.name}, the palest quarter")
     mark(grid[0, 0], part.moved(field.points[pale]), PALE)
     _draw_apart(grid[1, 0], apart)
     for line, (theta, found) in zip(grid, features.items(), strict=True):
         name = "MGA" if theta else "same weights"
         strength = np.sqrt((found**2).mean(axis=0))
-        show_map(line[1], part.cut(strength, scale=scale), f"{name}, θ = {theta:g}: all channels", top=2.0)
+        show_map(line[1], part.cut(strength, scale=scale), f"{name}, θ = {theta:g}: strength", top=2.0)
         for axes, channel in zip(line[2:], best.tolist(), strict=True):
             title = f"θ = {theta:g}, channel {channel}: d {apart[theta][channel]:.2f}"
             show_signed(axes, part.cut(found[channel], scale=scale), title)
@@ -244,10 +250,17 @@ def _draw_apart(axes: Axes, apart: dict[float, npt.NDArray[np.float64]]) -> None
     most = max(float(of_trained.max()), float(without.max()), 0.1) * 1.08
     axes.plot([0, most], [0, most], color="#999999", linewidth=0.7)
     axes.scatter(without, of_trained, s=9, color=COLOURS["EDT"])
-    axes.set(xlim=(0, most), ylim=(0, most), aspect="equal", xlabel="θ = 0", ylabel=f"θ = {trained:g}")
-    axes.set_title(
-        f"d of pale nuclei, a dot a channel\nmedian {np.median(of_trained):.2f} against {np.median(without):.2f}"
-    )
+    axes.set(xlim=(0, most), ylim=(0, most), aspect="equal")
+    axes.set(xlabel=f"θ = 0 (median {np.median(without):.2f})")
+    axes.set(ylabel=f"θ = {trained:g} (median {np.median(of_trained):.2f})")
+    axes.set_title("d of pale nuclei, a dot a channel")
+
+
+def theta_of(mga: MGA) -> float:
+    """θ of its difference convolutions."""
+    branch = mga.branches[0]
+    assert isinstance(branch, DifferenceConv2d)
+    return branch.theta
 
 
 def without_differences(mga: MGA) -> MGA:
@@ -264,7 +277,7 @@ def _standardised(mga: MGA, bundle: Bundle, pixels: torch.Tensor) -> Map:
     """(C, H, W) the layer's output, each channel with mean 0 and standard deviation 1 over the field."""
     found = mga(Normalise(bundle.normalisation)(pixels))[0]
     spread = found.std(dim=(1, 2), keepdim=True).clamp_min(1e-12)
-    return ((found - found.mean(dim=(1, 2), keepdim=True)) / spread).numpy()
+    return np.asarray(((found - found.mean(dim=(1, 2), keepdim=True)) / spread).numpy())
 
 
 def show_pixels(axes: Axes, field: Field, part: Part, title: str) -> None:
@@ -276,13 +289,12 @@ def show_pixels(axes: Axes, field: Field, part: Part, title: str) -> None:
     _bare(axes, title, part.side)
 
 
-def show_map(axes: Axes, values: Map, title: str, *, top: float) -> Any:  # noqa: ANN401 - matplotlib's
-    """A map from 0 (black) to `top`."""
+def show_map(axes: Axes, values: Map, title: str, *, top: float) -> AxesImage:
+    """A map from 0 (black) to `top`, colours by its square root: linear ones show little but the peaks."""
     image = axes.imshow(
         values,
         cmap="magma",
-        vmin=0,
-        vmax=top,
+        norm=PowerNorm(0.5, 0, top),
         interpolation="nearest",
         extent=(0, values.shape[1], values.shape[0], 0),
     )
@@ -292,14 +304,8 @@ def show_map(axes: Axes, values: Map, title: str, *, top: float) -> Any:  # noqa
 
 def show_signed(axes: Axes, values: Map, title: str) -> None:
     """Values in standard deviations, 0 white."""
-    axes.imshow(
-        values,
-        cmap="RdBu_r",
-        vmin=-3,
-        vmax=3,
-        interpolation="nearest",
-        extent=(0, values.shape[1], values.shape[0], 0),
-    )
+    extent = (0, values.shape[1], values.shape[0], 0)
+    axes.imshow(values, cmap="RdBu_r", vmin=-3, vmax=3, interpolation="nearest", extent=extent)
     _bare(axes, title, values.shape[0])
 
 
@@ -310,7 +316,7 @@ def mark(axes: Axes, points: npt.NDArray[np.float64], colour: str) -> None:
 
 
 def _bare(axes: Axes, title: str, side: int) -> None:
-    axes.set(xticks=[], yticks=[], xlim=(0, side), ylim=(side, 0))
+    axes.set(xticks=[], yticks=[], xlim=(0, side), ylim=(side, 0), anchor="N")
     axes.set_title(title)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -322,7 +328,7 @@ def write(folder: Path, name: str, inches: tuple[float, float], draw: Callable[[
         figure = Figure(figsize=inches, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
-        for path in written(folder, name):
+        for path in (folder / f"{name}.png", folder / f"{name}.svg"):
             content, suffix = io.BytesIO(), path.suffix[1:]
             undated: dict[str, Any] = {"Date": None} if suffix == "svg" else {}
             figure.savefig(content, format=suffix, dpi=150, metadata=undated)
@@ -335,8 +341,8 @@ def figures(
     """Name, size and drawing of each figure that the model has."""
     network = load_network(bundle)
     drawn: list[tuple[str, tuple[float, float], Callable[[Figure], None]]] = [
-        ("maps", (12.5, 5.2), lambda figure: draw_maps(figure, field)),
-        ("constants", (10.5, 7.8), lambda figure: draw_constants(figure, field)),
+        ("maps", (12.5, 6.2), lambda figure: draw_maps(figure, field)),
+        ("constants", (9.9, 7.8), lambda figure: draw_constants(figure, field)),
     ]
     if bundle.decode.method == "ccls" and bundle.decode.evidence != "separate":
         drawn.append(("ccls", (13.0, 3.2), lambda figure: draw_ccls(figure, field, bundle, network)))
@@ -356,14 +362,17 @@ def figures(
     "--dataset", default="bcdata", show_default=True, type=click.Choice(list(FORMATS)), help="Which of them."
 )
 @click.option("--split", help="Of the set.  [default: validation, or all where there is none]")
+@click.option("--mpp", type=float, help="µm/px of the set's images, where its format assumes none.")
 @click.option("--image", help="File name of the image.  [default: the one with the most cells]")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
-def main(data: Path, dataset: str, split: str | None, image: str | None, model: str, out: Path) -> None:
+def main(
+    data: Path, dataset: str, split: str | None, mpp: float | None, image: str | None, model: str, out: Path
+) -> None:
     """Draw the paper's figures from the middle 512 × 512 px of an image."""
     try:
         bundle = find_bundle(model)
-        spec = SetSpec(name=dataset, split=split or held_out_split(dataset))
+        spec = SetSpec(name=dataset, split=split or held_out_split(dataset), mpp=mpp)
         field = middle_field(chosen_image(read_set(spec, data), image), bundle.model_mpp)
         if not len(field.points):
             raise UsageError(
