@@ -3,11 +3,12 @@
 image → 7×7 convolution → four residual groups (1/1 to 1/8) → three times: double, add the finer level, convolve → maps
 
 Source: S. Graham et al., "Hover-Net: simultaneous segmentation and classification of nuclei in multi-tissue histology
-images", Medical Image Analysis 58 (2019) 101563, §3.1 and Fig. 3. The decoder's kernels are 5×5, as the authors
-corrected the figure's 3×3 (github.com/vqdang/hover_net, issue 15); those of its dense units are in four groups, as in MONAI's
+images", Medical Image Analysis 58 (2019) 101563, §3.1 and Fig. 3. The decoder's kernels are 5×5, as the authors corrected
+the figure's 3×3 (github.com/vqdang/hover_net, issue 15); those of its dense units are in four groups, as in MONAI's
 network. Read differently: convolutions are padded, so that maps have the image's size, where the publication turns 270 px
-into 80 px; one of the three like branches is kept. MONAI's own padded form can't be used: in version 1.6.1 it adds the finer
-levels only where it crops them, that is never, and its strided shortcuts lie one px off. The tests count its parameters.
+into 80 px; one of the three like branches is kept. MONAI's own padded form can't be used: in version 1.6.1 it adds the
+finer levels only where it crops them, that is never, and its strided shortcuts lie one px off. The tests count its
+parameters.
 """
 
 from __future__ import annotations

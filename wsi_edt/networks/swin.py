@@ -73,7 +73,7 @@ class Merge(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C), H and W even → (B, H / 2, W / 2, 2 · C)."""
-        four = torch.cat([x[:, row::2, column::2] for row, column in product((0, 1), (0, 1))], dim=3)
+        four = torch.cat([x[:, row::2, column::2] for column, row in product((0, 1), (0, 1))], dim=3)
         merged: Tensor = self.reduce(self.norm(four))
         return merged
 

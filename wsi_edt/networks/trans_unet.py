@@ -2,12 +2,13 @@
 
 image → ResNet-50 (to 1/16) → 12 transformer layers → four times: double, join the finer level, two convolutions → maps
 
-Source: J. Chen et al., "TransUNet: transformers make strong encoders for medical image segmentation", arXiv:2102.04306, §3
-and Fig. 1: R50-ViT-B with the cascaded upsampler. The ResNet-50 has no last group and nine units, not six, in its third, as in
-the hybrids of A. Dosovitskiy et al. ("An image is worth 16×16 words", ICLR 2021, Appendix). Read differently: the ResNet has
-batch norm (He et al. 2016), where the hybrids' published weights have group norm; each step of the upsampler has two
-convolutions, as in U-Net, where the text has one (with two there are the 105.3 M parameters that later publications count),
-and batch norm; there is no dropout. Position embeddings are learnt for 14 × 14 tokens, and enlarged to what an image has.
+Source: J. Chen et al., "TransUNet: transformers make strong encoders for medical image segmentation", arXiv:2102.04306,
+§3 and Fig. 1: R50-ViT-B with the cascaded upsampler. The ResNet-50 has no last group and nine units, not six, in its
+third, as in the hybrids of A. Dosovitskiy et al. ("An image is worth 16×16 words", ICLR 2021, Appendix). Read
+differently: the ResNet has batch norm (He et al. 2016), where the hybrids' published weights have group norm; each step
+of the upsampler has two convolutions, as in U-Net, where the text has one (with two there are the 105.3 M parameters that
+later publications count), and batch norm; there is no dropout. Position embeddings are learnt for 14 × 14 tokens, and
+enlarged linearly to what an image has.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Transformer(nn.Module):
         """(B, in, H, W) → (B, 768, H, W)."""
         x = self.embed(x)
         positions = functional.interpolate(
-            self.positions, size=x.shape[-2:], mode="bicubic", align_corners=False
+            self.positions, size=x.shape[-2:], mode="bilinear", align_corners=False
         )
         return as_image(self.norm(self.layers(as_tokens(x + positions))), x)
 
