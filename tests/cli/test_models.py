@@ -12,6 +12,9 @@ import pytest
 from tests.bundles.tiny import tiny_bundle
 from wsi_edt.bundles import DEFAULT_MODEL
 from wsi_edt.cli.main import run_command
+from wsi_edt.cli.models import _line, _range
+from wsi_edt.detection.compute import Compute
+from wsi_edt.detection.speed import Speed
 from wsi_edt.networks.registry import ARCHITECTURES
 
 
@@ -60,6 +63,15 @@ def test_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert heading.split()[-2:] == ["tiles/s", "weights"]
     assert float(line.split()[4]) > 0
     assert any(x.startswith("tiles/s: the median of 1 batch (") for x in lines)
+
+
+def test_columns_stay_apart() -> None:
+    """The slowest and largest that there are; TransUNet's numbers had run into each other."""
+    speed = Speed(0.6123, 0.5731, 0.6534, Compute("cpu", "openvino", "bf16", 2), 512, 4, 5)
+    line = _line("VGG16 (FPN style)", "m_hrnet, width 48", "105.3", "1391.5", _range(speed), DEFAULT_MODEL)
+    rest = line.split("width 48")[1]
+    assert rest.split() == ["105.3", "1391.5", "0.612", "(0.573–0.653)", DEFAULT_MODEL]
+    assert len(line) <= 100
 
 
 def test_wrong_names_are_wrong_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
