@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -14,8 +14,10 @@ from click.testing import CliRunner
 
 from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata, make_shidc
+from wsi_edt import maps
 from wsi_edt.bundles import write_description
 from wsi_edt.bundles.weights import load_network
+from wsi_edt.cli.decoding import EVIDENCES, METHODS
 from wsi_edt.cli.evaluate import evaluate
 from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.detection.whole_image import NetworkMaps
@@ -170,6 +172,8 @@ def test_errors_are_the_users(files: tuple[str, str], tmp_path: Path) -> None:
     for options in (
         ["--figure", "scores.bmp"],
         ["--split", "test"],
+        ["--method", "ccls"],
+        ["--threshold", "0.3"],
         ["--failures", str(tmp_path / "new")],
         [],
     ):
@@ -212,6 +216,36 @@ def test_model_on_a_data_set_finds_what_its_selection_did(
     picture = cv2.imread(str(pictures[0]))
     assert picture is not None
     assert picture.shape[1] == 2 * 2 * 128 + 8
+
+
+def test_a_model_is_evaluated_with_other_ways_from_maps_to_cells(tmp_path: Path) -> None:
+    tiny_bundle(tmp_path / "tiny", mpp=0.25)
+    folder = make_bcdata(tmp_path / "bcdata", images=1)
+    out = tmp_path / "scores.json"
+    arguments = ["--model", str(tmp_path / "tiny"), "--dataset", "bcdata", str(folder), "--json", str(out)]
+
+    def evaluated(*options: str) -> dict[str, Any]:
+        result = CliRunner().invoke(evaluate, [*arguments, *options], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        facts: dict[str, Any] = json.loads(out.read_text())
+        return facts
+
+    def ways(facts: dict[str, Any]) -> tuple[str, str, int, float]:
+        return facts["method"], facts["evidence"], facts["window_px"], facts["threshold"]
+
+    assert ways(evaluated()) == ("ccls", "sum", 11, 0.3)
+    assert ways(evaluated("--method", "lmds")) == ("lmds", "sum", 3, 100 / 255)
+    options = ("--method", "lmss", "--evidence", "separate", "--window", "5", "--threshold", "0.2")
+    assert ways(evaluated(*options)) == ("lmss", "separate", 5, 0.2)
+    result = CliRunner().invoke(evaluate, [*arguments, "--method", "lmss"])
+    assert isinstance(result.exception, UsageError)
+    assert "the method lmss needs a threshold of its own" in str(result.exception)
+    assert isinstance(CliRunner().invoke(evaluate, [*arguments, "--window", "4"]).exception, UsageError)
+
+
+def test_the_names_of_the_options_are_those_of_the_maps() -> None:
+    assert tuple(maps.METHODS) == METHODS
+    assert get_args(maps.Evidence) == EVIDENCES
 
 
 def test_failures_show_what_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

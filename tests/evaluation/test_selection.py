@@ -16,7 +16,7 @@ from wsi_edt.evaluation.selection import (
     select,
     threshold_counts,
 )
-from wsi_edt.maps import DecodeSettings, Evidence, decode, edt_map
+from wsi_edt.maps import METHODS, DecodeSettings, Evidence, decode, edt_map
 
 MAPS = ("positive", "negative", "nucleus")
 POSITIVE, NEGATIVE, NUCLEUS = CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS
@@ -151,13 +151,52 @@ def test_settings_that_were_asked_for_are_taken(evidence: Evidence) -> None:
     assert held.metrics["f1_10px"] < free.metrics["f1_10px"]  # the false peaks are above it
 
 
-def test_settings_that_nothing_compares_are_refused() -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_is_measured_as_it_would_find_cells(method: str) -> None:
+    """The figures are those of decoding and matching again with what was chosen."""
+    rng = np.random.default_rng(2)
+    images = []
+    for number in range(2):
+        clean = image(str(number), number, 0.3)
+        noise = rng.uniform(0, 0.95, clean.maps.shape).astype(np.float32)
+        images.append(PredictedImage(clean.name, clean.case, clean.maps + noise, MAPS, clean.truth))
+    chosen = select(images, method=method)
+    assert chosen.settings.method == method
+    assert chosen.settings.window_px in METHODS[method].windows_px
+    assert chosen.settings.threshold == METHODS[method].threshold or METHODS[method].threshold is None
+    found = prediction_metrics(images, chosen.settings)
+    assert 0 < found.all.f1 < 1
+    assert chosen.metrics["f1_10px"] == round(found.all.f1, 4)
+    settled = select(images, method=method, evidence="separate", window_px=15, threshold=0.155)
+    assert settled.settings == DecodeSettings(MAPS, "separate", 15, 0.155, method)
+    assert settled.metrics["f1_10px"] == round(prediction_metrics(images, settled.settings).all.f1, 4)
+
+
+def test_separate_prediction_is_only_taken_if_it_is_asked_for() -> None:
+    images = [image("a", 0, 0.25), image("b", 1, 0.35)]
+    for one in images:
+        one.maps[0] = np.maximum(
+            one.maps[0], one.maps[1] * np.float32(0.9)
+        )  # each negative cell in both maps
+    assert select(images).settings.evidence in ("max", "sum")
+    separate = select(images, evidence="separate", threshold=0.5)
+    # 40 cells of each image are found, and its 20 negative ones once more as positive.
+    assert separate.metrics["f1_10px"] == round(2 * 40 / (2 * 40 + 20), 4)
+    assert separate.metrics["f1_10px_negative"] == 1
+    assert separate.metrics["f1_10px_positive"] == round(2 * 20 / (2 * 20 + 20), 4)
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
     three = image("a", 0, 0.25)
     two = PredictedImage("a", "a", three.maps[:2], MAPS[:2], three.truth)
-    with pytest.raises(UsageError, match="no settings with evidence nucleus"):
+    with pytest.raises(UsageError, match="evidence 'nucleus' needs the maps nucleus"):
         select([two], evidence="nucleus")
-    with pytest.raises(UsageError, match=r"threshold 0\.155 are compared.*from 0\.04 to 0\.6"):
-        select([three], threshold=0.155)
+    with pytest.raises(UsageError, match="no method 'peaks'; choose ccls"):
+        select([three], method="peaks")
+    with pytest.raises(UsageError, match="window_px is 12"):
+        select([three], window_px=12)
+    with pytest.raises(UsageError, match="nothing exceeds the threshold 1 of lmss"):
+        select([three], method="lmss", threshold=1.0)
 
 
 def test_no_images_no_choice() -> None:

@@ -15,6 +15,7 @@ from wsi_edt.bundles.weights import load_network
 from wsi_edt.cli.bundle import bundle
 from wsi_edt.cli.train import train as train_command
 from wsi_edt.errors import UsageError
+from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import build_network
 from wsi_edt.training import TrainConfig, read_config
 from wsi_edt.training.bundling import bundle_checkpoint
@@ -182,6 +183,25 @@ def test_models_with_other_maps(
     assert model.network.maps == len(names)
     assert counts in model.counts
     assert "f1_10px" in model.metrics
+
+
+def test_a_model_has_the_method_that_its_training_validated_with(data: Path, tmp_path: Path) -> None:
+    config = changed(maps={"names": ("positive", "negative"), "target": "fidt", "method": "lmds"})
+    path = untrained(config, data, tmp_path / "best.safetensors")
+    model = bundle_checkpoint(path, data, tmp_path / "model")
+    assert (model.decode.method, model.decode.window_px, model.decode.threshold) == ("lmds", 3, 100 / 255)
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "above 0.392157 of the maximum (3×3 px window, LMDS)" in card
+    assert "`wsi-edt run` refuses it" in card and "wsi-edt run SLIDES" not in card
+    arguments = (path, "--data", data, "--out", tmp_path / "other", "--method", "peak_local_max")
+    made = invoked(bundle, *arguments, "--evidence", "separate", "--window", 5, "--threshold", 0.125)
+    assert "other: peak_local_max, evidence separate, window 5 px, threshold 0.125" in made.output
+    other = read_bundle(tmp_path / "other").decode
+    assert other == DecodeSettings(("positive", "negative"), "separate", 5, 0.125, "peak_local_max")
+    card = (tmp_path / "other" / "README.md").read_text()
+    assert "--method peak_local_max --evidence separate --window 5 --threshold 0.125" in card
+    with pytest.raises(UsageError, match="evidence 'nucleus' needs the maps nucleus"):
+        bundle_checkpoint(path, data, tmp_path / "none", evidence="nucleus")
 
 
 def test_a_labs_own_labels_are_not_called_bcdatas(data: Path, tmp_path: Path) -> None:

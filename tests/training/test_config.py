@@ -126,7 +126,7 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
         ("[schedule]\nema_decay = 1.0", r"schedule\.ema_decay is 1\.0, but it should be less than 1"),
         ("[network]\nwidth = 19", r"network\.width is 19; m_hrnet takes 18, 32 or 48"),
         ("network = 3", r"network is 3, but it should be a table"),
-        ('[network]\narchitecture = "unet"', r"network\.architecture is 'unet'; known are m_hrnet"),
+        ('[network]\narchitecture = "lenet"', r"network\.architecture is 'lenet'; known are m_hrnet"),
         ("[network]\ncolour = 1", r"network\.colour isn't an option of m_hrnet"),
         ('[maps]\nnames = "nucleus"', r'maps\.names is "nucleus", but it should be a list'),
         (

@@ -14,13 +14,28 @@ from hypothesis import strategies as st
 
 from tests.training.sets import labelled_image
 from wsi_edt.datasets import Labelled, LabelledImage
-from wsi_edt.maps import density_map, edt_map, fidt_map, idt_map
+from wsi_edt.errors import UsageError
+from wsi_edt.maps import (
+    KINDS,
+    Density,
+    Edt,
+    Fidt,
+    Idt,
+    Kind,
+    Target,
+    density_map,
+    edt_map,
+    fidt_map,
+    idt_map,
+    neighbour_sigmas,
+)
 from wsi_edt.training.batches import cut
 from wsi_edt.training.fields import field_of, image_max_distance
 from wsi_edt.training.sampling import Crop
-from wsi_edt.training.targets import MAPS, NEAR_PX, CropPoints, Target, TargetMaker
+from wsi_edt.training.targets import LARGEST_REACH_PX, MAPS, NEAR_PX, CropPoints, TargetMaker
 
 TARGETS: tuple[Target, ...] = get_args(Target)
+PAPERS = Edt()
 Maps = npt.NDArray[np.float32]
 
 
@@ -39,7 +54,7 @@ def crop_targets(
     mpp: float = 0.25,
     max_distance_px: float | None = None,
     names: tuple[str, ...] = MAPS,
-    target: Target = "edt",
+    kind: Kind = PAPERS,
     beside: int = 0,
 ) -> Targets:
     """The targets of a crop of the image, made in a batch with others in front of it."""
@@ -48,7 +63,7 @@ def crop_targets(
         field = replace(field, max_distance_px=max_distance_px)
     lone = field_of(labelled_image("glioma", [(50, 50)], [1]), model_mpp=mpp, largest_px=400)
     side = crop.side_px
-    maker = TargetMaker([lone, field], crop_px=side, names=names, target=target)
+    maker = TargetMaker([lone, field], crop_px=side, names=names, kind=kind)
     crops = [replace(crop, field=0)] * beside + [replace(crop, field=1)]
     points = CropPoints.of(crops, [lone, field], crop_px=side, reach_px=maker.reach_px)
     maps, weight = (torch.full((beside + 1, len(names), side, side), np.nan) for _ in range(2))
@@ -112,7 +127,7 @@ def test_maps_come_as_they_are_named() -> None:
 )
 def test_kinds_of_maps(target: Target, by_hand: float) -> None:
     image = labelled_image("glioma", [(64.5, 64.5)], [1])
-    maps = crop_targets(image, square(0, 0, 128), max_distance_px=100, target=target).maps
+    maps = crop_targets(image, square(0, 0, 128), max_distance_px=100, kind=KINDS[target]()).maps
     assert maps.dtype == np.float32
     assert maps[0, 64, 64] == pytest.approx(1, abs=1e-4)
     assert maps[0, 64, 68] == pytest.approx(by_hand, abs=1e-4)
@@ -120,17 +135,20 @@ def test_kinds_of_maps(target: Target, by_hand: float) -> None:
     assert maps[1].max() == 0
 
 
-@pytest.mark.parametrize("target", TARGETS)
+OWN: tuple[Kind, ...] = (Edt(c1=2, c2=0.8, c3=2), Fidt(alpha=0.01), Density(2.5), Density(adaptive=True))
+
+
+@pytest.mark.parametrize("kind", [*(KINDS[target]() for target in TARGETS), *OWN], ids=str)
 @pytest.mark.parametrize("max_distance_px", [20.0, 80.0])
-def test_a_crop_never_changes_its_target(target: Target, max_distance_px: float) -> None:
+def test_a_crop_never_changes_its_target(kind: Kind, max_distance_px: float) -> None:
     rng = np.random.default_rng(0)
     image = labelled_image("shidc", rng.uniform(0, 256, (60, 2)).tolist(), rng.integers(0, 3, 60).tolist())
-    whole = crop_targets(image, square(0, 0, 256), max_distance_px=max_distance_px, target=target)
+    whole = crop_targets(image, square(0, 0, 256), max_distance_px=max_distance_px, kind=kind)
     for x, y in ((0, 0), (37, 91), (128, 128), (200, 3)):
-        crop = crop_targets(image, square(x, y, 56), max_distance_px=max_distance_px, target=target, beside=2)
+        crop = crop_targets(image, square(x, y, 56), max_distance_px=max_distance_px, kind=kind, beside=2)
         # Density adds up in another order, the others take the largest.
         expected = whole.maps[:, y : y + 56, x : x + 56]
-        assert np.allclose(crop.maps, expected, atol=1e-6 * (target == "density"))
+        assert np.allclose(crop.maps, expected, atol=1e-6 * isinstance(kind, Density))
         assert np.array_equal(crop.weight, whole.weight[:, y : y + 56, x : x + 56])
 
 
@@ -141,7 +159,7 @@ def test_maps_are_those_of_the_formulas(target: Target, distance: float) -> None
     rng = np.random.default_rng(3)
     points = rng.uniform(0, 128, (50, 2))
     image = labelled_image("glioma", points.tolist(), [1] * 50, side=128)
-    found = crop_targets(image, square(0, 0, 128), max_distance_px=distance, target=target).maps[0]
+    found = crop_targets(image, square(0, 0, 128), max_distance_px=distance, kind=KINDS[target]()).maps[0]
     expected = {
         "edt": edt_map(points, (128, 128), max_distance_px=distance),
         "idt": idt_map(points, (128, 128)),
@@ -150,6 +168,54 @@ def test_maps_are_those_of_the_formulas(target: Target, distance: float) -> None
     }[target]
     # A density's Gaussians sum to 1 over their px there, and peak at 1 here.
     assert np.allclose(found, expected, atol=2e-3 if target == "density" else 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at_4_px"),
+    [  # by hand: max(DT) is 100
+        (Edt(c1=5, c2=1, c3=2), 1 / (4 ** (5 * 4 / 100 + 1) + 2)),
+        (Edt(c2=2), 1 / (4 ** (10 * 4 / 100 + 2) + 1)),
+        (Idt(c=0.5), 1 / 4.5),
+        (Fidt(alpha=0.1, beta=0.5, c=4), 1 / (4 ** (0.1 * 4 + 0.5) + 4)),
+        (Density(sigma_px=2), math.exp(-2)),
+    ],
+    ids=str,
+)
+def test_constants_are_those_that_are_given(kind: Kind, at_4_px: float) -> None:
+    image = labelled_image("glioma", [(64.5, 64.5)], [1])
+    found = crop_targets(image, square(0, 0, 128), max_distance_px=100, kind=kind).maps[0]
+    centre = {Edt: 1 / getattr(kind, "c3", 1), Idt: 2, Fidt: 1 / 4, Density: 1}[type(kind)]
+    assert found[64, 64] == pytest.approx(centre)
+    assert found[60, 64] == found[64, 68] == pytest.approx(at_4_px)
+
+
+def test_adaptive_gaussians_have_equal_mass_and_their_neighbours_width() -> None:
+    rng = np.random.default_rng(5)
+    points = np.column_stack([rng.uniform(20, 236, 40), np.sort(rng.uniform(20, 236, 40))])
+    points[0], points[1] = (20.5, 20.5), (21.5, 20.5)  # two clicks on one nucleus, far from the rest
+    image = labelled_image("glioma", points.tolist(), rng.integers(0, 2, 40).tolist())
+    found = crop_targets(image, square(0, 0, 256), kind=Density(adaptive=True)).maps
+    sigmas = np.clip(neighbour_sigmas(points), 2, 15)
+    assert np.ptp(sigmas) > 3
+    # Unit masses, so that one of σ = 4 px has its peak at 1 / (2π · 16).
+    expected = density_map(points, (256, 256), sigma_px=sigmas) * (2 * np.pi * 4.0**2)
+    assert np.allclose(found[2], expected, atol=1e-3 * expected.max())
+    assert np.allclose(found[0] + found[1], found[2], atol=1e-5)
+    # Lone cells are as wide as is allowed, and all have the nearest neighbours of all classes.
+    lone = crop_targets(image_of_one(), square(0, 0, 256), kind=Density(adaptive=True)).maps[0]
+    assert lone[128, 128] == pytest.approx((4 / 15) ** 2)
+
+
+def image_of_one() -> LabelledImage:
+    return labelled_image("glioma", [(128.5, 128.5)], [1])
+
+
+def test_a_map_that_reaches_too_far_is_refused() -> None:
+    field = field_of(image_of_one(), model_mpp=0.25, largest_px=400)
+    # 1 / (√d + 1) is 0.01 at 9801 px.
+    with pytest.raises(UsageError, match=rf"maps\.target reaches farther than {LARGEST_REACH_PX} px"):
+        TargetMaker([field], crop_px=64, kind=Edt(c1=0))
+    assert TargetMaker([field], crop_px=64, kind=Edt(c1=1)).reach_px < LARGEST_REACH_PX
 
 
 def test_a_turned_crop_has_the_turned_target() -> None:

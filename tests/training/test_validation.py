@@ -3,15 +3,26 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
-from tests.evaluation.test_predictions import CELLS, NAMES, NEGATIVE, NUCLEUS, POSITIVE, image, predictor
+from tests.evaluation.test_predictions import (
+    CELLS,
+    NAMES,
+    NEGATIVE,
+    NUCLEUS,
+    POSITIVE,
+    SpotReader,
+    image,
+    predictor,
+)
 from wsi_edt.datasets import Labelled, LabelledImage
+from wsi_edt.evaluation.predictions import Predictor
 from wsi_edt.networks.hrnet import HRNet
 from wsi_edt.training import TrainConfig
 from wsi_edt.training.pictures import SIDE_PX, choose_tiles, draw_predictions
-from wsi_edt.training.validation import initial_settings, predictor_of, validate
+from wsi_edt.training.validation import THRESHOLDS, initial_settings, predictor_of, validate
 
 EVERYWHERE, NEAR_POINTS, NOWHERE = Labelled.EVERYWHERE, Labelled.NEAR_POINTS, Labelled.NOWHERE
 
@@ -49,6 +60,27 @@ def test_f1_is_pooled_over_trusted_sets() -> None:
     assert found.threshold == 0.05
     alone = validate(predictor(), [partial])
     assert alone.f1 == pytest.approx(0.5)
+
+
+class Uneven:
+    """Stands in for a network: its spots are 0.25 high, and a third of that in the lower part."""
+
+    def maps(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        found = SpotReader().maps(images) * np.float32(0.5)
+        found[:, :, 40:] /= 3
+        return found
+
+
+def test_the_method_that_validates_is_the_one_that_is_asked_for() -> None:
+    uneven = Predictor(Uneven(), 0.25, NAMES, stride=32)
+    labelled = image(CELLS, CELLS)  # two cells of a class above, one below
+
+    def found(method: str) -> list[int]:
+        return [one.true_positives for one in validate(uneven, [labelled], method=method).sets[0].metrics]
+
+    assert THRESHOLDS == (0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+    assert found("ccls") == found("peak_local_max") == [3, 2, 2, 2, 0, 0]
+    assert found("lmss") == found("lmds") == [3, 3, 3, 3, 3, 2]  # shares of the maximum: 1, 1 and a third
 
 
 def test_sets_without_classes_are_judged_as_nuclei() -> None:

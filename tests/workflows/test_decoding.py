@@ -13,11 +13,10 @@ from click.testing import CliRunner
 
 from tests.bundles.tiny import tiny_bundle
 from tests.training.sets import make_bcdata
-from wsi_edt.cells import CellClass, Cells
+from wsi_edt.cells import CellClass
 from wsi_edt.detection.compute import Compute
 from wsi_edt.detection.detector import Detector
-from wsi_edt.evaluation.predictions import PredictedImage
-from wsi_edt.maps import DecodeSettings, Peaks
+from wsi_edt.maps import Peaks
 
 SCRIPTS = Path(__file__).parents[2] / "workflows" / "shipped_model"
 
@@ -58,19 +57,6 @@ def test_averaged_maps_turn_with_the_image() -> None:
         np.testing.assert_allclose(np.flip(both.maps(turned), axes), both.maps(images), rtol=1e-5)
         assert not np.allclose(np.flip(network.maps(turned), axes), network.maps(images))
     np.testing.assert_array_equal(averaged(network, ((),)).maps(images), network.maps(images))
-
-
-def test_separate_maps_count_a_nucleus_once_per_class() -> None:
-    names = ("positive", "negative", "nucleus")
-    maps = np.zeros((3, 60, 60), np.float32)
-    maps[0, 10, 10], maps[1, 10, 12] = 0.9, 0.5  # one nucleus that both maps show
-    maps[1, 40, 40], maps[0, 40, 20] = 0.6, 0.03  # a negative one, and one below every threshold
-    predicted = PredictedImage("a", "a", maps, names, Cells.empty())
-    cells = script("decoding.py")["separate_cells"](predicted, window_px=11)
-    rows = zip(cells.x.tolist(), cells.y.tolist(), cells.class_id.tolist(), strict=True)
-    positive, negative = CellClass.POSITIVE, CellClass.NEGATIVE
-    assert sorted(rows) == [(10.5, 10.5, positive), (12.5, 10.5, negative), (40.5, 40.5, negative)]
-    assert len(predicted.predicted(DecodeSettings(names, "max", 11, 0.04))) == 2
 
 
 def test_curve_has_what_a_run_at_each_threshold_finds(tmp_path: Path, ihc_slide_path: Path) -> None:

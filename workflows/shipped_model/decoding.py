@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wsi_edt.bundles import DEFAULT_MODEL, find_bundle
-from wsi_edt.cells import CellClass, Cells
+from wsi_edt.cells import Cells
 from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.detection.compute import Compute
 from wsi_edt.detection.detector import Detector
@@ -36,7 +35,7 @@ from wsi_edt.evaluation.selection import (
     evidences_with,
     threshold_counts,
 )
-from wsi_edt.maps import DecodeSettings
+from wsi_edt.maps import DecodeSettings, Evidence
 
 Way = Callable[[PredictedImage], Cells]
 
@@ -65,28 +64,11 @@ class Averaged:
         return np.asarray(total / np.float32(len(self.flips)), np.float32)
 
 
-def separate_cells(image: PredictedImage, *, window_px: int) -> Cells:
-    """The cells of the positive and of the negative map, each decoded by itself, at the lowest of `THRESHOLDS`.
-
-    One of the three ways to tell positive from negative cells: a nucleus in both maps is counted twice, once in each
-    class. `DecodeSettings` has the other two, which find a cell first and then decide on its class.
-    """
-    parts = []
-    alone = DecodeSettings(("nucleus",), "nucleus", window_px, THRESHOLDS[0])
-    for name, class_id in (("positive", CellClass.POSITIVE), ("negative", CellClass.NEGATIVE)):
-        place = image.map_names.index(name)
-        cells = replace(image, maps=image.maps[place : place + 1], map_names=alone.maps).predicted(alone)
-        parts.append(replace(cells, class_id=np.full(len(cells), class_id, np.uint8)))
-    return Cells.concatenate(parts)
-
-
 def ways(names: tuple[str, ...]) -> dict[tuple[str, int], Way]:
     """Each way and window for which a model has the maps."""
     found: dict[tuple[str, int], Way] = {}
-    if "positive" in names:
-        for window_px in WINDOWS_PX:
-            found["separate", window_px] = partial(separate_cells, window_px=window_px)
-    for evidence, window_px in itertools.product(evidences_with(names), WINDOWS_PX):
+    separate: tuple[Evidence, ...] = ("separate",) if "positive" in names else ()
+    for evidence, window_px in itertools.product((*separate, *evidences_with(names)), WINDOWS_PX):
         settings = DecodeSettings(names, evidence, window_px, THRESHOLDS[0])
         found[evidence, window_px] = partial(PredictedImage.predicted, settings=settings)
     return found

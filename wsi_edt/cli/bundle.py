@@ -7,6 +7,8 @@ from typing import Literal
 
 import click
 
+from wsi_edt.cli.decoding import EVIDENCES, METHOD_WORDS, METHODS
+from wsi_edt.cli.numbers import Finite
 from wsi_edt.cli.paths import OutFolder
 
 
@@ -32,16 +34,30 @@ from wsi_edt.cli.paths import OutFolder
     help="A checkpoint of a cross-validation, given for each of its folds: the settings are chosen on what they held out.",
 )
 @click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    help=f"How cells are found in a map: {METHOD_WORDS}  [default: as the training validated]",
+)
+@click.option(
     "--evidence",
-    type=click.Choice(["max", "sum", "nucleus"]),
-    help="Look for cells on the maximum or the sum of the positive and negative maps, or on the nucleus map.  [default: "
+    type=click.Choice(EVIDENCES),
+    help="Look for cells on the maximum or the sum of the positive and negative maps, on the nucleus map, or on the "
+    "positive and the negative map separately, where a nucleus in both counts twice.  [default: max, sum or nucleus, "
     "chosen as well]",
 )
 @click.option(
+    "--window",
+    "window_px",
+    type=int,
+    metavar="PX",
+    help="Side of the method's window, an odd number of px.  [default: chosen as well]",
+)
+@click.option(
     "--threshold",
-    type=float,
+    type=Finite(min=0.0),
     help="The score that a cell must exceed, if something other than the labels settles it (the same tissue on two "
-    "scanners should have the same index, for example).  [default: chosen as well]",
+    "scanners should have the same index, for example); of lmss and lmds a share of the map's maximum.  [default: chosen "
+    "as well, but for lmds, whose own is 100/255]",
 )
 @click.option("--version", default="1", show_default=True, help="The model's version.")
 @click.option(
@@ -62,7 +78,9 @@ def bundle(
     data: Path,
     out: Path,
     folds: tuple[Path, ...],
-    evidence: Literal["max", "sum", "nucleus"] | None,
+    method: str | None,
+    evidence: Literal["max", "sum", "nucleus", "separate"] | None,
+    window_px: int | None,
     threshold: float | None,
     version: str,
     halo_px: int,
@@ -75,9 +93,9 @@ def bundle(
     This writes half-precision weights, their description, and a draft of the model card, README.md: training data with
     their licences, the command, the accuracy. Complete it by hand; a card that is there stays.
 
-    How maps become cells (evidence, window, threshold) is chosen on images that weren't trained on: the sets under
-    [[validation]] in the training's configuration, or with --fold what the folds of a cross-validation held out. They must
-    be those of the training, unless --changed-data is given.
+    How maps become cells by that method (evidence, window, threshold) is chosen on images that weren't trained on: the sets
+    under [[validation]] in the training's configuration, or with --fold what the folds of a cross-validation held out. They
+    must be those of the training, unless --changed-data is given.
     """
     from wsi_edt.training.bundling import bundle_checkpoint
 
@@ -86,7 +104,9 @@ def bundle(
         data,
         out,
         folds=folds,
+        method=method,
         evidence=evidence,
+        window_px=window_px,
         threshold=threshold,
         version=version,
         halo_px=halo_px,
@@ -96,7 +116,8 @@ def bundle(
     )
     decode = made.decode
     click.echo(
-        f"{made.directory}: evidence {decode.evidence}, window {decode.window_px} px, threshold {decode.threshold:g}"
+        f"{made.directory}: {decode.method}, evidence {decode.evidence}, window {decode.window_px} px, threshold "
+        f"{decode.threshold:g}"
     )
     for name, value in made.metrics.items():
         click.echo(f"  {name:24} {value:.4f}")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from wsi_edt.cli.decoding import EVIDENCES, METHOD_WORDS, METHODS
 from wsi_edt.cli.numbers import Finite
 from wsi_edt.cli.paths import OutFile, OutFolder
 from wsi_edt.errors import UsageError
 
 if TYPE_CHECKING:
     from wsi_edt.annotations import AnnotatedSlide
+    from wsi_edt.bundles import Bundle
     from wsi_edt.datasets import LabelledImage, SetSpec
     from wsi_edt.evaluation.evaluation import Evaluation
 
@@ -35,6 +37,31 @@ LARGEST_MPP = 1000.0
 @click.option(
     "--split",
     help="With --dataset: its train, validation or test part, or all.  [default: validation, or all if the set has none]",
+)
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    help=f"With --model: how cells are found in a map: {METHOD_WORDS}  [default: the model's]",
+)
+@click.option(
+    "--evidence",
+    type=click.Choice(EVIDENCES),
+    help="With --model: look for cells on the maximum or the sum of the positive and negative maps, on the nucleus map, or "
+    "on the positive and the negative map separately.  [default: the model's]",
+)
+@click.option(
+    "--window",
+    "window_px",
+    type=int,
+    metavar="PX",
+    help="With --model: side of the method's window, an odd number of px.  [default: the model's, or the method's if its "
+    "threshold means something else]",
+)
+@click.option(
+    "--threshold",
+    type=Finite(min=0.0),
+    help="With --model: the score that a cell must exceed; of lmss and lmds a share of the map's maximum.  [default: the "
+    "model's, or for lmds 100/255]",
 )
 @click.option(
     "--radius",
@@ -100,6 +127,10 @@ def evaluate(
     model: str | None,
     dataset: tuple[str, Path] | None,
     split: str | None,
+    method: str | None,
+    evidence: Literal["max", "sum", "nucleus", "separate"] | None,
+    window_px: int | None,
+    threshold: float | None,
     radii_px: tuple[float, ...],
     mpp: float | None,
     class_names: tuple[str, ...],
@@ -129,12 +160,24 @@ def evaluate(
         check_figure_path(figure_path)
     if slide_path is not None and (predicted is None or truth is None):
         raise UsageError("--slide is for PREDICTED and TRUTH", remedy="leave it out")
+    if model is None and any(one is not None for one in (method, evidence, window_px, threshold)):
+        raise UsageError(
+            "--method, --evidence, --window and --threshold say how a model's maps become cells",
+            remedy="give --model and --dataset too",
+        )
     if model is not None and dataset is not None and predicted is None:
         form, folder = dataset
         split = split or held_out_split(form)
         names = meanings_in(class_names)
         data_set = SetSpec(name=form, folder=folder.absolute(), split=split, mpp=mpp, class_names=names)
-        evaluation = _evaluate_model(model, data_set, radii_px=radii_px, resamples=resamples)
+        from wsi_edt.bundles import find_bundle
+
+        bundle = find_bundle(model)
+        decode = bundle.decode.changed(
+            method=method, evidence=evidence, window_px=window_px, threshold=threshold
+        )
+        bundle = bundle.with_decode(decode, bundle.metrics)
+        evaluation = _evaluate_model(bundle, data_set, radii_px=radii_px, resamples=resamples)
     elif predicted is not None and truth is not None and model is None and dataset is None:
         if split is not None or failures_folder is not None:
             raise UsageError("--split and --failures need images", remedy="give --model and --dataset too")
@@ -174,14 +217,13 @@ def _annotated(slide_path: Path, mpp: float | None, truth: Path) -> AnnotatedSli
 
 
 def _evaluate_model(
-    model: str, data_set: SetSpec, *, radii_px: Sequence[float], resamples: int
+    bundle: Bundle, data_set: SetSpec, *, radii_px: Sequence[float], resamples: int
 ) -> Evaluation:
-    from wsi_edt.bundles import find_bundle
     from wsi_edt.cluster.machine import this_machine
     from wsi_edt.detection.compute import ComputeOptions
     from wsi_edt.evaluation.model import evaluate_model
 
-    bundle, compute = find_bundle(model), this_machine(ComputeOptions()).compute
+    compute = this_machine(ComputeOptions()).compute
     return evaluate_model(
         bundle, data_set, compute=compute, radii_px=radii_px, resamples=resamples, progress=_with_bar
     )

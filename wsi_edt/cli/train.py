@@ -53,7 +53,10 @@ def train(config: Path, data: Path, out: Path, init: str | None, device: str) ->
     [network]         architecture m_hrnet or hrnet, width 18, 32 or 48,
                       stem_stride 2 or 1
     [maps]            names of positive, negative, nucleus;
-                      target edt, idt, fidt or density; clamp
+                      target edt, idt, fidt or density; clamp; constants:
+                      c1, c2, c3 of edt, c of idt, alpha, beta, c of fidt,
+                      sigma_px, adaptive of density; method ccls, lmss,
+                      lmds or peak_local_max, by which cells are found
     [loss]            cell_weight, consistency
     [augmentation]    scale, stain, hue, gamma, blur, sharpen, jpeg, turns;
                       0 turns one off

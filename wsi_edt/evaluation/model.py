@@ -64,7 +64,14 @@ def evaluate_model(
         ),
         pairs,
         title=f"{bundle.name} {bundle.version} on {spec.format}, {spec.split}",
-        facts={"model": f"{bundle.name} {bundle.version}", "dataset": spec.format, "split": spec.split},
+        facts={
+            "model": f"{bundle.name} {bundle.version}",
+            "dataset": spec.format,
+            "split": spec.split,
+            "method": bundle.decode.method,
+            "evidence": bundle.decode.evidence,
+            "window_px": bundle.decode.window_px,
+        },
         note=_note_on_labels(images, has_classes="positive" in bundle.decode.maps),
         images=images,
     )

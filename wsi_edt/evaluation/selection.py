@@ -16,10 +16,11 @@ from wsi_edt.evaluation.outcomes import CLASSES, Outcomes
 from wsi_edt.evaluation.pairs import ImagePair
 from wsi_edt.evaluation.predictions import PredictedImage
 from wsi_edt.evaluation.statistics import ImageSums, Statistics
-from wsi_edt.maps import DecodeSettings, Evidence
+from wsi_edt.maps import METHODS, DecodeSettings, Evidence, method_named
 
-WINDOWS_PX = (11, 21)  # one 11×11 pooling, or the paper's two
+WINDOWS_PX = METHODS["ccls"].windows_px
 THRESHOLDS = tuple(float(t) for t in np.round(np.arange(0.04, 0.61, 0.01), 2))
+SHARES = tuple(float(t) for t in np.round(np.arange(0.04, 0.91, 0.01), 2))  # of a map's maximum
 RADII_PX = (10.0, 5.0)  # the paper's two matching radii, model px
 F1_TOLERANCE = 0.005  # see `select`
 
@@ -40,7 +41,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ThresholdCounts:
-    """What one way from maps to cells finds in N images at each of `THRESHOLDS`.
+    """What one way from maps to cells finds in N images at each of T thresholds.
 
     Attributes
     ----------
@@ -60,7 +61,12 @@ class ThresholdCounts:
 
 
 def select(
-    images: Sequence[PredictedImage], *, evidence: Evidence | None = None, threshold: float | None = None
+    images: Sequence[PredictedImage],
+    *,
+    method: str = "ccls",
+    evidence: Evidence | None = None,
+    window_px: int | None = None,
+    threshold: float | None = None,
 ) -> Selection:
     """The settings that find cells as well as any others, and among those bias the Ki-67 index least.
 
@@ -82,57 +88,72 @@ def select(
     Parameters
     ----------
     images : with their maps
-    evidence, threshold : if they are settled otherwise; None compares all that the maps allow, and `THRESHOLDS`
+    method : how cells are found in a map, of `wsi_edt.maps.METHODS`
+    evidence, window_px, threshold : if they are settled otherwise; None compares `evidences_with` these maps, the windows
+        of the method, and its publication's threshold or else `THRESHOLDS` (`SHARES` if it is relative)
 
     Raises
     ------
     UsageError
-        If there are no images, or no candidate is left: the maps don't have the evidence, or the threshold isn't
-        among those compared.
+        If there are no images, or `DecodeSettings` refuses: the maps don't have the evidence, for example.
     """
     if not images:
         raise UsageError(
             "there are no images to choose a model's settings on",
             remedy="name a validation set that has some",
         )
-    settings, table = _candidates(images)
-    left = [
-        place
-        for place, one in enumerate(settings)
-        if evidence in (None, one.evidence) and threshold in (None, one.threshold)
-    ]
-    if not left:
-        raise UsageError(
-            f"no settings with evidence {evidence or 'of any kind'} and threshold {threshold or 'of any height'} are "
-            f"compared for maps of {', '.join(images[0].map_names)}",
-            remedy=f"choose a threshold from {THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g} in steps of 0.01, and evidence that "
-            "the maps have",
-        )
-    settings = [settings[place] for place in left]
-    table = replace(table, counts=table.counts[:, left])
+    names = images[0].map_names
+    lowest = compared(names, method=method, evidence=evidence, window_px=window_px, threshold=threshold)
+    settings, table = _candidates(images, lowest, thresholds_of(method, threshold))
     best = best_place(table)
     metrics = _metrics([one.at(best) for one in table.statistics()], has_classes=table.has_classes)
     return Selection(settings[best], metrics | _left_out_metrics(table))
 
 
+def compared(
+    names: tuple[str, ...],
+    *,
+    method: str = "ccls",
+    evidence: Evidence | None = None,
+    window_px: int | None = None,
+    threshold: float | None = None,
+) -> list[DecodeSettings]:
+    """What `select` compares for maps of these names, each at the lowest of its thresholds; its errors are `select`'s."""
+    evidences = evidences_with(names) if evidence is None else (evidence,)
+    windows_px = method_named(method).windows_px if window_px is None else (window_px,)
+    lowest = thresholds_of(method, threshold)[0]
+    return [DecodeSettings(names, *one, lowest, method) for one in itertools.product(evidences, windows_px)]
+
+
+def thresholds_of(method: str, threshold: float | None = None) -> tuple[float, ...]:
+    """The thresholds that are compared, ascending: only the one that is given or that the method has of its own."""
+    own = method_named(method).threshold if threshold is None else threshold
+    if own is not None:
+        return (own,)
+    return SHARES if method_named(method).is_relative else THRESHOLDS
+
+
 def threshold_counts(
-    images: Sequence[PredictedImage], cells_of_image: Callable[[PredictedImage], Cells]
+    images: Sequence[PredictedImage],
+    cells_of_image: Callable[[PredictedImage], Cells],
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> ThresholdCounts:
-    """What a way from maps to cells finds at each of `THRESHOLDS`.
+    """What a way from maps to cells finds at each of the thresholds.
 
     Parameters
     ----------
     images : with their maps
-    cells_of_image : the way, at the lowest of `THRESHOLDS`. A threshold is a filter on what CCLS finds at a lower one
+    cells_of_image : the way, at the lowest of the thresholds. A threshold is a filter on what is found at a lower one
         (whether a pixel is the maximum of its window doesn't depend on it), so decoding and matching once is enough for
         all
+    thresholds : ascending
     """
     pairs = [ImagePair(image.name, image.case, cells_of_image(image), image.truth) for image in images]
     outcomes = [Outcomes.of(pairs, radius_px=radius_px) for radius_px in RADII_PX]
     return ThresholdCounts(
         outcomes[0].cases,
         outcomes[0].has_classes,
-        np.stack([one.counts(THRESHOLDS) for one in outcomes]),
+        np.stack([one.counts(thresholds) for one in outcomes]),
     )
 
 
@@ -147,21 +168,25 @@ def best_place(table: ThresholdCounts, which: npt.NDArray[np.bool_] | None = Non
     return int(np.nanargmin(bias))
 
 
-def _candidates(images: Sequence[PredictedImage]) -> tuple[list[DecodeSettings], ThresholdCounts]:
-    """All settings that the images' maps allow, and what each finds: a place on the threshold axis for each."""
-    names = images[0].map_names
+def _candidates(
+    images: Sequence[PredictedImage], lowest: Sequence[DecodeSettings], thresholds: Sequence[float]
+) -> tuple[list[DecodeSettings], ThresholdCounts]:
+    """These settings at each of the thresholds, and what each finds: a place on the threshold axis for each."""
     settings: list[DecodeSettings] = []
     tables: list[ThresholdCounts] = []
-    for evidence, window_px in itertools.product(evidences_with(names), WINDOWS_PX):
-        lowest = DecodeSettings(names, evidence, window_px, THRESHOLDS[0])
-        tables.append(threshold_counts(images, partial(PredictedImage.predicted, settings=lowest)))
-        settings += [replace(lowest, threshold=threshold) for threshold in THRESHOLDS]
+    for one in lowest:
+        cells_of_image = partial(PredictedImage.predicted, settings=one)
+        tables.append(threshold_counts(images, cells_of_image, thresholds))
+        settings += [replace(one, threshold=threshold) for threshold in thresholds]
     counts = np.concatenate([table.counts for table in tables], axis=1)
     return settings, replace(tables[0], counts=counts)
 
 
 def evidences_with(names: tuple[str, ...]) -> tuple[Evidence, ...]:
-    """Where cells can be looked for in a model with these maps."""
+    """Where cells are looked for in a model with these maps, if nothing else is asked for.
+
+    "separate" isn't among them: it counts a nucleus that both maps show twice.
+    """
     classes: tuple[Evidence, ...] = ("max", "sum") if "positive" in names else ()
     nuclei: tuple[Evidence, ...] = ("nucleus",) if "nucleus" in names else ()
     return classes + nuclei

@@ -1,8 +1,9 @@
 """Location maps: how points become a map to learn (targets), and how a map becomes points again (decode)."""
 
 from wsi_edt.maps.decode import DecodeSettings, Evidence, Peaks, decode
+from wsi_edt.maps.kinds import KINDS, Density, Edt, Fidt, Idt, Kind, Target, kind_of, neighbour_sigmas
 from wsi_edt.maps.local_maxima import window_maximum
-from wsi_edt.maps.methods import METHODS, Method, ccls, lmds, lmss, peak_local_max
+from wsi_edt.maps.methods import METHODS, Method, ccls, lmds, lmss, method_named, peak_local_max
 from wsi_edt.maps.targets import (
     clamp_max_distance,
     density_map,
@@ -10,15 +11,21 @@ from wsi_edt.maps.targets import (
     fidt_map,
     field_max_distance,
     idt_map,
-    neighbour_sigmas,
 )
 
 __all__ = [
+    "KINDS",
     "METHODS",
     "DecodeSettings",
+    "Density",
+    "Edt",
     "Evidence",
+    "Fidt",
+    "Idt",
+    "Kind",
     "Method",
     "Peaks",
+    "Target",
     "ccls",
     "clamp_max_distance",
     "decode",
@@ -27,8 +34,10 @@ __all__ = [
     "fidt_map",
     "field_max_distance",
     "idt_map",
+    "kind_of",
     "lmds",
     "lmss",
+    "method_named",
     "neighbour_sigmas",
     "peak_local_max",
     "window_maximum",

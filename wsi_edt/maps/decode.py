@@ -14,7 +14,7 @@ import numpy.typing as npt
 from wsi_edt.cells import CellClass
 from wsi_edt.errors import UsageError
 from wsi_edt.maps.local_maxima import FloatMap, check_window
-from wsi_edt.maps.methods import METHODS, Method, shares
+from wsi_edt.maps.methods import method_named, shares
 
 Evidence = Literal["max", "sum", "nucleus", "separate"]
 
@@ -92,8 +92,6 @@ class DecodeSettings:
             raise UsageError(
                 f"evidence {self.evidence!r} needs the maps {', '.join(sorted(needed))}; the maps are {names}"
             )
-        if self.method not in METHODS:
-            raise UsageError(f"there is no method {self.method!r}", remedy=f"choose {', '.join(METHODS)}")
         check_window(self.window_px)
         if not 0.0 <= self.threshold < float("inf"):
             raise UsageError(f"there is no threshold {self.threshold:g}", remedy="choose 0 or more")
@@ -116,12 +114,7 @@ class DecodeSettings:
     @property
     def is_relative(self) -> bool:
         """Whether the threshold is a share of each map's maximum, see `Method`."""
-        return self.how.is_relative
-
-    @property
-    def how(self) -> Method:
-        """The method itself."""
-        return METHODS[self.method]
+        return method_named(self.method).is_relative
 
     def changed(
         self,
@@ -141,11 +134,12 @@ class DecodeSettings:
         UsageError
             If the new method needs a threshold and has none of its own, or `DecodeSettings` refuses.
         """
-        if method is not None and method in METHODS and METHODS[method].is_relative != self.is_relative:
-            threshold = METHODS[method].threshold if threshold is None else threshold
-            window_px = METHODS[method].windows_px[0] if window_px is None else window_px
+        other = method_named(self.method if method is None else method)
+        if other.is_relative != self.is_relative:
+            threshold = other.threshold if threshold is None else threshold
+            window_px = other.windows_px[0] if window_px is None else window_px
             if threshold is None:
-                kind = "a share of each map's maximum" if METHODS[method].is_relative else "absolute"
+                kind = "a share of each map's maximum" if other.is_relative else "absolute"
                 raise UsageError(
                     f"needs a threshold of its own: it is {kind}, unlike {self.method}'s",
                     where=f"the method {method}",
@@ -197,7 +191,7 @@ def decode(maps: FloatMap, settings: DecodeSettings) -> Peaks:
 
 def _found(evidence: FloatMap, settings: DecodeSettings, class_id: CellClass) -> Peaks:
     """The cells of one map, all of one class."""
-    rows, columns = settings.how.find(evidence, settings.window_px, settings.threshold)
+    rows, columns = method_named(settings.method).find(evidence, settings.window_px, settings.threshold)
     compared = shares(evidence) if settings.is_relative and len(rows) else evidence
     return Peaks(
         columns.astype(np.int32),

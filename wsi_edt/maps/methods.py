@@ -153,3 +153,10 @@ METHODS = {
         windows_px=(11, 21),
     ),
 }
+
+
+def method_named(name: str) -> Method:
+    """The method of that name; UsageError if there is none."""
+    if name not in METHODS:
+        raise UsageError(f"there is no method {name!r}", remedy=f"choose {', '.join(METHODS)}")
+    return METHODS[name]

@@ -6,22 +6,18 @@ Euclidean distance from a pixel to the nearest pixel that holds an annotated cen
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from wsi_edt.errors import AnnotationError, UsageError
+from wsi_edt.maps.kinds import FLOOR, DistanceKind, Edt, Fidt, Idt, Points, reach_px
 
 FloatMap = npt.NDArray[np.float32]
-Points = npt.NDArray[np.float64]
 Outside = Literal["error", "count"]
 
-# A distance map's values below this are set to 0 (paper §4.4.1).
-FLOOR = 0.01
 # Gaussians are cut this many σ from their centre, where they have fallen to 0.0003 of their peak.
 GAUSSIAN_REACH = 4.0
 
@@ -59,27 +55,19 @@ def edt_map(
     UsageError
         If the map wouldn't fall with distance with these constants.
     """
-    if not (np.isfinite(max_distance_px) and max_distance_px > 0 and c1 >= 0 and c2 > 0 and c3 > 0):
+    kind = Edt(c1, c2, c3)
+    if not (np.isfinite(max_distance_px) and max_distance_px > 0):
         raise UsageError(
-            f"there is no EDT map for max_distance_px {max_distance_px}, c1 {c1}, c2 {c2} and c3 {c3}",
-            remedy="choose max_distance_px > 0, c1 >= 0, c2 > 0 and c3 > 0",
+            f"there is no EDT map for max_distance_px {max_distance_px}", remedy="choose max_distance_px > 0"
         )
-
-    def profile(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        # Far away the power overflows to infinity, and the map is 0 there as it should.
-        with np.errstate(over="ignore"):
-            return 1.0 / (distance ** (c1 * distance / max_distance_px + c2) + c3)
-
-    return _distance_map(points, shape, profile, outside)
+    return _distance_map(points, shape, kind, max_distance_px=max_distance_px, outside=outside)
 
 
 def idt_map(
     points: Points, shape: tuple[int, int], *, outside: Outside = "error", c: float = 1.0
 ) -> FloatMap:
     """Inverse distance transform map: ``1 / (DT + c)`` (Eq. 4); parameters and result as in `edt_map`."""
-    if not c > 0:
-        raise UsageError(f"there is no IDT map for c {c}", remedy="choose c > 0")
-    return _distance_map(points, shape, lambda distance: 1.0 / (distance + c), outside)
+    return _distance_map(points, shape, Idt(c), outside=outside)
 
 
 def fidt_map(
@@ -92,14 +80,7 @@ def fidt_map(
     c: float = 1.0,
 ) -> FloatMap:
     """Focal inverse distance transform map: ``1 / (DT ** (alpha·DT + beta) + c)`` (Eq. 5); see `edt_map`."""
-    if not (alpha >= 0 and beta > 0 and c > 0):
-        raise UsageError(
-            f"there is no FIDT map for alpha {alpha}, beta {beta} and c {c}",
-            remedy="choose alpha >= 0, beta > 0 and c > 0",
-        )
-    return _distance_map(
-        points, shape, lambda distance: 1.0 / (distance ** (alpha * distance + beta) + c), outside
-    )
+    return _distance_map(points, shape, Fidt(alpha, beta, c), outside=outside)
 
 
 def density_map(
@@ -148,34 +129,6 @@ def density_map(
     return density.astype(np.float32)
 
 
-def neighbour_sigmas(
-    points: Points, *, neighbours: int = 3, factor: float = 0.3, lone_px: float = 15.0, least_px: float = 0.5
-) -> npt.NDArray[np.float64]:
-    """The σ of each point's Gaussian: `factor` × the mean distance to its nearest `neighbours`.
-
-    Geometry-adaptive kernels of Zhang et al., CVPR 2016 (factor 0.3).
-
-    Parameters
-    ----------
-    points : (N, 2) float64, (x, y) px
-    neighbours : how many nearest neighbours are averaged; fewer where there are no more
-    factor : σ per mean distance
-    lone_px : σ in px of a point without any neighbour
-    least_px : σ in px that no point falls below (points on one spot have distance 0)
-
-    Returns
-    -------
-    (N,) float64 px
-    """
-    points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-    found = min(neighbours, len(points) - 1)
-    if found < 1:
-        return np.full(len(points), lone_px)
-    # The first neighbour is the point itself (or its double), at distance 0.
-    distances = np.asarray(cKDTree(points).query(points, k=list(range(2, found + 2)))[0], dtype=np.float64)
-    return np.asarray(np.maximum(factor * distances.mean(axis=1), least_px), dtype=np.float64)
-
-
 def field_max_distance(points: Points, shape: tuple[int, int]) -> float:
     """The largest DT of a field, in px: how far its emptiest pixel is from the nearest of its points.
 
@@ -203,23 +156,24 @@ def clamp_max_distance(max_distance_px: float, *, low: float = 60.0, high: float
 def _distance_map(
     points: Points,
     shape: tuple[int, int],
-    profile: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
-    outside: Outside,
+    kind: DistanceKind,
+    *,
+    max_distance_px: float = 1.0,
+    outside: Outside = "error",
 ) -> FloatMap:
-    """The map whose value falls with DT as `profile` does, cut at `FLOOR`."""
+    """The map of that kind, which falls with DT, cut at `FLOOR`; see `edt_map`.
+
+    Only EDT depends on `max_distance_px`.
+    """
     pixels = _pixels(points, shape, outside)
     if len(pixels) == 0:
         return np.zeros(shape, np.float32)
-    # No point is farther than this from the map's farthest pixel, whatever the profile's reach.
+    # No point is farther than this from the map's farthest pixel, whatever the kind's reach.
     farthest = np.maximum(np.abs(pixels), np.abs(pixels - (shape[1], shape[0]))).max(axis=0)
-    values = profile(_disc_distances(_reach(profile, limit_px=int(np.ceil(np.hypot(*farthest))))))
+    reach = reach_px(kind, max_distance_px=max_distance_px, limit_px=int(np.ceil(np.hypot(*farthest))))
+    values = kind.values(_disc_distances(reach), max_distance_px=max_distance_px)
     values[values < FLOOR] = 0.0
     return _stamp_maximum(pixels, shape, values.astype(np.float32))
-
-
-def _reach(profile: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]], limit_px: int) -> int:
-    """The largest whole distance at which a falling `profile` still has `FLOOR`; never above `limit_px`."""
-    return int(np.count_nonzero(profile(np.arange(limit_px + 1, dtype=np.float64)) >= FLOOR)) - 1
 
 
 def _disc_distances(radius: int) -> npt.NDArray[np.float64]:

@@ -86,7 +86,7 @@ class BatchMaker:
             self._fields,
             crop_px=crop_px,
             names=config.maps.names,
-            target=config.maps.target,
+            kind=config.maps.kind,
             device=device,
         )
 

@@ -11,7 +11,7 @@ from wsi_edt.bundles.bundle import CARD
 from wsi_edt.bundles.replacing import refuse_to_replace
 from wsi_edt.bundles.weights import write_bundle
 from wsi_edt.errors import UsageError
-from wsi_edt.evaluation.selection import select
+from wsi_edt.evaluation.selection import compared, select
 from wsi_edt.files import write_atomically
 from wsi_edt.maps import Evidence
 from wsi_edt.networks import IMAGENET
@@ -37,7 +37,9 @@ def bundle_checkpoint(
     out: Path,
     *,
     folds: Sequence[Path] = (),
+    method: str | None = None,
     evidence: Evidence | None = None,
+    window_px: int | None = None,
     threshold: float | None = None,
     version: str = "1",
     halo_px: int = 64,
@@ -57,7 +59,8 @@ def bundle_checkpoint(
     out : the model's folder; its name becomes the model's
     folds : checkpoints of all folds of a cross-validation: the settings are chosen on what each of them held out; without
         them, on the images that the checkpoint's own configuration validates on
-    evidence, threshold : if they are settled otherwise, see `select`
+    method : how cells are found in a map; by default as the training validated
+    evidence, window_px, threshold : if they are settled otherwise, see `select`
     version, halo_px : of the model
     changed_data : whether the settings may be chosen on images, or by labels, other than those that the training was
         validated on; the card then says what changed
@@ -67,8 +70,8 @@ def bundle_checkpoint(
     Raises
     ------
     UsageError
-        If the halo is off the grid, the version is empty, no image was held out, the folds aren't one whole
-        cross-validation of such models, or `out` holds a model or anything else that isn't to be replaced.
+        If the halo is off the grid, the version is empty, the settings don't fit the maps, no image was held out, the folds
+        aren't one whole cross-validation of such models, or `out` holds a model or anything else that isn't to be replaced.
     ModelError
         If the checkpoint can't be read, or the images to choose on changed.
     """
@@ -83,13 +86,18 @@ def bundle_checkpoint(
     replaces = refuse_to_replace(out, overwrite=overwrite)
     trained = read_trained(checkpoint)
     config = trained.provenance.config
+    own = method or config.maps.method
+    # What makes no sense for these maps is refused before minutes are spent on them.
+    compared(config.maps.names, method=own, evidence=evidence, window_px=window_px, threshold=threshold)
     held_out = (
         from_folds(config, folds, data, changed_data=changed_data)
         if folds
         else from_validation(trained, checkpoint, data, changed_data=changed_data)
     )
     warn_of_changes(trained, checkpoint, data)
-    selection = select(held_out.predicted, evidence=evidence, threshold=threshold)
+    selection = select(
+        held_out.predicted, method=own, evidence=evidence, window_px=window_px, threshold=threshold
+    )
     draft = Bundle(
         directory=out,
         name=out.resolve().name,
@@ -111,7 +119,9 @@ def bundle_checkpoint(
     if overwrite_card or not card.exists():
         command = f"wsi-edt bundle RUN/{checkpoint.name} --data DATA --out MODEL"
         command += "".join(f" --fold FOLD-{number}" for number in range(len(folds)))
+        command += f" --method {method}" if method else ""
         command += f" --evidence {evidence}" if evidence else ""
+        command += f" --window {window_px}" if window_px is not None else ""
         command += f" --threshold {threshold:g}" if threshold is not None else ""
         command += " --changed-data" if held_out.changes else ""
         write_atomically(card, draft_card(written, trained, command).encode())

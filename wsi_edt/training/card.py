@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsi_edt.bundles import Bundle
 from wsi_edt.evaluation.selection import F1_TOLERANCE
-from wsi_edt.maps import DecodeSettings
+from wsi_edt.maps import DecodeSettings, method_named
 from wsi_edt.networks import NetworkSpec, build_network
 from wsi_edt.training.checkpoint import Trained
 from wsi_edt.training.provenance import Provenance, SetSummary
@@ -18,10 +18,10 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
         f"{_network(bundle.network)} with the maps {', '.join(decode.maps)}, at {bundle.model_mpp:g} µm/px. It counts "
         f"{bundle.counts}. For research use only; not for diagnosis.",
         "## Use",
-        "    wsi-edt run SLIDES --out RESULTS --model MODEL",
-        "MODEL is this folder.",
-        f"Cells are the peaks of {_evidence(bundle)} above {decode.threshold:g} ({decode.window_px}×{decode.window_px} px "
-        f"window, the paper's CCLS). Tiles keep {bundle.halo_px} px of halo.",
+        *_use(decode),
+        f"Cells are the peaks of {_evidence(bundle)} above {decode.threshold:g}"
+        f"{' of the maximum' if decode.is_relative else ''} ({decode.window_px}×{decode.window_px} px window, "
+        f"{method_named(decode.method).words}). Tiles keep {bundle.halo_px} px of halo.",
         "## Accuracy",
         f"Evidence, window and threshold were chosen on {bundle.training['settings_chosen_on']}; {_apart(provenance)}. "
         f"{_criterion(decode)} The figures are measured on the same images with the chosen settings, which "
@@ -71,11 +71,22 @@ def _network(spec: NetworkSpec) -> str:
     return f"{spec.options.title} ({parameters / 1e6:.1f} million parameters)"
 
 
+def _use(decode: DecodeSettings) -> tuple[str, ...]:
+    if not decode.is_relative:
+        return "    wsi-edt run SLIDES --out RESULTS --model MODEL", "MODEL is this folder."
+    return (
+        "    wsi-edt evaluate --model MODEL --dataset FORMAT FOLDER",
+        "MODEL is this folder. `wsi-edt run` refuses it: its threshold is a share of the maximum of what is looked at in "
+        "one piece, which differs from tile to tile of a slide.",
+    )
+
+
 def _evidence(bundle: Bundle) -> str:
     return {
         "sum": "positive + negative",
         "max": "the higher of positive and negative",
         "nucleus": "nucleus",
+        "separate": "positive and of negative, each for itself,",
     }[bundle.decode.evidence]
 
 

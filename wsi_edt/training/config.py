@@ -11,65 +11,25 @@ import tomlkit
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
-    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from wsi_edt.datasets import SetSpec, TrainingSet, held_out_split
 from wsi_edt.errors import UsageError
-from wsi_edt.maps import DecodeSettings, Evidence
 from wsi_edt.networks import NetworkSpec
 from wsi_edt.slides.metadata import PLAUSIBLE_MPP
-from wsi_edt.training.targets import MAPS, Target
+from wsi_edt.training.maps_table import Maps
+from wsi_edt.training.section import Section
 
 LEAST_CONSISTENT_PX = 256  # leaves 32 px around a part of 192 px, of which 64 px lie 64 px from its edge
-
-MapName = Literal["positive", "negative", "nucleus"]
-
-
-class Section(BaseModel):
-    """A table of the file: no unknown entries, nothing converted (``"18"`` isn't a number), never changed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def _whole_table(entries: dict[str, Any]) -> dict[str, Any]:
     """The ``[network]`` table with every entry; UsageError if there is no such architecture, option or value."""
     return NetworkSpec.from_table(entries, maps=1).to_table()
-
-
-class Maps(Section):
-    """What the network's maps show.
-
-    Attributes
-    ----------
-    names : its maps, always in this order; positive and negative come together, nucleus is any nucleus
-    target : what a map looks like around its cells (the paper's Table 10)
-    clamp : whether max(DT) is kept within 60 to 150 px; false is the paper's, which makes wide discs if cells are few
-    """
-
-    names: tuple[MapName, ...] = Field(default=("positive", "negative", "nucleus"), strict=False)
-    target: Target = "edt"
-    clamp: bool = True
-
-    @field_validator("names")
-    @classmethod
-    def _can_be_decoded(cls, names: tuple[MapName, ...]) -> tuple[MapName, ...]:
-        # 11 and 0 stand for any window and threshold: only the names are checked.
-        try:
-            DecodeSettings(names, evidence_of(names), 11, 0.0)
-        except UsageError as error:
-            raise error.within("maps.names") from error
-        return tuple(sorted(names, key=MAPS.index))
-
-
-def evidence_of(names: tuple[str, ...]) -> Evidence:
-    """Where to look for cells in maps of these names, before anything is chosen by measurement."""
-    return "sum" if "positive" in names else "nucleus"
 
 
 class Loss(Section):

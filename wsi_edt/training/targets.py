@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from wsi_edt.cells import CellClass
 from wsi_edt.datasets import Labelled
-from wsi_edt.maps import edt_map, fidt_map, idt_map
+from wsi_edt.errors import UsageError
+from wsi_edt.maps import Density, Edt, Kind
+from wsi_edt.maps.kinds import FLOOR, DistanceKind, reach_px
+from wsi_edt.maps.targets import GAUSSIAN_REACH
 from wsi_edt.training.fields import Field
 from wsi_edt.training.sampling import Crop
 from wsi_edt.training.transfer import sent
 
 BoolArray = npt.NDArray[np.bool_]
-Target = Literal["edt", "idt", "fidt", "density"]
 
 MAPS = ("positive", "negative", "nucleus")
 NEAR_PX = 14  # a partially labelled image is trusted this close to a point: about the radius of a cell's disc in the map
-DENSITY_SIGMA_PX = 4.0  # neighbouring nuclei, 20 px apart, keep separate peaks
-DENSITY_REACH_PX = 16  # 4 σ, where a Gaussian has fallen to 0.0003 of its peak
-LARGEST_REACH_PX = (
-    99  # IDT's 1 / (99 + 1) is the last value that isn't cut off: no kind of map reaches farther
-)
+LARGEST_REACH_PX = 256  # of a cell's disc; with the paper's constants IDT reaches farthest, 99 px
 
 _CHANNELS = np.array(
     [[CellClass.POSITIVE, CellClass.NEGATIVE, CellClass.NUCLEUS].index(one) for one in CellClass]
 )
 _CLASS_OF_MAP = {"positive": 0, "negative": 1}
+_PAPERS = Edt()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,12 +44,14 @@ class CropPoints:
     crop : (K,) int64, the crop that a point belongs to, ascending
     channel : (K,) int64, 0 positive, 1 negative, 2 of neither class
     column, row : (K,) int64, px of the crop, which may lie outside it
+    point : (K,) int64, its number among its field's points
     """
 
     crop: npt.NDArray[np.int64]
     channel: npt.NDArray[np.int64]
     column: npt.NDArray[np.int64]
     row: npt.NDArray[np.int64]
+    point: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, crops: Sequence[Crop], fields: Sequence[Field], *, crop_px: int, reach_px: int) -> Self:
@@ -62,7 +62,8 @@ class CropPoints:
             places = np.floor(crop.places(field.points, crop_px)).astype(np.int64)
             near = np.all((places >= -reach_px) & (places < crop_px + reach_px), axis=1)
             channel = _CHANNELS[field.class_id[near]]
-            parts.append(np.column_stack([np.full(len(channel), number), channel, places[near]]))
+            own = (np.full(len(channel), number), channel, places[near], np.flatnonzero(near))
+            parts.append(np.column_stack(own))
         return cls(*np.ascontiguousarray(np.concatenate(parts).T))
 
     def part(self, first: int, last: int) -> Self:
@@ -79,23 +80,71 @@ class CropPoints:
 
     def select(self, which: BoolArray | slice) -> Self:
         """Some of the points, in their order."""
-        return type(self)(self.crop[which], self.channel[which], self.column[which], self.row[which])
+        return type(self)(
+            self.crop[which], self.channel[which], self.column[which], self.row[which], self.point[which]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gaussians:
+    """The Gaussian of each point of some fields.
+
+    Attributes
+    ----------
+    first : (F,) where each field's points begin in the others
+    sigma : (P,) float64 px
+    reach : (P,) int64 px, beyond which it is 0 along either axis
+    peak : (P,) float64, at its centre
+    """
+
+    first: npt.NDArray[np.int64]
+    sigma: npt.NDArray[np.float64]
+    reach: npt.NDArray[np.int64]
+    peak: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, fields: Sequence[Field], kind: Density) -> Self:
+        """Of all points of the fields, whatever their class."""
+        counts = [len(field.points) for field in fields]
+        sigma = np.concatenate([kind.sigmas(field.points) for field in fields])
+        reach = np.ceil(GAUSSIAN_REACH * sigma).astype(np.int64)
+        return cls(np.cumsum([0, *counts[:-1]]), sigma, reach, (kind.sigma_px / sigma) ** 2)
+
+    def lines(
+        self, points: CropPoints, fields: npt.NDArray[np.int64], *, crop_px: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """The factors of each point's Gaussian, down its crop's rows and along its columns: (K, crop_px) each."""
+        own = self.first[fields] + points.point
+        sigma, reach = self.sigma[own, None], self.reach[own, None]
+
+        def line(centre: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+            distance = np.arange(crop_px) - centre[:, None]
+            values: npt.NDArray[np.float64] = np.exp(-0.5 * (distance / sigma) ** 2)
+            return np.where(np.abs(distance) <= reach, values, 0.0)
+
+        along = line(points.column) * self.peak[own, None]
+        return line(points.row).astype(np.float32), along.astype(np.float32)
 
 
 class TargetMaker:
     """Makes the targets of crops of some fields.
 
     Each kind of distance map falls with the distance from a point, so the nearest point's disc is the highest: a map is the
-    maximum of discs laid on the points. The discs are cut out of the maps of a single point from `wsi_edt.maps`.
+    maximum of discs laid on the points. Density maps are sums of Gaussians.
 
     Parameters
     ----------
     fields : that crops are taken of
     crop_px : side of the crops
     names : the maps, from `MAPS`, in the order wanted; "nucleus" has the nuclei of every class
-    target : the kind of map. Density maps are scaled so that a lone cell's peak is 1: with unit mass it would be 0.01, and
-        its squared error would be lost in rounding
+    kind : of the maps. Density maps are scaled so that a lone cell's peak is 1: with unit mass it would be 0.01, and its
+        squared error would be lost in rounding
     device : that computes
+
+    Raises
+    ------
+    UsageError
+        If a cell's disc would reach farther than `LARGEST_REACH_PX`.
     """
 
     def __init__(
@@ -104,23 +153,19 @@ class TargetMaker:
         *,
         crop_px: int,
         names: tuple[str, ...] = MAPS,
-        target: Target = "edt",
+        kind: Kind = _PAPERS,
         device: str = "cpu",
     ) -> None:
         self._crop_px, self._names, self._device = crop_px, names, device
-        self._density = target == "density"
-        lines = [_profile(target, field.max_distance_px) for field in fields]
-        # A line is by the distance's square.
-        offsets = _offsets(max(1, *(math.ceil(math.sqrt(len(line) - 1)) for line in lines)))
-        squares = (offsets**2).sum(axis=1)
-        discs = np.zeros((len(lines), len(offsets)), np.float32)
-        for disc, line in zip(discs, lines, strict=True):
-            held = squares < len(line)
-            disc[held] = line[squares[held]]
-        self._offsets, self._reaches = offsets, np.count_nonzero(discs, axis=1)
-        self._discs = torch.from_numpy(discs).to(device)
+        self._density = isinstance(kind, Density)
+        if isinstance(kind, Density):
+            self._gaussians = _Gaussians.of(fields, kind)
+            reach = int(self._gaussians.reach.max(initial=1))
+        else:
+            self._lay_discs(fields, kind)
+            reach = _reach(self._offsets)
         self._near = _offsets(NEAR_PX)
-        self.reach_px = DENSITY_REACH_PX if self._density else max(_reach(offsets), NEAR_PX)
+        self.reach_px = max(reach, NEAR_PX)
         extents = [
             [field.nuclei if name == "nucleus" else field.classes for name in names] for field in fields
         ]
@@ -130,6 +175,21 @@ class TargetMaker:
             )
             for wanted in (Labelled.EVERYWHERE, Labelled.NEAR_POINTS)
         )
+
+    def _lay_discs(self, fields: Sequence[Field], kind: DistanceKind) -> None:
+        # Fields of one max(DT) share a disc; for all kinds but EDT it is the same for all.
+        distances = [field.max_distance_px if isinstance(kind, Edt) else 1.0 for field in fields]
+        different, self._disc_of = np.unique(distances, return_inverse=True)
+        lines = [_profile(kind, distance) for distance in different.tolist()]
+        # A line is by the distance's square.
+        offsets = _offsets(max(1, *(math.ceil(math.sqrt(len(line) - 1)) for line in lines)))
+        squares = (offsets**2).sum(axis=1)
+        discs = np.zeros((len(lines), len(offsets)), np.float32)
+        for disc, line in zip(discs, lines, strict=True):
+            held = squares < len(line)
+            disc[held] = line[squares[held]]
+        self._offsets, self._reaches = offsets, np.count_nonzero(discs, axis=1)
+        self._discs = torch.from_numpy(discs).to(self._device)
 
     def fill(
         self,
@@ -150,7 +210,7 @@ class TargetMaker:
         fields : (B,) the crops' fields
         labelled : (B, H, W) bool, where labels hold; None: everywhere
         """
-        classes = self._density_maps(points, len(fields)) if self._density else self._discs_on(points, fields)
+        classes = self._density_maps(points, fields) if self._density else self._discs_on(points, fields)
         for number, name in enumerate(self._names):
             if name in _CLASS_OF_MAP:
                 maps[:, number] = classes[:, _CLASS_OF_MAP[name]]
@@ -169,9 +229,10 @@ class TargetMaker:
     def _discs_on(self, points: CropPoints, fields: npt.NDArray[np.int64]) -> Tensor:
         """The largest of the discs of each class: (B, 3, H, W)."""
         # Offsets ascend with distance: the first are those that a disc of these crops reaches.
-        count = int(self._reaches[fields].max(initial=1))
+        own = self._disc_of[fields]
+        count = int(self._reaches[own].max(initial=1))
         canvas, index, stamped = self._canvas(points, len(fields), self._offsets[:count])
-        discs = self._discs[self._on_device(fields), :count]  # (B, D)
+        discs = self._discs[self._on_device(own), :count]  # (B, D)
         values = discs[self._on_device(stamped.crop)]  # (K, D)
         canvas.view(-1).scatter_reduce_(0, index.view(-1), values.view(-1), "amax")
         return self._uncovered(canvas)
@@ -183,18 +244,19 @@ class TargetMaker:
         canvas.view(-1).index_fill_(0, index.view(-1), 1.0)
         return self._uncovered(canvas)[:, 0]
 
-    def _density_maps(self, points: CropPoints, crops: int) -> Tensor:
-        """Sums of Gaussians whose peak is 1, of each class: (B, 3, H, W)."""
-        line = np.exp(-0.5 * (np.arange(-DENSITY_REACH_PX, DENSITY_REACH_PX + 1) / DENSITY_SIGMA_PX) ** 2)
-        kernel = self._on_device(line.astype(np.float32)).view(1, 1, 1, -1)
-        corners = np.array([[0, 0], [DENSITY_REACH_PX, 0]])  # the second makes room for the kernel
-        canvas, index, _ = self._canvas(points, crops, corners)
-        places = index[:, 0].contiguous()
-        canvas.view(-1).index_add_(0, places, torch.ones(len(places), device=self._device))
-        counts = canvas.view(crops * 3, 1, *canvas.shape[2:])
-        smooth = functional.conv2d(functional.conv2d(counts, kernel), kernel.transpose(2, 3))
-        cut = slice(DENSITY_REACH_PX, DENSITY_REACH_PX + self._crop_px)
-        return smooth.view(crops, 3, *smooth.shape[2:])[:, :, cut, cut]
+    def _density_maps(self, points: CropPoints, fields: npt.NDArray[np.int64]) -> Tensor:
+        """Sums of the Gaussians of each class: (B, 3, H, W)."""
+        points = points.within(self.reach_px, self._crop_px)
+        down, along = (
+            self._on_device(lines)
+            for lines in self._gaussians.lines(points, fields[points.crop], crop_px=self._crop_px)
+        )
+        maps = torch.zeros(len(fields), 3, self._crop_px, self._crop_px, device=self._device)
+        slot = points.crop * 3 + points.channel
+        for one in np.unique(slot).tolist():
+            own = self._on_device(np.flatnonzero(slot == one))
+            torch.mm(down[own].T, along[own], out=maps.view(-1, *maps.shape[2:])[one])
+        return maps
 
     def _canvas(
         self, points: CropPoints, crops: int, offsets: npt.NDArray[np.int64], *, channels: int = 3
@@ -240,22 +302,15 @@ def _offsets(reach: int) -> npt.NDArray[np.int64]:
     return ordered
 
 
-def _profile(target: Target, max_distance_px: float) -> npt.NDArray[np.float32]:
+def _profile(kind: DistanceKind, max_distance_px: float) -> npt.NDArray[np.float32]:
     """A distance map's value by the distance's square, up to the last that isn't 0: (d²,) float32."""
-    made: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float32]]] = {
-        "edt": lambda point: edt_map(point, _FRAME, max_distance_px=max_distance_px),
-        "idt": lambda point: idt_map(point, _FRAME),
-        "fidt": lambda point: fidt_map(point, _FRAME),
-    }
-    if target not in made:
-        return np.ones(1, np.float32)
-    centre = LARGEST_REACH_PX
-    frame = made[target](np.full((1, 2), centre + 0.5))
-    rows, columns = np.nonzero(frame)
-    squares = (rows - centre) ** 2 + (columns - centre) ** 2
-    line = np.zeros(int(squares.max()) + 1, np.float32)
-    line[squares] = frame[rows, columns]
-    return line
-
-
-_FRAME = (2 * LARGEST_REACH_PX + 1, 2 * LARGEST_REACH_PX + 1)  # of a map of one point
+    reach = reach_px(kind, max_distance_px=max_distance_px, limit_px=LARGEST_REACH_PX)
+    if reach >= LARGEST_REACH_PX:
+        raise UsageError(
+            f"reaches farther than {LARGEST_REACH_PX} px with these constants ({kind})",
+            where="maps.target",
+            remedy="give constants with which the map falls faster",
+        )
+    squares = np.arange((reach + 1) ** 2, dtype=np.float64)
+    line = kind.values(np.sqrt(squares), max_distance_px=max_distance_px)
+    return line[line >= FLOOR].astype(np.float32)

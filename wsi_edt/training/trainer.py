@@ -186,8 +186,9 @@ class _Training:
         config, step, provenance = self._config, self._step, self._provenance
         if self._material.validation:
             predictor = predictor_of(self._state.average.network, config)
-            result = validate(predictor, self._material.validation)
-            settings = initial_settings(config.maps.names, threshold=result.threshold)
+            method = config.maps.method
+            result = validate(predictor, self._material.validation, method=method)
+            settings = initial_settings(config.maps.names, method=method, threshold=result.threshold)
             pictures = draw_predictions(predictor, self._tiles, settings)
             logbook.validation(step, result, pictures)
             for one in result.sets:

@@ -11,12 +11,12 @@ from wsi_edt.datasets import Labelled, LabelledImage, by_set
 from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.evaluation import DetectionMetrics
 from wsi_edt.evaluation.predictions import RADIUS_PX, Predictor, prediction_outcomes
-from wsi_edt.maps import DecodeSettings
+from wsi_edt.maps import DecodeSettings, method_named
 from wsi_edt.networks import IMAGENET
 from wsi_edt.networks.network import Network
-from wsi_edt.training.config import TrainConfig, evidence_of
+from wsi_edt.training.config import TrainConfig
+from wsi_edt.training.maps_table import evidence_of
 
-WINDOW_PX = 11
 # An EDT peak is one px wide: if the network is unsure of the px it says 0.2, early in a training less.
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 
@@ -26,9 +26,12 @@ def predictor_of(network: Network, config: TrainConfig) -> Predictor:
     return Predictor(NetworkMaps(network, IMAGENET), config.mpp, config.maps.names, network.stride)
 
 
-def initial_settings(names: tuple[str, ...], *, threshold: float = 0.15) -> DecodeSettings:
+def initial_settings(
+    names: tuple[str, ...], *, method: str = "ccls", threshold: float = 0.15
+) -> DecodeSettings:
     """How maps of these names become cells before a model's own settings are chosen."""
-    return DecodeSettings(names, evidence_of(names), WINDOW_PX, threshold)
+    window_px = method_named(method).windows_px[0]
+    return DecodeSettings(names, evidence_of(names), window_px, threshold, method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,9 @@ class Validation:
     sets: tuple[SetValidation, ...]
 
 
-def validate(predictor: Predictor, images: Sequence[LabelledImage]) -> Validation:
-    """How well the network finds the cells of the images: set by set, and pooled."""
-    sets = tuple(_validate_set(predictor, found) for found in by_set(images).values())
+def validate(predictor: Predictor, images: Sequence[LabelledImage], *, method: str = "ccls") -> Validation:
+    """How well the network finds the cells of the images by a method of `wsi_edt.maps`: set by set, and pooled."""
+    sets = tuple(_validate_set(predictor, found, method) for found in by_set(images).values())
     pooled = [one for one in sets if one.trusted] or sets
     f1 = [
         sum((one.metrics[number] for one in pooled), DetectionMetrics()).f1
@@ -81,12 +84,12 @@ def validate(predictor: Predictor, images: Sequence[LabelledImage]) -> Validatio
     return Validation(f1[best], THRESHOLDS[best], sets)
 
 
-def _validate_set(predictor: Predictor, images: Sequence[LabelledImage]) -> SetValidation:
+def _validate_set(predictor: Predictor, images: Sequence[LabelledImage], method: str) -> SetValidation:
     names = predictor.map_names
     # If no image has classes, positive and negative maps can't be judged; a nucleus map can.
     nuclei = "nucleus" in names and all(image.classes is Labelled.NOWHERE for image in images)
     # A threshold is a filter on what is found at a lower one, see `threshold_counts`.
-    settings = initial_settings(names, threshold=THRESHOLDS[0])
+    settings = initial_settings(names, method=method, threshold=THRESHOLDS[0])
     if nuclei:
         settings = replace(settings, evidence="nucleus")
     # One image at a time: the maps of thousands wouldn't fit in memory.

@@ -1,0 +1,11 @@
+"""What options on how maps become cells have in common. The names stand here so that `--help` needn't import numpy."""
+
+from __future__ import annotations
+
+METHODS = ("ccls", "lmss", "lmds", "peak_local_max")  # of wsi_edt.maps, as a test makes sure
+EVIDENCES = ("max", "sum", "nucleus", "separate")
+
+METHOD_WORDS = (
+    "ccls, the paper's, and scikit-image's peak_local_max compare each peak with an absolute threshold; lmss and lmds, the "
+    "paper's baselines, with a share of the map's maximum, which wsi-edt run refuses: it differs from tile to tile."
+)
