@@ -89,13 +89,13 @@ def draw_maps(figure: Figure, field: Field) -> None:
         "FIDT": fidt_map(field.points, shape),
         "EDT": edt_map(field.points, shape, max_distance_px=farthest),
     }
-    above, below = figure.subfigures(
-        2, 1, height_ratios=(1.15, 1)
-    )  # else the curves' labels push the maps apart
+    halves = figure.add_gridspec(2, 1, height_ratios=(1.15, 1))
+    # Two figures: in one, the curves' labels push the maps apart.
+    above, below = figure.add_subfigure(halves[0, 0]), figure.add_subfigure(halves[1, 0])
     tops = above.subplots(1, 5)
     show_pixels(tops[0], field, part, f"{field.name}, {part.inside(field.points).sum()} cells")
-    density = part.cut(maps["density"])
-    drawn = show_map(tops[1], density, "density, cells per px", top=float(density.max()))
+    density = part.cut(maps["density"]) * 1000
+    drawn = show_map(tops[1], density, "density, cells per 1000 px", top=float(density.max()))
     above.colorbar(drawn, ax=tops[1], location="bottom", shrink=0.8, aspect=20)
     for axes, name in zip(tops[2:], ("IDT", "FIDT", "EDT"), strict=True):
         drawn = show_map(axes, part.cut(maps[name]), name, top=1.0)
