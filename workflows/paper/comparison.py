@@ -20,7 +20,7 @@ from tally import Tally
 from ways import best_settings, words_of
 
 from wsi_edt.detection.compute import Device
-from wsi_edt.evaluation.predictions import PredictedImage
+from wsi_edt.evaluation.predictions import PredictedImage, Predictor
 from wsi_edt.files import write_atomically
 from wsi_edt.networks.registry import ARCHITECTURES
 from wsi_edt.training import train
@@ -181,9 +181,7 @@ def scores_of(
     missing = [method for method in methods if method not in found]
     if not missing:
         return found
-    config = training.config()
-    trained = read_trained(train(config, data, folder, device=device))
-    predictor = predictor_of(network_of(config, trained.weights).to(device), config)
+    predictor = predictor_for(training, data, out, device=device)
     chosen_on = [predictor.predict(image) for image in training.part.images("choose", data)]
     settings = {method: best_settings(chosen_on, method) for method in missing}
     del chosen_on
@@ -200,6 +198,13 @@ def scores_of(
     entries = {"training": training.identity, "scores": scores}
     write_atomically(folder / SCORES, json.dumps(entries, indent=1).encode())
     return found
+
+
+def predictor_for(training: Training, data: Path, out: Path, *, device: Device) -> Predictor:
+    """The training's network; it is trained, or trained to the end, if it isn't yet."""
+    config = training.config()
+    trained = read_trained(train(config, data, out / training.budget.name / training.name, device=device))
+    return predictor_of(network_of(config, trained.weights).to(device), config)
 
 
 def run_all(

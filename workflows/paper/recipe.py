@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ UNIFIED = ("MAE", "RMSE", "F1 5", "P 5", "R 5", "F1 10", "P 10", "R 10")
 SEPARATE = tuple(
     f"{ratio} 10 {which}" for which in ("positive", "negative", "average") for ratio in ("F1", "P", "R")
 )
+ONLY = "wsi_edt.paper.only"  # of a command's context: labels of the rows that are wanted
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -56,7 +57,7 @@ class Table:
     @property
     def stem(self) -> str:
         """For example "table5": of its files."""
-        return self.name.lower().replace(" ", "").replace(".", "")
+        return self.name.lower().replace("fig.", "figure").replace(" ", "")
 
     @property
     def maps(self) -> tuple[str, ...]:
@@ -86,7 +87,7 @@ def run(
 
     Folds are added up before anything is divided, so that each image counts once for each seed.
     """
-    parts = _parts(table, data, budget)
+    parts = parts_of(table, data, budget)
     rows = [row for row in table.rows if not only or row.label in only]
 
     def trainings(row: Row, seed: int) -> list[Training]:
@@ -113,10 +114,10 @@ def run(
     return results
 
 
-def _parts(table: Table, data: Path, budget: Budget) -> list[Part]:
+def parts_of(table: Table, data: Path, budget: Budget) -> list[Part]:
     """The parts of a table's set; for a trial without the set, of another."""
     name, division = table.data, table.division
-    if budget is SMOKE and not (data / name).is_dir():
+    if budget.name.startswith(SMOKE.name) and not (data / name).is_dir():
         name, division = STAND_IN, "70-30"
         click.echo(
             f"{table.data} isn't in {data}: {name} stands in, so that the recipe is tried; read no figure from it"
@@ -180,14 +181,45 @@ def as_csv(table: Table, results: Sequence[Result]) -> str:
     return text.getvalue()
 
 
-def command(table: Table) -> click.Command:
-    """The command of a table."""
+Action = Callable[[Path, Path, Budget, int, Device], None]  # with data, out, budget, seeds and device
 
-    @click.command(help=f"{table.name}: {table.title}. Continues where it was stopped.")
+
+def command(table: Table, *, figure: Callable[[Path, Sequence[Result]], None] | None = None) -> click.Command:
+    """The command of a table; `figure` writes a picture of its results."""
+
+    def act(data: Path, out: Path, budget: Budget, seeds: int, device: Device) -> None:
+        only: tuple[str, ...] = click.get_current_context().meta[ONLY]
+        results = run(table, data, out, budget=budget, seeds=seeds, device=device, only=only)
+        where = out / budget.name / f"{table.stem}.csv"
+        write_atomically(where, as_csv(table, results).encode())
+        click.echo(f"\n{printed(table, results)}\n\n{where} has the figures of each seed.")
+        if figure is not None:
+            picture = where.with_suffix(".svg")
+            figure(picture, results)
+            click.echo(f"{picture} is the picture.")
+
+    made = with_options(f"{table.name}: {table.title}. Continues where it was stopped.", table, act)
+    labels = click.Choice([row.label for row in table.rows])
+    made.params.append(
+        click.Option(
+            ["--only"], multiple=True, type=labels, expose_value=False, callback=_keep_only, help="Some rows."
+        )
+    )
+    return made
+
+
+def _keep_only(context: click.Context, _parameter: click.Parameter, labels: tuple[str, ...]) -> None:
+    context.meta[ONLY] = labels
+
+
+def with_options(title: str, table: Table, act: Action) -> click.Command:
+    """A command with the options that all recipes have."""
+
+    @click.command(help=title)
     @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
                   help="The folder that holds the sets' folders.")  # fmt: skip
     @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/paper"),
-                  show_default=True, help="Trainings and scores; all tables share it.")  # fmt: skip
+                  show_default=True, help="Trainings and scores; all recipes share it.")  # fmt: skip
     @click.option(
         "--seeds", type=click.IntRange(1), help="How often each row is trained.  [default: 3; a trial 1]"
     )
@@ -198,27 +230,18 @@ def command(table: Table) -> click.Command:
         "--night", is_flag=True, help="As much as two processor cores train in a night, see README.md."
     )
     @click.option("--steps", type=click.IntRange(1), help="Steps of each training, instead of the budget's.")
-    @click.option(
-        "--only", multiple=True, type=click.Choice([row.label for row in table.rows]), help="Some rows."
-    )
     @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
     def main(
-        data: Path, out: Path, seeds: int | None, smoke: bool, night: bool, steps: int | None,
-        only: tuple[str, ...], device: Device,
-    ) -> None:  # fmt: skip
+        data: Path, out: Path, seeds: int | None, smoke: bool, night: bool, steps: int | None, device: Device
+    ) -> None:
         if smoke and night:
             raise click.UsageError("--smoke and --night are two budgets: choose one")
         budget = SMOKE if smoke else table.night if night else PAPER
         if steps is not None:
             budget = replace(budget, name=f"{budget.name}-{steps}", steps=steps)
         try:
-            results = run(
-                table, data, out, budget=budget, seeds=seeds or (1 if smoke else 3), device=device, only=only
-            )
+            act(data, out, budget, seeds or (1 if smoke else 3), device)
         except WsiEdtError as error:
             raise click.ClickException(str(error)) from error
-        where = out / budget.name / f"{table.stem}.csv"
-        write_atomically(where, as_csv(table, results).encode())
-        click.echo(f"\n{printed(table, results)}\n\n{where} has the figures of each seed.")
 
     return main
