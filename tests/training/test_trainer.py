@@ -271,7 +271,7 @@ def test_refuses_a_model_of_another_kind(data: Path, tmp_path: Path) -> None:
     model = tiny_bundle(tmp_path / "model")
     config = changed(init=str(model.directory), network={"stem_stride": 1})
     with pytest.raises(
-        ModelError, match=r"tiny is m_hrnet \(width 18, stem_stride 2\) .* asks for .* stem_stride 1\)"
+        ModelError, match=r"tiny is m_hrnet \(width 18, stem_stride 2, .* asks for .* stem_stride 1, "
     ):
         train(config, data, tmp_path / "run")
 

@@ -75,11 +75,13 @@ def predictions(predictor: Predictor, spec: SetSpec, data: Path) -> list[Predict
     return [predictor.predict(image) for image in read_set(spec, data)]
 
 
-def row_of(laboratory: str, predictor: Predictor, data: Path, *, seed: str) -> list[str]:
-    """The metrics of a network in a laboratory."""
+def row_of(
+    laboratory: str, predictor: Predictor, data: Path, *, seed: str, cases: tuple[str, ...] = ()
+) -> list[str]:
+    """The metrics of a network in a laboratory, or on some of its cases."""
     chosen_on = OTHERWISE if laboratory == "bcdata" else CHOSEN_ON
     settings = select(predictions(predictor, chosen_on, data)).settings
-    spec = SetSpec(name=laboratory, split="all", clicks_um=CLICKS_UM.get(laboratory, 0))
+    spec = SetSpec(name=laboratory, split="all", clicks_um=CLICKS_UM.get(laboratory, 0), cases=cases or None)
     images = predictions(predictor, spec, data)
     own = figures(images, settings, laboratory=laboratory, model_mpp=predictor.model_mpp)
     return [laboratory, seed, str(len(images)), *own]
@@ -120,12 +122,12 @@ def _drift(images: Sequence[PredictedImage], settings: DecodeSettings) -> str:
     return f"{index_drift(table.statistics()[RADII_PX.index(10.0)]):.1f}"
 
 
-def _test_model(model: str, laboratories: Sequence[str], data: Path) -> None:
+def _test_model(model: str, laboratories: Sequence[str], data: Path, cases: tuple[str, ...]) -> None:
     bundle = find_bundle(model)
     runner = NetworkMaps(load_network(bundle), bundle.normalisation)
     predictor = Predictor(runner, bundle.model_mpp, bundle.decode.maps, bundle.network.stride)
     for laboratory in laboratories:
-        row = row_of(laboratory, predictor, data, seed=f"{bundle.name} {bundle.version}")
+        row = row_of(laboratory, predictor, data, seed=f"{bundle.name} {bundle.version}", cases=cases)
         click.echo(f"| {' | '.join(row)} |")
 
 
@@ -149,9 +151,19 @@ def _test_model(model: str, laboratories: Sequence[str], data: Path) -> None:
     help="How often each is trained, from other random numbers.",
 )
 @click.option("--score", "model", help="A model to test instead of training.")
+@click.option(
+    "--case", "cases", multiple=True, help="With --score: on this case alone. Can be given several times."
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def main(
-    config: Path, data: Path, out: Path, only: tuple[str, ...], seeds: int, model: str | None, device: Device
+    config: Path,
+    data: Path,
+    out: Path,
+    only: tuple[str, ...],
+    seeds: int,
+    model: str | None,
+    cases: tuple[str, ...],
+    device: Device,
 ) -> None:
     """Train without each laboratory in turn, and print how well its nuclei are found: a row for each and seed."""
     laboratories = only or tuple(LABORATORIES)
@@ -159,7 +171,7 @@ def main(
     click.echo("|---" * len(HEAD) + "|")
     if model is not None:
         try:
-            _test_model(model, laboratories, data)
+            _test_model(model, laboratories, data, cases)
         except WsiEdtError as error:
             raise click.ClickException(str(error)) from error
         return

@@ -10,13 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wsi_edt.bundles import Bundle, find_bundle
-from wsi_edt.bundles.weights import load_network
+from wsi_edt.bundles import find_bundle
 from wsi_edt.detection.compute import Device, resolve_precision
 from wsi_edt.errors import ModelError, UsageError
 from wsi_edt.files import writing
-from wsi_edt.networks import IMAGENET, build_network
-from wsi_edt.networks.network import Network
+from wsi_edt.networks import build_network
 from wsi_edt.training.batches import BatchMaker
 from wsi_edt.training.checkpoint import (
     BEST,
@@ -36,6 +34,7 @@ from wsi_edt.training.optimisation import Optimizer, WeightAverage, learning_rat
 from wsi_edt.training.pictures import choose_tiles, draw_predictions
 from wsi_edt.training.progress import LogRow, NoProgress, TrainingProgress
 from wsi_edt.training.provenance import Provenance, provenance_of
+from wsi_edt.training.starting import start_from
 from wsi_edt.training.stepping import build_step
 from wsi_edt.training.validation import initial_settings, predictor_of, validate
 
@@ -153,7 +152,7 @@ class _Training:
         resumes = self._checkpoint.exists()
         init = find_bundle(config.init) if config.init and not resumes else None
         if init is not None:
-            network.load_state_dict(_fitting(init, config).state_dict())
+            start_from(init, network, config)
         network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.train(not config.schedule.frozen_norms)
         state = TrainingState(network, WeightAverage(network), Optimizer(network, config.schedule))
@@ -213,25 +212,6 @@ class _Means:
     def row(self, *, step: int, rate: float, seconds: float) -> LogRow:
         loss, inconsistency, norm = (self._sums / self._steps).tolist()
         return LogRow(step, loss, inconsistency, norm, rate, seconds)
-
-
-def _fitting(init: Bundle, config: TrainConfig) -> Network:
-    """The network of the model to start from; ModelError if the configuration describes another."""
-    found, wanted = (init.network, init.decode.maps), (config.spec, config.maps.names)
-    if found != wanted:
-        raise ModelError(
-            f"is {init.network} with {', '.join(found[1])}, but the configuration asks for {config.spec} with "
-            f"{', '.join(wanted[1])}",
-            where=init.name,
-            remedy="give [network] and [maps] the model's values",
-        )
-    if init.normalisation != IMAGENET:
-        raise ModelError(
-            "has a normalisation of its own, and training uses ImageNet's",
-            where=init.name,
-            remedy="start from another model, or from random weights",
-        )
-    return load_network(init)
 
 
 @contextmanager
