@@ -64,9 +64,10 @@ def without(recipe: TrainConfig, laboratory: str, *, seed: int) -> TrainConfig:
         if one["name"] == "bcdata":
             one["split"] = "train"  # its validation images choose the settings
     styles = [name for name in recipe.augmentation.styles if name not in own]
-    entries["augmentation"] |= {"styles": styles, "style": recipe.augmentation.style if styles else 0.0}
     if laboratory == "bcdata":
         entries["sets"] = [one for one in entries["sets"] if one["name"] != OTHERWISE.name]
+        styles = [name for name in styles if name != OTHERWISE.name]
+    entries["augmentation"] |= {"styles": styles, "style": recipe.augmentation.style if styles else 0.0}
     return TrainConfig.model_validate(entries | {"seed": seed, "validation": [], "folds": None})
 
 
