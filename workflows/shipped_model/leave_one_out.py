@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from wsi_edt.bundles import find_bundle
+from wsi_edt.bundles import Bundle, find_bundle
 from wsi_edt.bundles.weights import load_network
 from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.detection.compute import Device
@@ -123,10 +123,15 @@ def _drift(images: Sequence[PredictedImage], settings: DecodeSettings) -> str:
     return f"{index_drift(table.statistics()[RADII_PX.index(10.0)]):.1f}"
 
 
+def predictor_from(bundle: Bundle) -> Predictor:
+    """A model as it is, in float32."""
+    runner = NetworkMaps(load_network(bundle), bundle.normalisation)
+    return Predictor(runner, bundle.model_mpp, bundle.decode.maps, bundle.network.stride)
+
+
 def _test_model(model: str, laboratories: Sequence[str], data: Path, cases: tuple[str, ...]) -> None:
     bundle = find_bundle(model)
-    runner = NetworkMaps(load_network(bundle), bundle.normalisation)
-    predictor = Predictor(runner, bundle.model_mpp, bundle.decode.maps, bundle.network.stride)
+    predictor = predictor_from(bundle)
     for laboratory in laboratories:
         row = row_of(laboratory, predictor, data, seed=f"{bundle.name} {bundle.version}", cases=cases)
         click.echo(f"| {' | '.join(row)} |")

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import click
 import numpy as np
-from leave_one_out import CHOSEN_ON, CLICKS_UM, LABORATORIES, OTHERWISE, figures, predictions
+from leave_one_out import CHOSEN_ON, CLICKS_UM, LABORATORIES, OTHERWISE, figures, predictions, predictor_from
 
 from wsi_edt.bundles import find_bundle
-from wsi_edt.bundles.weights import load_network
 from wsi_edt.datasets import SetSpec, read_set
-from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.errors import WsiEdtError
 from wsi_edt.evaluation.predictions import Predictor
 from wsi_edt.evaluation.selection import select
@@ -51,13 +49,6 @@ def with_fields(recipe: TrainConfig, laboratory: str, cases: tuple[str, ...], *,
     }  # fmt: skip
     entries["sets"] = [one | own if one["name"] == OWN else one for one in entries["sets"]]
     return TrainConfig.model_validate(entries | {"init": model})
-
-
-def predictor_from(model: str) -> Predictor:
-    """A model as it is."""
-    bundle = find_bundle(model)
-    runner = NetworkMaps(load_network(bundle), bundle.normalisation)
-    return Predictor(runner, bundle.model_mpp, bundle.decode.maps, bundle.network.stride)
 
 
 def rows_of(
@@ -108,7 +99,7 @@ def main(config: Path, data: Path, out: Path, model: str, laboratory: str, field
         click.echo("|---" * len(HEAD) + "|")
         recipe = read_config(config)
         for number in numbers:
-            predictor = predictor_from(model)
+            predictor = predictor_from(find_bundle(model))
             if number:
                 own = with_fields(recipe, laboratory, taken[:number], model=model)
                 trained = read_trained(train(own, data, out / f"{laboratory}-{number}"))
