@@ -14,10 +14,11 @@ from wsi_edt.corrections.kinds import (
     Threshold,
     Undo,
 )
-from wsi_edt.corrections.record import Entry, Record
+from wsi_edt.corrections.record import NOTHING, Entry, Record
 from wsi_edt.corrections.wire import parsed_change
 
 __all__ = [
+    "NOTHING",
     "Add",
     "Corrected",
     "Correction",

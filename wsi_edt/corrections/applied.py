@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.corrections.kinds import Add, Delete, Exclude, Flip, MakeRegion, NamedCells, Threshold
+from wsi_edt.corrections.kinds import Add, Delete, Exclude, Flip, MakeRegion, NamedCells
 from wsi_edt.corrections.record import Entry, Record
 from wsi_edt.qupath.regions import Region
 
@@ -51,8 +51,7 @@ def corrected(cells: Cells, record: Record, *, threshold: float) -> Corrected:
     threshold : the score that a cell must exceed where the record has none; cells that a person flipped or added stay
     """
     active = record.active
-    chosen = [entry.correction.value for entry in active if isinstance(entry.correction, Threshold)]
-    least = chosen[-1] if chosen else threshold
+    least = threshold if record.threshold is None else record.threshold
     added = [entry for entry in active if isinstance(entry.correction, Add)]
     every = _with_added(cells, added)
     ids = np.array([entry.id for entry in added], dtype=np.int64)
@@ -74,7 +73,7 @@ def corrected(cells: Cells, record: Record, *, threshold: float) -> Corrected:
         replace(every, class_id=class_id).select(kept),
         origin[kept],
         tuple(_regions(active)),
-        chosen[-1] if chosen else None,
+        record.threshold,
         lookup.unknown,
     )
 

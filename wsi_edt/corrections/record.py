@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from wsi_edt.corrections.kinds import Add, Correction, Delete, Flip, Redo, Undo
+from wsi_edt.corrections.kinds import Add, Correction, Delete, Flip, Redo, Threshold, Undo
 from wsi_edt.errors import UsageError
 
 
@@ -50,6 +50,12 @@ class Record:
         """The entries that count: those that aren't undone, but for undo and redo themselves."""
         counts = {number for number, count in _states(self.entries).items() if count}
         return tuple(entry for entry in self.entries if entry.id in counts)
+
+    @property
+    def threshold(self) -> float | None:
+        """The threshold that counts: the last one that was set; None if none was."""
+        chosen = [one.correction.value for one in self.active if isinstance(one.correction, Threshold)]
+        return chosen[-1] if chosen else None
 
     def with_new(self, corrections: Sequence[Correction], *, who: str, when: datetime) -> Record:
         """The record with more corrections at its end.
@@ -104,3 +110,6 @@ def _refuse(correction: Correction, states: Mapping[int, bool], added: Set[int])
                 raise UsageError(f"can't change the cell that correction {-strange} added: it added none")
         case _:
             pass
+
+
+NOTHING = Record()

@@ -50,6 +50,7 @@ def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
         hotspots=hotspots,
         four_fields=fields,
         heterogeneity=heterogeneity,
+        corrections=findings.corrections,
     )
 
 
