@@ -98,7 +98,7 @@ class Guard:
         if not self._knows(host):
             return 403, "this server isn't asked by that name"
         given = path.removeprefix("/").split("/", 1)[0]
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
+        if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self.token.encode()):
             return 404, NOTHING
         origin = headers.get("Origin")
         if origin is not None and origin.lower() != f"http://{host}".lower():
