@@ -30,6 +30,7 @@ COMMANDS = {
         "Make reports and numbers again: another profile, regions, threshold or hotspots.",
     ),
     "view": ("wsi_edt.cli.view", "Look at slides and their cells in a browser, and correct them."),
+    "correct": ("wsi_edt.cli.correct", "Store what was edited in QuPath as corrections of a slide."),
     "export": ("wsi_edt.cli.export", "Write the cells of finished slides as tables, or for other programs."),
     "info": ("wsi_edt.cli.info", "Describe a slide: size, µm/px, levels, staining."),
     "doctor": (

@@ -65,7 +65,7 @@ def corrected(cells: Cells, record: Record, *, threshold: float) -> Corrected:
             by_hand[places] = True
         elif isinstance(entry.correction, Delete):
             deleted[lookup.places(entry.correction.cells)] = True
-    class_id = np.where(odd, _flipped(every.class_id), every.class_id)
+    class_id = np.where(odd, flipped_classes(every.class_id), every.class_id)
     kept = np.flatnonzero(~deleted & (by_hand | (every.score > least)))
     kept = kept[_in_order(every, kept, len(cells))]
     origin = np.concatenate([np.arange(len(cells)), -ids])
@@ -96,7 +96,7 @@ def _with_added(cells: Cells, added: list[Entry]) -> Cells:
     return Cells.concatenate([cells, new])
 
 
-def _flipped(class_id: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def flipped_classes(class_id: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Positive for negative and negative for positive."""
     other = np.arange(len(CellClass), dtype=np.uint8)
     other[[CellClass.POSITIVE, CellClass.NEGATIVE]] = CellClass.NEGATIVE, CellClass.POSITIVE

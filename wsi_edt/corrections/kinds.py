@@ -6,8 +6,9 @@ of them can be undone at any time, and what is left means what it meant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias, cast
 
 import numpy as np
@@ -24,6 +25,11 @@ _FARTHEST = 1e8  # level-0 px; the largest slides have 1e6
 Label = Literal["Negative", "Positive", "Nucleus"]  # of `CellClass`
 Coordinate = Annotated[float, Field(ge=-_FARTHEST, le=_FARTHEST)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+
+
+def label_of(class_id: int) -> Label:
+    """What JSON calls a class."""
+    return cast(Label, CellClass(class_id).label)
 
 
 def _polygons(value: object) -> Polygons:
@@ -80,8 +86,18 @@ class NamedCells:
     def of(cls, cells: Cells, which: Sequence[int]) -> Self:
         """Those of a run's cells (all that it stored, level-0 px) that have these indices."""
         at = np.array(which, np.int64)
-        kinds = cast(Iterator[Label], (CellClass(kind).label for kind in cells.class_id[at].tolist()))
-        return cls(tuple(at.tolist()), tuple(cells.x[at].tolist()), tuple(cells.y[at].tolist()), tuple(kinds))
+        labels = tuple(map(label_of, cells.class_id[at].tolist()))
+        return cls(tuple(at.tolist()), tuple(cells.x[at].tolist()), tuple(cells.y[at].tolist()), labels)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The cells of all parts, of which there is at least one."""
+        return cls(
+            tuple(chain.from_iterable(part.index for part in parts)),
+            tuple(chain.from_iterable(part.x for part in parts)),
+            tuple(chain.from_iterable(part.y for part in parts)),
+            tuple(chain.from_iterable(part.class_name for part in parts)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

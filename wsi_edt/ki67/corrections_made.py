@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -67,13 +67,22 @@ class CorrectionsMade:
         return cls(record.revision, tuple(_steps(record, slide_mpp)), unknown)
 
 
+def corrections_in_words(corrections: Iterable[Correction], *, slide_mpp: float) -> list[str]:
+    """What corrections do, those of a kind that follow each other in one line; `slide_mpp` is µm per level-0 px."""
+    return [_in_words(list(group), slide_mpp) for _, group in groupby(corrections, _kind)]
+
+
+def _kind(correction: Correction) -> tuple[object, ...]:
+    # Each undo, region and threshold has something of its own to tell.
+    alone = isinstance(correction, Undo | Redo | MakeRegion | Threshold)
+    return type(correction), correction if alone else None
+
+
 def _steps(record: Record, slide_mpp: float) -> Iterator[Step]:
     active = {entry.id for entry in record.active}
 
     def kind(entry: Entry) -> tuple[object, ...]:
-        # Each undo, region and threshold has something of its own to tell.
-        alone = entry.id if isinstance(entry.correction, Undo | Redo | MakeRegion | Threshold) else 0
-        return entry.who, entry.when.date(), type(entry.correction), entry.id in active, alone
+        return entry.who, entry.when.date(), entry.id in active, _kind(entry.correction)
 
     for _, group in groupby(record.entries, kind):
         entries = list(group)

@@ -102,6 +102,11 @@ class StoredSlide:
         """What a person corrected, which may be more than the last report had."""
         return CorrectionsFile(self.folder / names.CORRECTIONS)
 
+    def reported_record(self) -> Record:
+        """The corrections that the last report was made with."""
+        revision = self.mark.written_as.get("corrections", 0)
+        return self.corrections.read().at(revision) if isinstance(revision, int) and revision else NOTHING
+
     def findings(
         self,
         *,
@@ -138,11 +143,7 @@ class StoredSlide:
                 where=self.folder,
                 remedy="give them to wsi-edt run, which computes what is missing",
             )
-        if record is None:
-            reported = self.mark.written_as.get("corrections", 0)
-            record = (
-                self.corrections.read().at(reported) if isinstance(reported, int) and reported else NOTHING
-            )
+        record = self.reported_record() if record is None else record
         wanted = self.threshold if threshold is None else threshold
         raised = None if wanted == self.cells.decode.threshold else wanted
         seen = self._seen_with(drawn)

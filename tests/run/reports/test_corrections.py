@@ -64,7 +64,7 @@ def test_a_report_has_the_numbers_before_and_after_and_who_corrected(out: Path) 
         Add(50, 60.25, "Negative"),
     ]
     correct(out, *made)
-    report_slides(out)
+    report_slides(out / "a.png")
     after = ki67(out)
     moved = {
         name: int(str(after[name])) - int(str(before[name])) for name in ("positive", "negative", "total")
@@ -102,11 +102,11 @@ def test_what_was_corrected_after_the_last_report_waits_for_the_next(out: Path, 
 def test_what_is_undone_leaves_the_numbers_as_they_were(out: Path) -> None:
     before = ki67(out)
     correct(out, Delete(some(first(out), 0, 5)), Exclude(EXCLUDED), Undo(1), Undo(2))
-    report_slides(out)
+    report_slides(out / "a.png")
     after = ki67(out)
     assert after["areas"] == before["areas"] == after["areas_before"]
     (out / "a.png/corrections.json").unlink()
-    report_slides(out)
+    report_slides(out / "a.png")
     assert ki67(out) == before
 
 
@@ -118,7 +118,7 @@ def test_live_numbers_are_those_of_the_report(out: Path) -> None:
         out, Flip(some(slide, 0, 4)), Exclude(EXCLUDED), MakeRegion("core", box(100, 20, 200, 140))
     )
     result = live.after(record)
-    report_slides(out)
+    report_slides(out / "a.png")
     assert result == read_ki67(out / "a.png/ki67.json")
     assert [area.name for area in result.areas][1] == "core"
 
@@ -129,7 +129,7 @@ def test_a_threshold_gives_what_a_report_with_it_gives(out: Path, raised: dict[s
     live = Rescorer(slide, slide.every_cell()).after(Record(), threshold=RAISED)
     assert live.to_json()["areas"] == expected
     correct(out, Threshold(RAISED))
-    report_slides(out)
+    report_slides(out / "a.png")
     assert ki67(out)["areas"] == expected
     assert ki67(out)["threshold"] == RAISED
 
@@ -163,7 +163,7 @@ def test_of_a_slide_reported_by_regions_alone_others_arent_counted(out: Path) ->
 def test_cells_of_another_run_are_told_and_left_alone(out: Path) -> None:
     before = ki67(out)
     correct(out, Delete(NamedCells((0, 1), (1.0, 2.0), (1.0, 2.0), ("Positive", "Negative"))))
-    report_slides(out)
+    report_slides(out / "a.png")
     assert ki67(out)["areas"] == before["areas"]
     assert "2 corrected cells aren't there any more" in shown(out / "a.png/report.html")
 
