@@ -84,7 +84,7 @@ def test_a_later_run_and_tables_have_the_corrections_too(slides: Path, out: Path
     correct(out, Delete(some(first(out), 0, 5)))
     run_all(slides, out)  # without a word about corrections
     by_run = written(out)
-    report_slides(out)
+    report_slides(out / "a.png")
     assert written(out) == by_run
     assert ki67(out)["corrections"] is not None
     export_slides(out, "csv", out=tmp_path / "tables")
