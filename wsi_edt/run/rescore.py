@@ -38,7 +38,7 @@ class Rescorer:
         with self._lock:
             if self._before is None:
                 findings = replace(self._findings(NOTHING), corrections=None)
-                self._before = assess(findings, self._slide.conventions)
+                self._before = assess(findings, self._slide.conventions, at_once=True)
             return self._before
 
     def after(self, record: Record, *, threshold: float | None = None) -> Ki67Result:
@@ -60,7 +60,8 @@ class Rescorer:
         before = self.before()
         if not record.revision:
             return before
-        return replace(assess(self._findings(record), self._slide.conventions), before=before.areas)
+        result = assess(self._findings(record), self._slide.conventions, at_once=True)
+        return replace(result, before=before.areas)
 
     def refuse(self, correction: Correction) -> None:
         """UsageError if the slide's stored cells can't show what a correction asks for."""
