@@ -77,7 +77,10 @@ def test_a_report_has_the_numbers_before_and_after_and_who_corrected(out: Path) 
     assert "corrected by Ada <Lovelace>; without corrections" in page
     assert all(text in page for text in ("3 cells flipped", "2 cells deleted", "1 negative cell added"))
     assert "Ada <Lovelace>" not in (out / "a.png/report.html").read_text()
-    assert listed(out)["a.png"]["total"] == str(after["total"])
+    row = listed(out)["a.png"]
+    assert (row["total"], row["corrections"]) == (str(after["total"]), "3")
+    assert float(row["index_before_percent"]) == pytest.approx(before["index_percent"], abs=0.006)
+    assert listed(out)["deep/b.png"]["corrections"] == ""
 
 
 def test_a_later_run_and_tables_have_the_corrections_too(slides: Path, out: Path, tmp_path: Path) -> None:
