@@ -33,7 +33,11 @@ def training_set(results: Path, *, out: Path) -> int:
 
 
 def _tell(one: Taught) -> None:
+    from wsi_edt.run.progress import counted
+
     if one.error is None:
-        click.echo(printable(f"{one.slide}: {one.cells:,} cells in {one.regions:,} regions"))
+        click.echo(
+            printable(f"{one.slide}: {counted(one.cells, 'cell')} in {counted(one.regions, 'region')}")
+        )
     else:
         click.echo(printable(f"Left out: {one.error}"), err=True)

@@ -15,7 +15,7 @@ from wsi_edt import files
 from wsi_edt.cells import Cells
 from wsi_edt.corrections import MakeRegion, corrected
 from wsi_edt.errors import OutputError, SlideError, UsageError, WsiEdtError
-from wsi_edt.ki67.drawn import cells_in, joined
+from wsi_edt.ki67.drawn import cells_in, drawn_areas, joined
 from wsi_edt.qupath.cells_out import write_geojson
 from wsi_edt.qupath.dialect import ANNOTATION, shown_corner
 from wsi_edt.qupath.regions import Region
@@ -95,14 +95,15 @@ def _written(slide: StoredSlide, out: Path) -> Taught:
     if not isinstance(source.path, Path) or source.series is not None or not source.path.exists():
         raise SlideError("isn't a file of this machine that holds one slide", where=slide.name)
     left = corrected(slide.every_cell(), record, threshold=slide.threshold)
-    inside = cells_in(joined(one.polygon for one in gone_over), left.cells)
     ignored = [region for region in (*slide.seen.drawn.regions, *left.regions) if region.ignored]
+    regions = [*map(_region, gone_over), *ignored]
+    inside = cells_in(joined(area.shape for area in drawn_areas(regions)), left.cells)
     link, annotations = out / slide.name, out / f"{slide.name}.geojson"
     with files.writing(link):
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(source.path.absolute())
     cells = left.cells.select(inside)
-    _write_annotations(annotations, slide, cells, [*map(_region, gone_over), *ignored])
+    _write_annotations(annotations, slide, cells, regions)
     return Taught(slide.name, len(gone_over), len(cells))
 
 

@@ -46,6 +46,7 @@ def test_what_was_gone_over_is_labelled_and_the_rest_is_not(
     )
     assert run_command(["training-set", str(out), "--out", str(tmp_path / "set")]) == 0
     said = capsys.readouterr().out
+    assert f"a.png: {len(inside) - 3 + 1} cells in 1 region\n" in said
     assert f'format = "qupath"\nfolder = "{tmp_path / "set"}"' in said
     spec = SetSpec(name="corrected", format="qupath", folder=Path("set"), split="all", mpp=MPP)
     (image,) = read_set(spec, tmp_path)
