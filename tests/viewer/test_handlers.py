@@ -160,3 +160,53 @@ def test_what_is_no_correction_is_400_and_writes_nothing(
     assert answer.status == 400
     assert answer.json["error"].count("\n") == 0 and "Traceback" not in answer.json["error"]
     assert not (seen_results / "a.png/corrections.json").exists()
+
+
+def test_a_flip_moves_the_score_by_one_cell(own_results: Path) -> None:
+    """Before: what the run's own file says. After: one positive cell less, counted by hand."""
+    features = json.loads((own_results / "a.png" / names.CELLS).read_text())["features"]
+    index, flipped = next(
+        (k, one)
+        for k, one in enumerate(features)
+        if one["properties"]["classification"]["name"] == "Positive"
+    )
+    x, y = flipped["geometry"]["coordinates"]
+    kept = json.loads((own_results / "a.png" / names.KI67).read_text())
+    cells = {"index": [index], "x": [x], "y": [y], "class": ["Positive"]}
+    with viewing(own_results) as client:
+        fields = client.ask("slide/0/score.json").json
+        assert fields["revision"] == 0
+        assert fields["before"] == fields["after"]
+        answer = client.post(
+            "slide/0/corrections", {"revision": 0, "entry": {"what": "flip", "cells": cells}}
+        )
+        assert answer.status == 200
+        fields = client.ask("slide/0/score.json").json
+    assert fields["revision"] == 1
+    before, after = fields["before"][0], fields["after"][0]
+    assert (before["positive"], before["negative"]) == (kept["positive"], kept["negative"])
+    assert (after["positive"], after["negative"]) == (kept["positive"] - 1, kept["negative"] + 1)
+    assert after["index_percent"] == pytest.approx(100 * after["positive"] / after["total"], abs=1e-3)
+
+
+def test_a_threshold_that_is_asked_for_counts_the_cells_above_it(client: Client, seen_results: Path) -> None:
+    features = json.loads((seen_results / "a.png" / names.CELLS).read_text())["features"]
+    scores = sorted(one["properties"]["measurements"]["Score"] for one in features)
+    asked = scores[len(scores) // 2]
+    above = sum(score > asked + 0.001 for score in scores)
+    total = client.ask(f"slide/0/score.json?threshold={asked + 0.001}").json["after"][0]["total"]
+    assert total == above < len(scores)
+    assert not (seen_results / "a.png/corrections.json").exists()
+
+
+@pytest.mark.parametrize("asked", ["x", "nan", "-1", "1e999", "0.0001", ""])
+def test_an_impossible_threshold_is_400(client: Client, asked: str) -> None:
+    answer = client.ask(f"slide/0/score.json?threshold={asked}")
+    assert answer.status == 400 and answer.json["error"]
+
+
+def test_a_threshold_below_the_runs_is_refused_and_not_stored(own_results: Path) -> None:
+    with viewing(own_results) as client:
+        entry = {"what": "threshold", "value": 0.01}
+        assert client.post("slide/0/corrections", {"revision": 0, "entry": entry}).status == 400
+    assert not (own_results / "a.png/corrections.json").exists()

@@ -21,7 +21,7 @@ from wsi_edt.corrections.wire import record_to_json
 from wsi_edt.errors import StaleError, UsageError, WsiEdtError
 from wsi_edt.viewer.cells_bin import packed
 from wsi_edt.viewer.guard import HEADERS, NOTHING, Guard
-from wsi_edt.viewer.info import slide_info
+from wsi_edt.viewer.info import score_fields, slide_info
 from wsi_edt.viewer.opened import OpenedResults, OpenedSlide
 from wsi_edt.viewer.page_files import INDEX, PageFile
 
@@ -211,13 +211,32 @@ class CellsBin(Handler):
         self.answer(content, "application/octet-stream")
 
 
+class Score(Handler):
+    """score.json of a slide."""
+
+    async def get(self, number: str) -> None:
+        """Send it; `?threshold=0.5` says what would be if that were set."""
+        slide, given = self.slide(number), self.get_query_argument("threshold", None)
+        try:
+            threshold = None if given is None else float(given)
+        except ValueError as error:
+            raise HTTPError(400, "the threshold isn't a number") from error
+        try:
+            fields = await self.computed(
+                self.site.other_threads, lambda: score_fields(slide, threshold=threshold)
+            )
+        except UsageError as error:
+            raise HTTPError(400, str(error)) from error
+        self.answer(orjson.dumps(fields), _JSON)
+
+
 class CorrectionsJson(Handler):
     """corrections.json of a slide."""
 
     async def get(self, number: str) -> None:
         """Send the record."""
         slide = self.slide(number)
-        record = await self.computed(self.site.other_threads, slide.corrections.read)
+        record = await self.computed(self.site.other_threads, slide.stored.corrections.read)
         self.answer(record_to_json(record), _JSON)
 
 
@@ -243,13 +262,14 @@ class Correct(Handler):
 
         def append() -> Record:
             seen, correction = parsed_change(body)
-            return slide.corrections.append([correction], who=self.site.who, seen=seen)
+            slide.rescorer().refuse(correction)
+            return slide.stored.corrections.append([correction], who=self.site.who, seen=seen)
 
         try:
             record = await self.computed(self.site.other_threads, append)
         except StaleError as error:
             self.set_status(409)
-            present = await self.computed(self.site.other_threads, slide.corrections.read)
+            present = await self.computed(self.site.other_threads, slide.stored.corrections.read)
             self.answer(orjson.dumps({"error": str(error), "revision": present.revision}), _JSON)
             return
         except UsageError as error:
@@ -267,6 +287,7 @@ def application(site: Site) -> Application:
     ``/TOKEN/slide/<n>/info.json``         a slide's size, classes, areas and numbers
     ``/TOKEN/slide/<n>/tiles/<level>/<column>_<row>.jpg``
     ``/TOKEN/slide/<n>/cells.bin``         its cells, see `packed`
+    ``/TOKEN/slide/<n>/score.json``        its areas' numbers before and after corrections
     ``/TOKEN/slide/<n>/corrections.json``  what was corrected
     ``/TOKEN/slide/<n>/corrections``       takes a correction, see `parsed_change`
     ====================================== ============================================
@@ -281,6 +302,7 @@ def application(site: Site) -> Application:
             (slide + r"/info\.json", Info, shared),
             (slide + r"/tiles/([0-9]{1,2})/([0-9]{1,9})_([0-9]{1,9})\.jpg", Tile, shared),
             (slide + r"/cells\.bin", CellsBin, shared),
+            (slide + r"/score\.json", Score, shared),
             (slide + r"/corrections\.json", CorrectionsJson, shared),
             (slide + r"/corrections", Correct, shared),
         ],

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from wsi_edt.cells import CellClass
+from wsi_edt.cells import CellClass, Cells
+from wsi_edt.corrections import Record, corrected
 from wsi_edt.ki67 import Ki67Result
 from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.drawn import drawn_areas
@@ -20,6 +21,7 @@ from wsi_edt.qupath.dialect import shown_corner
 from wsi_edt.qupath.regions import Polygons, Region
 from wsi_edt.report.labels import place_labels, region_labels
 from wsi_edt.report.palette import CLASS_RGB, hexadecimal
+from wsi_edt.run.stored import StoredSlide
 from wsi_edt.viewer.opened import OpenedSlide
 
 Json = dict[str, Any]
@@ -53,12 +55,37 @@ def slide_info(slide: OpenedSlide) -> Json:
             for kind in CellClass
         ],
         "threshold": {"run": stored.cells.decode.threshold, "reported": stored.threshold},
-        "areas": areas_json(result, seen.drawn.regions),
+        "areas": areas_json(result, _regions(stored, stored.reported_record())),
         "staining": result.staining,
         "remark": result.remark,
         "model": result.counted_by.model,
         "what_is_counted": result.counted_by.sentence,
         "research_use": RESEARCH_USE,
+    }
+
+
+def score_fields(slide: OpenedSlide, *, threshold: float | None = None) -> Json:
+    """The fields of score.json: the areas before and after what was corrected so far, by the run's own function.
+
+    Parameters
+    ----------
+    threshold : what would be if it were set; by default that of the corrections, else of the last report
+
+    Raises
+    ------
+    UsageError
+        If the threshold is below the run's.
+    OutputError
+        If the cells or the corrections can't be read.
+    """
+    rescorer, record = slide.rescorer(), slide.stored.corrections.read()
+    before, after = rescorer.before(), rescorer.after(record, threshold=threshold)
+    return {
+        "revision": record.revision,
+        "threshold": after.counted_by.threshold,
+        "remark": after.remark,
+        "before": areas_json(before, slide.stored.seen.drawn.regions),
+        "after": areas_json(after, _regions(slide.stored, record)),
     }
 
 
@@ -77,6 +104,11 @@ def areas_json(result: Ki67Result, regions: Sequence[Region]) -> list[Json]:
         }
         for area in result.areas
     ]
+
+
+def _regions(stored: StoredSlide, record: Record) -> Sequence[Region]:
+    """What was drawn on a slide, before its run and since."""
+    return (*stored.seen.drawn.regions, *corrected(Cells.empty(), record, threshold=0.0).regions)
 
 
 def _in_words(area: AreaResult) -> Json:

@@ -9,14 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 from wsi_edt.cells import Cells
-from wsi_edt.corrections import CorrectionsFile
 from wsi_edt.errors import SlideError
 from wsi_edt.ki67 import Ki67Result
-from wsi_edt.ki67.findings import classes_of_stain
 from wsi_edt.results import names
 from wsi_edt.results.outputs import read_ki67
-from wsi_edt.results.store import SlideStore
-from wsi_edt.run.finalise import stitched_cells
+from wsi_edt.run.rescore import Rescorer
 from wsi_edt.run.stored import StoredResults, StoredSlide, stored_results
 from wsi_edt.viewer.deep_zoom import DeepZoom
 from wsi_edt.viewer.handles import Handles
@@ -96,6 +93,11 @@ class OpenedSlide:
         with self._loading:
             return self._cells
 
+    def rescorer(self) -> Rescorer:
+        """Scores it again; OutputError if its cells can't be read."""
+        with self._loading:
+            return self._rescorer
+
     @cached_property
     def result(self) -> Ki67Result:
         """The slide's numbers, as it was last reported. OutputError if they can't be read."""
@@ -105,16 +107,13 @@ class OpenedSlide:
         """Close the slide's file."""
         self._handles.close()
 
-    @property
-    def corrections(self) -> CorrectionsFile:
-        """What was corrected on it."""
-        return CorrectionsFile(self.stored.folder / names.CORRECTIONS)
-
     @cached_property
     def _cells(self) -> Cells:
-        stored = self.stored
-        store = SlideStore(stored.folder / names.STORE, stored.header)
-        return classes_of_stain(stitched_cells(stored.seen, store, stored.cells), stored.seen.staining)
+        return self.stored.every_cell()
+
+    @cached_property
+    def _rescorer(self) -> Rescorer:
+        return Rescorer(self.stored, self._cells)
 
 
 @dataclass(frozen=True, slots=True)
