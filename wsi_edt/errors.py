@@ -11,6 +11,7 @@
     ├── AnnotationError         points or regions that can't be read
     ├── ClusterLostError        the Dask scheduler that went away
     └── OutputError             results that can't be written or read, are locked, or belong to another version
+        └── StaleError          a change of what somebody else has changed since it was looked at
 """
 
 from __future__ import annotations
@@ -108,6 +109,10 @@ class ClusterLostError(WsiEdtError):
 
 class OutputError(WsiEdtError):
     """Results that can't be written or read, are locked, or were written by another version."""
+
+
+class StaleError(OutputError):
+    """A change of what somebody else has changed since it was looked at; nothing was written."""
 
 
 def readable(text: str) -> str:

@@ -21,7 +21,7 @@ from wsi_edt.slides import Staining
 HEADER = (
     "slide,case,status,index_percent,index_low_percent,index_high_percent,blocks,block_mm,positive,negative,unclassified,total,"
     "few_cells,area_mm2,cells_per_mm2,strength_0,strength_1,strength_2,strength_3,h_score,positive_dab_od,"
-    "hotspot_percent,hotspot_remaining_percent,verdict,area,profile,staining,quality,mpp,seconds,model,threshold,reason,regions,error"
+    "hotspot_percent,hotspot_remaining_percent,verdict,area,profile,staining,quality,mpp,seconds,model,threshold,corrections,index_before_percent,reason,regions,error"
 )
 
 
@@ -65,6 +65,8 @@ def test_rows_of_every_kind() -> None:
         "seconds": "12.3",
         "model": "ki67-w18 1.0",
         "threshold": "",
+        "corrections": "",
+        "index_before_percent": "",
         "reason": "",
         "error": "",
     }

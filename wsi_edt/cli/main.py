@@ -29,7 +29,14 @@ COMMANDS = {
         "wsi_edt.cli.report",
         "Make reports and numbers again: another profile, regions, threshold or hotspots.",
     ),
+    "view": ("wsi_edt.cli.view", "Look at slides and their cells in a browser, and correct them."),
+    "correct": ("wsi_edt.cli.correct", "Store what was edited in QuPath as corrections of a slide."),
+    "qupath-script": (
+        "wsi_edt.cli.qupath_script",
+        "Print a script that takes results into a QuPath project.",
+    ),
     "export": ("wsi_edt.cli.export", "Write the cells of finished slides as tables, or for other programs."),
+    "training-set": ("wsi_edt.cli.training_set", "Write corrected regions as a data set for train."),
     "info": ("wsi_edt.cli.info", "Describe a slide: size, µm/px, levels, staining."),
     "doctor": (
         "wsi_edt.cli.doctor",
@@ -58,7 +65,7 @@ class _LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module, _ = COMMANDS[name]
-        command = getattr(import_module(module), name)
+        command = getattr(import_module(module), name.replace("-", "_"))
         assert isinstance(command, click.Command), f"{module}.{name} isn't a command"
         return command
 

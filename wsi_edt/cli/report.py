@@ -41,9 +41,10 @@ def report(
     RESULTS is the --out of a run, or the folder of one slide in it. What isn't given stays as it was last reported.
     ki67.json, regions.csv and report.html are written again, so are the batch's summary.csv and report.html, and the
     cells' files where other cells count; report.json says what was done. A slide's file is read for pictures alone:
-    where it is gone, they are left out. Slides that failed keep their rows. A slide that can't be reported gets its row
-    with the reason, the others go on, and the exit code is 1. A later `wsi-edt run` into the same folder reports its
-    slides by its own options again, without the network too.
+    where it is gone, they are left out. What a person corrected of a slide (wsi-edt view, wsi-edt correct) counts, and the
+    numbers without it stand beside those with it. Slides that failed keep their rows. A slide that can't be reported gets
+    its row with the reason, the others go on, and the exit code is 1. A later `wsi-edt run` into the same folder reports
+    its slides by its own options again, without the network too.
     """
     from wsi_edt.cli.run import run_and_show
     from wsi_edt.run.report import ReportOptions, report_slides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from wsi_edt.ki67.areas import Area, areas_of
@@ -22,18 +23,26 @@ from wsi_edt.ki67.reasons import reason_against
 from wsi_edt.ki67.result import AreaResult, Ki67Result
 
 
-def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
+def assess(findings: SlideFindings, conventions: Conventions, *, at_once: bool = False) -> Ki67Result:
     """The result of one slide: the numbers of each of its areas, and what is looked for in the first of them.
 
     A pure function of its arguments.
+
+    Parameters
+    ----------
+    at_once : look for hotspots, fields and heterogeneity in threads of their own: sooner, for somebody who waits, and
+        with the memory of all three together
     """
     drawn = tuple(areas_of(findings))
     results = [_assessed(area, findings, conventions) for area in drawn]
     whole, hotspots, fields, heterogeneity = drawn[0], None, None, None
     if results[0].assessable:
-        spots, hotspots = find_hotspots(whole, findings, conventions)
-        counted, fields = count_fields(whole, findings, conventions)
-        heterogeneity = measure_heterogeneity(whole, findings)
+        with ThreadPoolExecutor(3 if at_once else 1, "assess") as threads:
+            hottest = threads.submit(find_hotspots, whole, findings, conventions)
+            of_fields = threads.submit(count_fields, whole, findings, conventions)
+            of_hexagons = threads.submit(measure_heterogeneity, whole, findings)
+        (spots, hotspots), (counted, fields) = hottest.result(), of_fields.result()
+        heterogeneity = of_hexagons.result()
         results = _decided(results, drawn, spots, hotspots, conventions)
         results += [_assessed(area, findings, conventions) for area in (*spots, *counted)]
     return Ki67Result(
@@ -50,6 +59,7 @@ def assess(findings: SlideFindings, conventions: Conventions) -> Ki67Result:
         hotspots=hotspots,
         four_fields=fields,
         heterogeneity=heterogeneity,
+        corrections=findings.corrections,
     )
 
 

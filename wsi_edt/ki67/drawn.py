@@ -108,21 +108,31 @@ def looked_at(
 
 
 def counted_cells(cells: Cells, regions: Sequence[Region], *, only_regions: bool) -> Cells:
-    """The cells that count: all but ignored ones or, with `only_regions`, those in regions that aren't ignored.
+    """The cells that count, see `which_count`."""
+    counts = which_count(cells, regions, only_regions=only_regions)
+    return cells if counts is None else cells.select(counts)
+
+
+def which_count(cells: Cells, regions: Sequence[Region], *, only_regions: bool) -> BoolArray | None:
+    """Which cells count: all but ignored ones or, with `only_regions`, those in regions that aren't ignored.
 
     Parameters
     ----------
     cells : level-0 px, ordered by y
     regions : level-0 px; if all of them are ignored ones, `only_regions` changes nothing
+
+    Returns
+    -------
+    (N,) bool; None if nothing that was drawn leaves any out.
     """
     drawn = drawn_areas(regions)
     if only_regions and drawn:
         counts = np.zeros(len(cells), np.bool_)
         for area in drawn:
             counts[cells_in(area.shape, cells)] = True
-        return cells.select(counts)
+        return counts
     ignored = ignored_shape(regions)
-    return cells if ignored is None else cells.select(~_within(ignored, cells))
+    return None if ignored is None else ~_within(ignored, cells)
 
 
 def _within(shape: Polygons, cells: Cells) -> BoolArray:

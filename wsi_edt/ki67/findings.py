@@ -9,6 +9,7 @@ import numpy as np
 
 from wsi_edt.cells import CellClass, Cells
 from wsi_edt.geometry import Scale, Window
+from wsi_edt.ki67.corrections_made import CorrectionsMade
 from wsi_edt.ki67.drawn import counted_cells
 from wsi_edt.qupath.regions import Region
 from wsi_edt.slides.quality import SlideQuality
@@ -87,6 +88,7 @@ class SlideFindings:
     regions : drawn on the slide by the user, level-0 px
     provenance : None of findings that no run made
     only_regions : whether the slide is reported by its regions alone, see `with_regions`
+    corrections : what a person corrected of it; None if nothing
     """
 
     slide: str
@@ -103,6 +105,7 @@ class SlideFindings:
     regions: tuple[Region, ...] = ()
     provenance: Provenance | None = None
     only_regions: bool = False
+    corrections: CorrectionsMade | None = None
 
 
 def with_regions(findings: SlideFindings, regions: Sequence[Region], *, restrict: bool) -> SlideFindings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from wsi_edt.errors import OutputError
 from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.conventions import Conventions
+from wsi_edt.ki67.corrections_made import CorrectionsMade
 from wsi_edt.ki67.decision import Verdict
 from wsi_edt.ki67.doubts import Doubt
 from wsi_edt.ki67.findings import CountedBy, Provenance
@@ -150,6 +151,8 @@ class Ki67Result:
     remark : what the user should know of how the slide was read (which of several planes, an orientation), if anything
     provenance : what it can be made again from; None of findings that no run made
     hotspots, four_fields, heterogeneity : of the first area; None if it has no index, or too little of it
+    corrections : what a person corrected; None if nothing
+    before : the areas without the corrections; none if there are no corrections
     """
 
     slide: str
@@ -165,6 +168,8 @@ class Ki67Result:
     hotspots: Hotspots | None = None
     four_fields: FourFields | None = None
     heterogeneity: Heterogeneity | None = None
+    corrections: CorrectionsMade | None = None
+    before: tuple[AreaResult, ...] = ()
 
     @property
     def whole(self) -> AreaResult:
@@ -199,7 +204,12 @@ class Ki67Result:
             "hotspots": _defined(self.hotspots),
             "four_fields": _defined(self.four_fields),
             "heterogeneity": _defined(self.heterogeneity),
-            "areas": [{"kind": area.kind, "name": area.name, **area.to_json()} for area in self.areas],
+            "areas": _listed(self.areas),
+            **(
+                {}
+                if self.corrections is None
+                else {"corrections": asdict(self.corrections), "areas_before": _listed(self.before)}
+            ),
         }
 
     @classmethod
@@ -221,9 +231,7 @@ class Ki67Result:
         try:
             return cls(
                 slide=_field(fields, "slide", str),
-                areas=tuple(
-                    AreaResult.from_json(AreaKind(area["kind"]), area["name"], area) for area in areas
-                ),
+                areas=_areas(areas),
                 staining=_field(fields, "staining", str),
                 quality=SlideQuality.from_json(_field(fields, "quality", dict)),
                 slide_mpp=_field(fields, "mpp", float),
@@ -240,11 +248,21 @@ class Ki67Result:
                 hotspots=_parsed(Hotspots | None, fields, "hotspots"),
                 four_fields=_parsed(FourFields | None, fields, "four_fields"),
                 heterogeneity=_parsed(Heterogeneity | None, fields, "heterogeneity"),
+                corrections=_parsed(CorrectionsMade | None, fields, "corrections"),
+                before=_areas(fields.get("areas_before", [])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise OutputError(
                 f"can't be understood ({error})", where="a ki67.json", remedy="delete it and run again"
             ) from error
+
+
+def _listed(areas: Iterable[AreaResult]) -> list[Json]:
+    return [{"kind": area.kind, "name": area.name, **area.to_json()} for area in areas]
+
+
+def _areas(listed: Iterable[Json]) -> tuple[AreaResult, ...]:
+    return tuple(AreaResult.from_json(AreaKind(area["kind"]), area["name"], area) for area in listed)
 
 
 def _defined(found: Hotspots | FourFields | Heterogeneity | None) -> dict[str, Any] | None:

@@ -136,7 +136,11 @@ class Squares:
 
 def _nearest_of_each(square: IntArray, squared: FloatArray, cells: IntArray, count: int) -> IntArray:
     """Of some cells the first of each square by their squared distance: their numbers."""
-    ordered = cells[np.lexsort((squared[cells], square[cells]))]
+    by_distance = cells[np.argsort(squared[cells], kind="stable")]
+    own = square[by_distance]
+    if len(own):
+        own = own.astype(np.min_scalar_type(own.max()))  # numpy sorts 16 bits ten times as fast as 64
+    ordered = by_distance[np.argsort(own, kind="stable")]
     first = np.searchsorted(square[ordered], square[ordered], side="left")
     return ordered[np.arange(len(ordered)) - first < count]
 

@@ -39,11 +39,15 @@ class CellsFound:
     cells : in the file's order
     passed_over : how many of what aren't cells, by what they are, for `passed_over.in_words`
     unclassed : how many of the cells have no class
+    ids : of each cell; "" for one without, and for points of an annotation, which have one together
+    ignored : the ids of those of a class to ignore
     """
 
     cells: Cells
     passed_over: Counter[str]
     unclassed: int
+    ids: tuple[str, ...]
+    ignored: frozenset[str]
 
 
 def find_cells(
@@ -81,8 +85,9 @@ def find_cells(
         else:
             passed_over[other] += 1
     named = find_class_property(marked, classes)
-    unclassed = 0
+    unclassed, ids, ignored = 0, list[str](), set[str]()
     for feature in marked:
+        name_of_cell = "" if feature.object_type == ANNOTATION else str(feature.id or "")
         name = feature.class_name if named is None else _text(feature.properties.get(named))
         try:
             kind = classes.meaning(name)
@@ -91,15 +96,17 @@ def find_cells(
             continue
         if kind is None:
             passed_over["cell of a class to ignore"] += 1
+            ignored.add(name_of_cell)
             continue
         score = _score(feature.properties)
         places = _positions(feature.nucleus or feature.geometry, feature.where)
         if not places:
             passed_over[NO_PLACE] += 1
         rows.extend((x, y, score, int(kind)) for x, y in places)
+        ids.extend([name_of_cell] * len(places))
         unclassed += 0 if name else len(places)
     unknown.refuse()
-    return CellsFound(_cells(rows, corner), passed_over, unclassed)
+    return CellsFound(_cells(rows, corner), passed_over, unclassed, tuple(ids), frozenset(ignored))
 
 
 def _text(value: object) -> str:

@@ -90,6 +90,25 @@ def write_geojson(
         file.write(b"]}")
 
 
+def cell_ids(cells: Cells, *, slide_name: str) -> list[str]:
+    """The ids that `write_geojson` gives these cells, in their order."""
+    x, y = _hundredths(cells.x), _hundredths(cells.y)
+    order = _file_order(x, y, cells)
+    if order is None:
+        return _uuids(slide_name, x, y, cells.class_id, {})
+    repeats = {
+        chunk * _CHUNK + position: count
+        for chunk, found in _repeats(x, y, cells.class_id, order).items()
+        for position, count in found.items()
+    }
+    ids = [""] * len(cells)
+    for place, name in zip(
+        order.tolist(), _uuids(slide_name, x[order], y[order], cells.class_id[order], repeats), strict=True
+    ):
+        ids[place] = name
+    return ids
+
+
 def _hundredths(coordinates: npt.NDArray[np.float64]) -> IntArray:
     """Coordinates in hundredths of a px, as QuPath rounds them: whole numbers keep ids and order exact."""
     scaled = coordinates * _HUNDREDTHS

@@ -12,6 +12,7 @@ from wsi_edt.ki67.four_fields import CountedField
 from wsi_edt.ki67.hotspots import Hotspot, Order
 from wsi_edt.ki67.reasons import reason_in_words
 from wsi_edt.ki67.text import NONE, count, percent, with_interval
+from wsi_edt.report.corrections import before_and_after, corrected_by, step_lines
 from wsi_edt.report.crops import SIDE_UM, Crop
 from wsi_edt.report.figures import SlideFigures
 from wsi_edt.report.labels import place_labels, region_labels
@@ -107,6 +108,9 @@ def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cell
         numbers=[(number.name, number.label, number.in_words(area.values[number.name])) for number in listed],
         columns=columns,
         regions=[(names[one.name] if one.kind is AreaKind.REGION else "", one) for one in drawn(result)],
+        compared=before_and_after(result),
+        steps=step_lines(result),
+        corrected_by=corrected_by(result),
         paper_rows=PAPER_ROWS,
         spots=spots,
         marked_hotspots=MARKED_HOTSPOTS,

@@ -41,6 +41,8 @@ class SummaryRow:
     no_hotspot : why there is none, though they were looked for; empty if there are some
     counted_by : the model, and the threshold that its cells exceed; None if the slide failed
     conventions : the rules that it was reported by; None if it failed
+    corrections : how many a person made
+    before_percent : the index without them; None if there are none, or it had no index
     """
 
     slide: str
@@ -59,6 +61,8 @@ class SummaryRow:
     no_hotspot: str = ""
     counted_by: CountedBy | None = None
     conventions: Conventions | None = None
+    corrections: int = 0
+    before_percent: float | None = None
 
     @classmethod
     def from_result(cls, result: Ki67Result, *, seconds: float | None) -> SummaryRow:
@@ -79,6 +83,8 @@ class SummaryRow:
             no_hotspot="" if result.hotspots is None else result.hotspots.reason,
             counted_by=result.counted_by,
             conventions=result.conventions,
+            corrections=0 if result.corrections is None else result.corrections.revision,
+            before_percent=result.before[0].index_percent if result.before else None,
         )
 
     @classmethod
@@ -169,6 +175,8 @@ class SummaryRow:
             "seconds": "" if self.seconds is None else f"{self.seconds:.1f}",
             "model": self.model or "",
             "threshold": "" if self.counted_by is None else _as_given(self.counted_by.threshold),
+            "corrections": str(self.corrections) if self.corrections else "",
+            "index_before_percent": _two_digits(self.before_percent),
             "reason": self.reason or "",
             "regions": harmless(self.regions),
             "error": harmless(self.error or ""),

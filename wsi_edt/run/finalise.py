@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 import wsi_edt
 from wsi_edt.cells import Cells
+from wsi_edt.corrections import NOTHING, CorrectionsFile, Record
 from wsi_edt.detection.densities import OD_UNIT
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.stitching import stitch
 from wsi_edt.errors import OutputError, SlideError, readable
 from wsi_edt.files import remove
 from wsi_edt.geometry import pixel_centers
-from wsi_edt.ki67 import Conventions, SlideFindings, assess
+from wsi_edt.ki67 import Conventions, Ki67Result, SlideFindings, assess
 from wsi_edt.ki67.deconvolution import deconvolved
 from wsi_edt.ki67.findings import Provenance, classes_of_stain, with_regions
 from wsi_edt.report.rows import SummaryRow
@@ -35,6 +36,7 @@ from wsi_edt.results.outputs import (
 from wsi_edt.results.seen import Drawn, Seen, read_seen
 from wsi_edt.results.store import Finished, SlideStore
 from wsi_edt.results.written import Written, as_written, is_as_written, keep_aside, other_than_written
+from wsi_edt.run.corrected import corrected_findings
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.memory import trim_memory
 from wsi_edt.run.plan import SlidePlan
@@ -68,14 +70,21 @@ def finalise(plan: SlidePlan, store: SlideStore, folder: Path, settings: RunSett
     """
     _refuse_changed(plan)
     seconds = sum(store.done_shards(plan.shards).values())
-    findings = slide_findings(seen_of(plan, settings), store, settings.cells)
+    seen, record = seen_of(plan, settings), CorrectionsFile(folder / names.CORRECTIONS).read()
+    before = None
+    if record.revision:
+        before = assess(slide_findings(seen, store, settings.cells), settings.conventions)
+    findings = slide_findings(seen, store, settings.cells, record=record)
     written = written_as(
         settings.options.output,
         settings.conventions,
         regions=plan.regions_hash,
         only_regions=plan.only_regions,
+        corrections=record.revision,
     )
-    return write_results(findings, store, folder, settings.outputs, settings.conventions, written, seconds)
+    return write_results(
+        findings, store, folder, settings.outputs, settings.conventions, written, seconds, before=before
+    )
 
 
 def write_results(
@@ -88,6 +97,7 @@ def write_results(
     seconds: float,
     *,
     slide_is_gone: bool = False,
+    before: Ki67Result | None = None,
 ) -> SummaryRow:
     """Write a slide's files from its findings, and mark its store; see `finalise`.
 
@@ -98,6 +108,7 @@ def write_results(
     written : as the mark says it, see `written_as`
     seconds : of workers
     slide_is_gone : leaves out what shows nothing but the slide
+    before : the result without corrections, if the findings have some
     """
     mark = SlideStore.read_finished(store.path)
     kept: dict[str, Written] = {}
@@ -109,6 +120,8 @@ def write_results(
             kept = {name: state for name, state in kept.items() if (folder / name).exists()}
     store.mark_finished(Finished(written, seconds, {}))
     result = assess(findings, conventions)
+    if before is not None:
+        result = replace(result, before=before.areas)
     for output in outputs:
         if output.name in kept:
             continue
@@ -178,7 +191,12 @@ def shards_of(seen: Seen, cells: CellSettings) -> tuple[Shard, ...]:
 
 
 def slide_findings(
-    seen: Seen, store: SlideStore, cells: CellSettings, *, threshold: float | None = None
+    seen: Seen,
+    store: SlideStore,
+    cells: CellSettings,
+    *,
+    threshold: float | None = None,
+    record: Record = NOTHING,
 ) -> SlideFindings:
     """What was found on a slide; needs neither a network nor the slide.
 
@@ -186,6 +204,7 @@ def slide_findings(
     ----------
     cells : the store's settings
     threshold : a higher one: what is found is what a run with it would find
+    record : of what a person corrected
 
     Raises
     ------
@@ -194,13 +213,24 @@ def slide_findings(
     OutputError
         If a shard can't be read back.
     """
-    found = stitched_cells(seen, store, cells, threshold=threshold)
+    if record.revision:
+        least = (
+            cells.decode.threshold if threshold is None else cells.with_threshold(threshold).decode.threshold
+        )
+        found = found_on(seen, stitched_cells(seen, store, cells), cells)
+        return corrected_findings(found, seen.drawn, record, cells, threshold=least)
+    stitched = stitched_cells(seen, store, cells, threshold=threshold)
     if threshold is not None:
         cells = cells.with_threshold(threshold)
-    findings = SlideFindings(
+    return with_regions(found_on(seen, stitched, cells), seen.drawn.regions, restrict=seen.drawn.alone)
+
+
+def found_on(seen: Seen, stitched: Cells, cells: CellSettings) -> SlideFindings:
+    """What was found on a slide, without regions, of its stitched cells; `cells` are the settings that found them."""
+    return SlideFindings(
         slide=seen.slide,
         source=seen.source,
-        cells=classes_of_stain(found, seen.staining),
+        cells=classes_of_stain(stitched, seen.staining),
         tissue=seen.tissue,
         staining=seen.staining,
         quality=seen.quality,
@@ -218,7 +248,6 @@ def slide_findings(
             seen.drawn.sha256,
         ),
     )
-    return with_regions(findings, seen.drawn.regions, restrict=seen.drawn.alone)
 
 
 def stitched_cells(
@@ -280,6 +309,7 @@ def written_as(
     regions: str | None,
     only_regions: bool,
     threshold: float | None = None,
+    corrections: int = 0,
 ) -> dict[str, object]:
     """What a slide's files depend on beside its store; if it is another, they are written again, without a network.
 
@@ -288,6 +318,7 @@ def written_as(
     regions : the sha256 of their file; None without one
     only_regions : whether the slide is reported by them alone
     threshold : that the cells are reported with, where it isn't the store's own
+    corrections : the revision of the record that was applied
     """
     fields: dict[str, object] = json.loads(
         json.dumps(output.to_json() | {"conventions": conventions.to_json()})
@@ -297,6 +328,8 @@ def written_as(
         fields["only_regions"] = only_regions
     if threshold is not None:
         fields["threshold"] = threshold
+    if corrections:
+        fields["corrections"] = corrections
     return fields
 
 
@@ -304,11 +337,16 @@ def finished_row(ref: SlideRef, folder: Path, settings: RunSettings) -> SummaryR
     """The row of a slide whose files are all there, as the settings want them; else None."""
     path = folder / names.STORE
     mark = SlideStore.read_finished(path)
+    try:
+        corrections = CorrectionsFile(folder / names.CORRECTIONS).read().revision
+    except OutputError:  # it is told where they are applied
+        return None
     wanted = written_as(
         settings.options.output,
         settings.conventions,
         regions=ref.regions_hash(),
         only_regions=ref.only_regions,
+        corrections=corrections,
     )
     if mark is None or mark.written_as != wanted:
         return None

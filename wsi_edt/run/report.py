@@ -198,6 +198,12 @@ def _sorted_out(
 
 def _threshold(slide: StoredSlide, asked: float | None) -> float:
     """The threshold to report a slide with; UsageError if it can't be."""
+    if asked is not None and slide.corrections.read().threshold is not None:
+        raise UsageError(
+            "has a threshold that a person set",
+            where=slide.corrections.path,
+            remedy="undo that one, or report without --threshold",
+        )
     return slide.threshold if asked is None else slide.cells.with_threshold(asked).decode.threshold
 
 

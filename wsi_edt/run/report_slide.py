@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from wsi_edt.corrections import NOTHING
 from wsi_edt.errors import SlideError, WsiEdtError, readable
-from wsi_edt.ki67 import Conventions
+from wsi_edt.ki67 import Conventions, assess
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.exports import Export, exports
@@ -59,7 +60,12 @@ def reported(one: Wanted, progress: RunProgress) -> SummaryRow:
     slide, store = one.slide, SlideStore(one.slide.folder / names.STORE, one.slide.header)
     gone = _why_gone(slide)
     drawn = _new_regions(one)
-    findings = slide.findings(threshold=one.threshold, drawn=drawn)
+    record, before = slide.corrections.read(), None
+    if record.revision:
+        uncorrected = slide.findings(threshold=one.threshold, drawn=drawn, record=NOTHING)
+        before = assess(uncorrected, one.conventions)
+        del uncorrected
+    findings = slide.findings(threshold=one.threshold, drawn=drawn, record=record)
     if drawn is None:
         drawn = slide.seen.drawn
     else:
@@ -71,6 +77,7 @@ def reported(one: Wanted, progress: RunProgress) -> SummaryRow:
         regions=drawn.sha256,
         only_regions=drawn.alone,
         threshold=None if one.threshold == slide.cells.decode.threshold else one.threshold,
+        corrections=record.revision,
     )
     tables = list(_exported(slide))
     row = write_results(
@@ -82,6 +89,7 @@ def reported(one: Wanted, progress: RunProgress) -> SummaryRow:
         written,
         slide.seconds(drawn) or 0.0,
         slide_is_gone=gone is not None,
+        before=before,
     )
     for table in tables:
         table.write(slide.folder / table.name, findings)

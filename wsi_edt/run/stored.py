@@ -10,8 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import TypeAdapter
 
+from wsi_edt.cells import Cells
+from wsi_edt.corrections import NOTHING, CorrectionsFile, Record
 from wsi_edt.errors import OutputError, UsageError, WsiEdtError
 from wsi_edt.ki67 import Conventions, SlideFindings
+from wsi_edt.ki67.findings import classes_of_stain
 from wsi_edt.report.rows import SummaryRow
 from wsi_edt.results import names
 from wsi_edt.results.lock import who_writes
@@ -19,7 +22,7 @@ from wsi_edt.results.outputs import OutputOptions
 from wsi_edt.results.seen import RUN_AGAIN, Drawn, Seen, read_seen
 from wsi_edt.results.store import Finished, SlideStore, StoreHeader
 from wsi_edt.run.failed import failed_slides
-from wsi_edt.run.finalise import shards_of, slide_findings
+from wsi_edt.run.finalise import shards_of, slide_findings, stitched_cells
 from wsi_edt.run.settings import CellSettings
 
 _REMEDY = "name the folder that was --out of a run"
@@ -94,13 +97,30 @@ class StoredSlide:
         done = self._store.done_shards(needed)
         return sum(done.values()) if len(done) == len(needed) else None
 
-    def findings(self, *, threshold: float | None = None, drawn: Drawn | None = None) -> SlideFindings:
+    @property
+    def corrections(self) -> CorrectionsFile:
+        """What a person corrected, which may be more than the last report had."""
+        return CorrectionsFile(self.folder / names.CORRECTIONS)
+
+    def reported_record(self) -> Record:
+        """The corrections that the last report was made with."""
+        revision = self.mark.written_as.get("corrections", 0)
+        return self.corrections.read().at(revision) if isinstance(revision, int) and revision else NOTHING
+
+    def findings(
+        self,
+        *,
+        threshold: float | None = None,
+        drawn: Drawn | None = None,
+        record: Record | None = None,
+    ) -> SlideFindings:
         """What was found on the slide.
 
         Parameters
         ----------
         drawn : the regions to report; by default the last report's
         threshold : the score that a cell must exceed, not below that of the run; by default the last report's
+        record : of corrections; by default those of the last report
 
         Raises
         ------
@@ -123,9 +143,21 @@ class StoredSlide:
                 where=self.folder,
                 remedy="give them to wsi-edt run, which computes what is missing",
             )
+        record = self.reported_record() if record is None else record
         wanted = self.threshold if threshold is None else threshold
         raised = None if wanted == self.cells.decode.threshold else wanted
-        return slide_findings(self._seen_with(drawn), self._store, self.cells, threshold=raised)
+        seen = self._seen_with(drawn)
+        return slide_findings(seen, self._store, self.cells, threshold=raised, record=record)
+
+    def every_cell(self) -> Cells:
+        """All cells that the run stored, level-0 px, ordered by y and x: the order that corrections number them by.
+
+        Raises
+        ------
+        OutputError
+            If a shard can't be read back.
+        """
+        return classes_of_stain(stitched_cells(self.seen, self._store, self.cells), self.seen.staining)
 
     def _seen_with(self, drawn: Drawn | None) -> Seen:
         return self.seen if drawn is None else replace(self.seen, drawn=drawn)

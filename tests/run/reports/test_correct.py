@@ -1,0 +1,214 @@
+"""What was edited in QuPath becomes corrections: cells.geojson edited by hand, and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsi_edt.cli.main import run_command
+from wsi_edt.corrections import Add, Delete, Exclude, Flip, MakeRegion, Undo
+from wsi_edt.errors import AnnotationError, UsageError, WsiEdtError
+from wsi_edt.qupath.classes import ClassNames
+from wsi_edt.run.correct import CorrectOutcome, correct_slide
+from wsi_edt.run.report import report_slides
+from wsi_edt.run.stored import stored_slides
+
+Features = list[dict[str, Any]]
+
+
+@pytest.fixture
+def folder(out: Path) -> Path:
+    """The results of one slide."""
+    return out / "a.png"
+
+
+def edited(folder: Path, edit: Callable[[Features], object]) -> Path:
+    """The slide's cells as QuPath would export them after an edit."""
+    document = json.loads((folder / "cells.geojson").read_text())
+    edit(document["features"])
+    path = folder.parent / "edited.geojson"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def correct(folder: Path, edit: Callable[[Features], object], **given: Any) -> CorrectOutcome:
+    classes = ClassNames.from_options(given.pop("classes", ()))
+    return correct_slide(folder, edited(folder, edit), who="ada", classes=classes, **given)
+
+
+def reclass(features: Features, which: int, name: str | None) -> None:
+    if name is None:
+        del features[which]["properties"]["classification"]
+    else:
+        features[which]["properties"]["classification"] = {"name": name, "color": [1, 2, 3]}
+
+
+def label(feature: dict[str, Any]) -> str:
+    return str(feature["properties"]["classification"]["name"])
+
+
+def of_class(features: Features, name: str) -> list[int]:
+    return [k for k, feature in enumerate(features) if label(feature) == name]
+
+
+def cell(x: float, y: float, name: str) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "id": "12345678-1234-4234-8234-123456789abc",
+        "geometry": {"type": "Point", "coordinates": [x, y]},
+        "properties": {"objectType": "detection", "classification": {"name": name, "color": [1, 2, 3]}},
+    }
+
+
+def area(side: float, name: str | None, class_name: str | None) -> dict[str, Any]:
+    ring = [[10, 10], [10 + side, 10], [10 + side, 10 + side], [10, 10 + side], [10, 10]]
+    properties: dict[str, Any] = {"objectType": "annotation"}
+    properties |= {"name": name} if name else {}
+    properties |= {"classification": {"name": class_name, "color": [1, 2, 3]}} if class_name else {}
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": properties,
+    }
+
+
+def edit_all(features: Features) -> None:
+    reclass(features, of_class(features, "Negative")[2], "Tumor: Positive")
+    features.append(cell(33.25, 44.5, "Negative"))
+    features += [area(60, "core", "Tumor"), area(20, None, "Ignore*")]
+    del features[of_class(features, "Positive")[4]]
+
+
+def test_each_edit_becomes_a_correction(folder: Path) -> None:
+    features = json.loads((folder / "cells.geojson").read_text())["features"]
+    outcome = correct(folder, edit_all)
+    flip, delete, add, region, exclude = outcome.corrections
+    assert isinstance(flip, Flip)
+    assert isinstance(delete, Delete)
+    flipped = features[of_class(features, "Negative")[2]]["geometry"]["coordinates"]
+    assert [round(flip.cells.x[0], 2), round(flip.cells.y[0], 2)] == flipped
+    assert (len(flip.cells.index), len(delete.cells.index)) == (1, 1)
+    assert add == Add(33.25, 44.5, "Negative")
+    assert isinstance(region, MakeRegion)
+    assert (region.name, region.class_name, region.polygon.area) == ("core", "Tumor", 3600)
+    assert isinstance(exclude, Exclude)
+    assert exclude.polygon.area == 400
+    record = stored_slides(folder)[0].corrections.read()
+    assert [entry.correction for entry in record.entries] == list(outcome.corrections)
+    inside = [
+        feature
+        for feature in features
+        if all(10 < place < 30 for place in feature["geometry"]["coordinates"])
+    ]
+    assert outcome.after.whole.total == outcome.before.whole.total - len(inside)  # one deleted, one added
+
+
+def test_the_same_file_again_and_the_cells_of_the_next_report_change_nothing(folder: Path) -> None:
+    correct(folder, edit_all)
+    assert correct(folder, edit_all).corrections == ()
+    report_slides(folder)
+    assert correct(folder, lambda features: None).corrections == ()
+
+
+def test_edits_of_corrected_cells_go_on_from_there(folder: Path) -> None:
+    correct(folder, edit_all)
+    report_slides(folder)
+
+    def edit(features: Features) -> None:
+        at = next(
+            k for k, feature in enumerate(features) if feature["geometry"]["coordinates"] == [33.25, 44.5]
+        )
+        reclass(features, at, "Positive")
+        features.append(area(70, "core", "Tumor"))
+
+    flip, undo, region = correct(folder, edit).corrections
+    assert isinstance(flip, Flip)
+    assert flip.cells.index == (-3,)
+    assert undo == Undo(4)
+    assert isinstance(region, MakeRegion)
+    assert region.polygon.area == 4900
+
+
+def test_a_cell_is_known_by_its_place_where_a_program_gives_new_ids(folder: Path) -> None:
+    def edit(features: Features) -> None:
+        for feature in features:
+            del feature["id"]
+        reclass(features, of_class(features, "Positive")[0], "Negative")
+
+    (flip,) = correct(folder, edit).corrections
+    assert isinstance(flip, Flip)
+
+
+def test_a_cell_that_was_moved_or_lost_its_class_is_replaced(folder: Path) -> None:
+    def edit(features: Features) -> None:
+        features[0]["geometry"]["coordinates"][0] += 3
+        reclass(features, 5, None)
+
+    delete, moved, unclassed = correct(folder, edit).corrections
+    assert isinstance(delete, Delete)
+    assert len(delete.cells.index) == 2
+    assert isinstance(moved, Add)
+    assert isinstance(unclassed, Add)
+    assert {moved.class_name, unclassed.class_name} >= {"Nucleus"}
+    assert correct(folder, edit).corrections == ()
+
+
+def test_classes_of_a_users_own_are_asked_for(folder: Path) -> None:
+    def edit(features: Features) -> None:
+        reclass(features, 0, "Immune cells")
+
+    with pytest.raises(AnnotationError, match="has the class 'Immune cells'"):
+        correct(folder, edit)
+    (delete,) = correct(folder, edit, classes=["Immune cells=ignore"]).corrections
+    assert isinstance(delete, Delete)
+
+
+def test_of_a_part_of_the_cells_the_others_stay(folder: Path) -> None:
+    def edit(features: Features) -> None:
+        reclass(features, 0, "Ignore*")
+        del features[5:]
+
+    with pytest.raises(AnnotationError, match="others would count as deleted"):
+        correct(folder, edit)
+    (delete,) = correct(folder, edit, partial=True).corrections
+    assert isinstance(delete, Delete)
+    assert len(delete.cells.index) == 1
+
+
+def test_a_file_of_an_earlier_report_is_refused_as_it_would_undo_what_came_after(folder: Path) -> None:
+    earlier = folder / "earlier.geojson"
+    earlier.write_bytes((folder / "cells.geojson").read_bytes())
+    (flip,) = correct(
+        folder, lambda features: reclass(features, of_class(features, "Negative")[0], "Positive")
+    ).corrections
+    assert isinstance(flip, Flip)
+    assert correct_slide(folder, earlier, who="ada", classes=ClassNames()).corrections == ()
+    report_slides(folder)
+    with pytest.raises(AnnotationError, match="it was made from an earlier one"):
+        correct_slide(folder, earlier, who="ada", classes=ClassNames())
+
+
+def test_nothing_is_stored_if_nothing_is_asked_for(folder: Path) -> None:
+    outcome = correct(folder, edit_all, dry_run=True)
+    assert len(outcome.corrections) == 5
+    assert not (folder / "corrections.json").exists()
+
+
+def test_it_is_of_one_slide(out: Path) -> None:
+    with pytest.raises(UsageError, match="holds several slides"):
+        correct_slide(out, out / "a.png/cells.geojson", who="ada", classes=ClassNames())
+
+
+def test_the_command_says_what_it_stored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = edited(folder, edit_all)
+    assert run_command(["correct", str(folder), str(path), "--who", "Ada"]) == 0
+    said = capsys.readouterr().out
+    assert "1 cell flipped\n1 cell deleted\n1 negative cell added\nregion 'core' of class Tumor drawn" in said
+    assert "Ki-67 index before: " in said
+    assert run_command(["correct", str(folder), str(path)]) == 0
+    assert capsys.readouterr().out == "Nothing was edited.\n"
+    assert run_command(["correct", str(folder), str(folder / "ki67.json")]) == WsiEdtError.exit_code

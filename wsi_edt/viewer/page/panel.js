@@ -1,0 +1,100 @@
+// The panel beside the slide: classes, the score's slider, and the areas with their numbers. All texts are set as text.
+
+const wanted = (id) => document.getElementById(id);
+
+export function element(name, text = "", className = "") {
+  const made = document.createElement(name);
+  if (text !== "") made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+export function say(text) { wanted("message").textContent = text; }
+
+// The list of slides; `chosen(number)` is called when one is chosen.
+export function listSlides(slides, chosen) {
+  const list = wanted("slides");
+  list.replaceChildren(
+    ...slides.map(({ name, case: called }, number) => {
+      const option = element("option", called ? `${called} – ${name}` : name);
+      option.value = String(number);
+      return option;
+    }),
+  );
+  list.addEventListener("change", () => chosen(Number(list.value)));
+}
+
+// A line for each class that may be shown or hidden; returns what is visible, by class, and a way to set the counts.
+export function listClasses(classes, changed) {
+  const boxes = [];
+  const numbers = [];
+  const lines = classes.map(({ name, colour }, k) => {
+    const line = element("label");
+    const swatch = element("span", "", "swatch");
+    swatch.style.background = colour;
+    boxes[k] = element("input");
+    boxes[k].type = "checkbox";
+    boxes[k].checked = true;
+    boxes[k].addEventListener("change", changed);
+    numbers[k] = element("span", "", "count");
+    line.append(boxes[k], swatch, element("span", name), numbers[k]);
+    return line;
+  });
+  wanted("classes").replaceChildren(...lines);
+  return {
+    get visible() { return boxes.map((box) => box.checked); },
+    set counts(counts) {
+      counts.forEach((count, k) => {
+        numbers[k].textContent = count.toLocaleString("en");
+        lines[k].hidden = k === 2 && count === 0; // most models tell classes apart
+      });
+      const [negative, positive] = counts;
+      const share = positive + negative ? `${((100 * positive) / (positive + negative)).toFixed(1)} % positive` : "no index";
+      wanted("shown").textContent = `${share} of ${(positive + negative).toLocaleString("en")} shown with a class`;
+    },
+  };
+}
+
+// The slider of the score, from the run's threshold on: below it nothing was stored. Calls `moved(threshold)`.
+export function scoreSlider(run, reported, highest, moved) {
+  const slider = wanted("threshold");
+  slider.min = String(run);
+  slider.max = String(Math.max(highest, run));
+  slider.value = String(reported);
+  const tell = () => { wanted("threshold-value").textContent = Number(slider.value).toFixed(3); };
+  slider.oninput = () => {
+    tell();
+    moved(Number(slider.value));
+  };
+  tell();
+}
+
+// The areas with their numbers; `go(area)` is called for one that has a place.
+export function listAreas(areas, go) {
+  const table = element("table");
+  const head = element("thead");
+  const titles = element("tr");
+  titles.append(element("th", "Area"), element("th", "Ki-67"), element("th", "cells"));
+  head.append(titles);
+  const body = element("tbody");
+  for (const area of areas) {
+    const line = element("tr");
+    const name = element("th");
+    const called = area.label ? `${area.label} ${area.name}` : area.name;
+    if (area.place || area.outline) {
+      const button = element("button", called);
+      button.addEventListener("click", () => go(area));
+      name.append(button);
+    } else name.textContent = called;
+    for (const words of [area.text.why_no_index, ...area.text.decisions]) if (words) name.append(element("div", words, "why"));
+    line.append(name, element("td", area.text.index, "number"), element("td", area.text.cells, "number"));
+    body.append(line);
+  }
+  table.append(head, body);
+  wanted("areas").replaceChildren(table);
+}
+
+export function tellModel(info) {
+  wanted("counted").textContent = `${info.model}: ${info.what_is_counted}`;
+  wanted("research-use").textContent = info.research_use;
+}
