@@ -55,6 +55,20 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(row["parameters"] > 0 and row["flop_per_512px_tile"] > 0 for row in networks)
 
 
+def test_a_model_that_cannot_be_read_is_named_last(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "model.toml").write_text("x = [")
+    assert run_command(["models", str(tmp_path), "--only", "unext"]) == 1
+    printed = capsys.readouterr()
+    assert " unext " in printed.out
+    assert "model.toml can't be read as a model's description" in printed.err
+    assert run_command(["models", str(tmp_path), "--json"]) == 1
+    last = json.loads(capsys.readouterr().out)[-1]
+    assert last["name"] == str(tmp_path)
+    assert "can't be read" in last["problem"]
+
+
 def test_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["models", "--only", "unext", "--measure", "--repeats", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -43,21 +43,26 @@ _NETWORK, _OPTIONS, _NUMBER, _SPEED = 22, 19, 8, 21
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all figures.")
 def models(
     folders: tuple[str, ...], only: tuple[str, ...], measure: bool, repeats: int, as_json: bool
-) -> None:
+) -> int:
     """List the shipped models, those in each FOLDER, and every network that can be trained.
 
     Parameters, operations of a tile of 512 × 512 px, and of models their scores and licence; with --measure tiles a second
-    on this machine. A network whose library isn't installed is listed with what to install.
+    on this machine. A network whose library isn't installed is listed with what to install. A FOLDER whose model can't be
+    read is named last, and ends the command with 1.
     """
-    from wsi_edt.doctor.catalogue import entries, row
+    from wsi_edt.doctor.catalogue import entries, row, unreadable
 
-    listed = entries(folders, only=only)
+    problems = unreadable(folders)
+    listed = entries([folder for folder in folders if folder not in problems], only=only)
     compute = _compute() if measure else None
     rows = (row(entry, compute=compute, repeats=repeats) for entry in listed)
     if as_json:
-        _print_json(rows)
+        _print_json(rows, problems)
     else:
         _print_text(listed, rows, measured=measure, repeats=repeats)
+    for problem in problems.values():
+        click.echo(f"Error: {printable(problem)}", err=True)
+    return 1 if problems else 0
 
 
 def _compute() -> Compute:
@@ -67,10 +72,12 @@ def _compute() -> Compute:
     return this_machine(ComputeOptions()).compute
 
 
-def _print_json(rows: Iterator[Row]) -> None:
+def _print_json(rows: Iterator[Row], problems: dict[str, str]) -> None:
     from wsi_edt.doctor.catalogue import as_json
 
-    click.echo(json.dumps([as_json(row) for row in rows], indent=1, ensure_ascii=False))
+    listed = [as_json(row) for row in rows]
+    lost = [{"kind": "model", "name": folder, "problem": problem} for folder, problem in problems.items()]
+    click.echo(json.dumps([*listed, *lost], indent=1, ensure_ascii=False))
 
 
 def _print_text(listed: list[Entry], rows: Iterator[Row], *, measured: bool, repeats: int) -> None:

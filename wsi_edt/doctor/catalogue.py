@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle, model_names
-from wsi_edt.errors import UsageError, WsiEdtError
+from wsi_edt.errors import ModelError, UnknownModelError, UsageError, WsiEdtError
 from wsi_edt.networks import NetworkSpec
 from wsi_edt.networks.catalogue import every_network, missing_library
 from wsi_edt.networks.cost import KEPT_MAPS, TILE_PX, Cost, cost_of
@@ -60,6 +60,25 @@ class Row:
     cost: Cost | None
     speed: Speed | None
     problem: str
+
+
+def unreadable(folders: Sequence[str]) -> dict[str, str]:
+    """Those of the folders whose model can't be read, each with what is wrong.
+
+    Raises
+    ------
+    UnknownModelError
+        If a folder holds no model.
+    """
+    problems: dict[str, str] = {}
+    for folder in folders:
+        try:
+            find_bundle(folder)
+        except UnknownModelError:
+            raise
+        except ModelError as error:
+            problems[folder] = str(error)
+    return problems
 
 
 def entries(folders: Sequence[str] = (), *, only: Sequence[str] = ()) -> list[Entry]:

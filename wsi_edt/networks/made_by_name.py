@@ -121,11 +121,12 @@ def _class_at(place: str, architecture: str) -> type:
     module, _, name = place.partition(":")
     try:
         return cast("type", getattr(import_module(f"wsi_edt.networks.{module}"), name))
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         if (error.name or "").startswith("wsi_edt"):
             raise
+        gone = isinstance(error, ModuleNotFoundError)
         raise UsageError(
-            f"needs {error.name}, which isn't installed",
+            f"needs {error.name}, which isn't installed" if gone else f"can't import what it needs: {error}",
             where=f"network {architecture}",
             remedy=f"pip install 'wsi-edt[{EXTRA}]'",
         ) from error
