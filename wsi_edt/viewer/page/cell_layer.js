@@ -48,11 +48,14 @@ export class CellLayer {
       places[2 * i] = cells.x[i];
       places[2 * i + 1] = cells.y[i];
     }
+    for (const old of [this.kinds, this.places, this.scores]) if (old) gl.deleteBuffer(old);
     gl.bindVertexArray(this.array);
     this.kinds = buffer(gl, cells.kind);
+    this.places = buffer(gl, places);
+    this.scores = buffer(gl, cells.score);
     attribute(gl, this.points, "kind", this.kinds, 1, gl.UNSIGNED_BYTE);
-    attribute(gl, this.points, "place", buffer(gl, places), 2, gl.FLOAT);
-    attribute(gl, this.points, "score", buffer(gl, cells.score), 1, gl.FLOAT);
+    attribute(gl, this.points, "place", this.places, 2, gl.FLOAT);
+    attribute(gl, this.points, "score", this.scores, 1, gl.FLOAT);
     gl.bindVertexArray(null);
     this.density = new Density(cells);
     gl.bindTexture(gl.TEXTURE_2D, this.texture);
@@ -67,7 +70,16 @@ export class CellLayer {
     return this.repaint();
   }
 
-  // After classes of cells were changed in `cells.kind`: draw what they are now; counts of each class.
+  // Take over what was changed in `cells.kind` and `cells.score`.
+  changed() {
+    const gl = this.gl;
+    for (const [held, values] of [[this.kinds, this.cells.kind], [this.scores, this.cells.score]]) {
+      gl.bindBuffer(gl.ARRAY_BUFFER, held);
+      gl.bufferSubData(gl.ARRAY_BUFFER, 0, values);
+    }
+  }
+
+  // Draw the density anew; counts of each class.
   repaint() {
     const gl = this.gl;
     if (!this.cells) return [0, 0, 0];
@@ -76,13 +88,6 @@ export class CellLayer {
     gl.bindTexture(gl.TEXTURE_2D, this.texture);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, columns, rows, 0, gl.RGBA, gl.UNSIGNED_BYTE, picture);
     return counts;
-  }
-
-  // Take over the class of the cell at a place of the arrays, which was changed in `cells.kind`.
-  changed(place) {
-    const gl = this.gl;
-    gl.bindBuffer(gl.ARRAY_BUFFER, this.kinds);
-    gl.bufferSubData(gl.ARRAY_BUFFER, place, this.cells.kind, place, 1);
   }
 
   // Whether the cell at a place of the arrays is shown.

@@ -2,17 +2,26 @@
 
 import { CellLayer } from "./cell_layer.js";
 import { Cells } from "./cells.js";
+import { Correcting } from "./correcting.js";
+import { OutlineLayer } from "./outline_layer.js";
 import { listAreas, listClasses, listSlides, say, scoreSlider, tellModel } from "./panel.js";
 import { SlideView } from "./slide_view.js";
-
-const REACH_UM = 6; // of the pointer around it
+import { Tools } from "./tools.js";
 
 const host = document.getElementById("slide");
 const label = document.getElementById("under-pointer");
 const shown = new SlideView(host);
 // What tests and people at the console look at.
-const page = { view: shown, cells: null, layer: null, ready: false };
+const page = { view: shown, cells: null, layer: null, correcting: null, ready: false };
 window.wsiEdt = page;
+
+const outlines = new OutlineLayer(shown.viewer.canvas);
+shown.add(outlines);
+const correct = (what) => (...details) => page.correcting?.[what](...details);
+const keep = () => correct("keep")(page.layer.threshold);
+const doing = { cell: correct("cell"), outline: correct("outline"), add: correct("add"), undo: correct("undo"), redo: correct("redo"), keep };
+const tools = new Tools(shown, outlines, doing);
+for (const name of ["undo", "redo", "keep"]) document.getElementById(name).addEventListener("click", () => doing[name]());
 
 async function json(address) {
   const answer = await fetch(address);
@@ -29,26 +38,49 @@ async function open(number) {
     shown.remove(page.layer);
     page.layer.canvas.remove();
   }
-  [page.cells, page.layer] = [null, null];
+  if (page.correcting) page.correcting.closed = true;
+  [page.cells, page.layer, page.correcting] = [null, null, null];
+  tools.cancel();
   const loading = json(`${base}info.json`);
   const info = await loading;
   const coming = Cells.load(`${base}cells.bin`, info.width, info.height);
   document.title = `${info.name} – wsi-edt`;
   tellModel(info);
-  listAreas(info.areas, go);
+  listAreas(info.areas, info.areas, go);
+  outlines.show(info.areas, []);
   await shown.open(base, info);
   say(info.gone ? `The slide itself isn't shown: ${info.gone}.` : "");
   const layer = new CellLayer(shown.viewer.canvas, info.mpp, info.classes);
   const cells = await coming;
+  const most = highest(cells.score);
   layer.show(cells);
-  [page.cells, page.layer, page.info] = [cells, layer, info];
+  const correcting = new Correcting(base, info, cells, {
+    passes: (place) => layer.passes(place),
+    changed: (other) => {
+      page.cells = correcting.cells;
+      if (other) layer.show(page.cells);
+      else layer.changed();
+      const { threshold } = correcting;
+      if (threshold !== undefined && threshold !== page.kept) slide(threshold);
+      page.kept = threshold;
+      refilter(layer.threshold);
+    },
+    scored: ({ revision, before, after }) => {
+      listAreas(before, revision ? after : before, go);
+      outlines.show(after, correcting.excluded);
+      page.scored = revision;
+      shown.redraw();
+    },
+  });
+  Object.assign(page, { cells, layer, info, correcting, kept: undefined, scored: null });
   const classes = listClasses(info.classes, () => refilter(layer.threshold));
   const refilter = (threshold) => {
     classes.counts = layer.filter(threshold, classes.visible);
     shown.redraw();
   };
-  scoreSlider(info.threshold.run, info.threshold.reported, highest(cells.score), refilter);
+  const slide = scoreSlider(info.threshold.run, info.threshold.reported, most, refilter);
   refilter(info.threshold.reported);
+  await correcting.load();
   shown.add(layer);
   page.ready = true;
 }
@@ -73,21 +105,23 @@ function go(area) {
 
 // Say which cell is under the pointer.
 host.addEventListener("pointermove", (event) => {
-  const { cells, layer, info } = page;
-  if (!layer || !layer.drawsPoints) {
+  const { cells, layer, info, correcting } = page;
+  if (!correcting || !layer.drawsPoints) {
     label.hidden = true;
     return;
   }
   const box = host.getBoundingClientRect();
   const [x, y] = shown.toSlide(event.clientX - box.left, event.clientY - box.top);
-  const place = cells.nearest(x, y, REACH_UM / info.mpp, (i) => layer.passes(i));
+  const place = correcting.nearest(x, y);
   page.under = place < 0 ? null : { index: cells.index[place], x: cells.x[place], y: cells.y[place], kind: cells.kind[place] };
   label.hidden = place < 0;
   if (place < 0) return;
-  label.textContent = `${info.classes[cells.kind[place]].name}, score ${cells.score[place].toFixed(3)}`;
+  const by = correcting.corrected.byHand(place) ? "by hand" : `score ${cells.score[place].toFixed(3)}`;
+  label.textContent = `${info.classes[cells.kind[place]].name}, ${by}`;
   label.style.left = `${event.clientX + 14}px`;
   label.style.top = `${event.clientY + 14}px`;
 });
+window.addEventListener("focus", () => correct("look")()?.catch((error) => say(error.message)));
 host.addEventListener("pointerleave", () => { label.hidden = true; });
 
 try {

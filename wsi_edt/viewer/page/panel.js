@@ -55,7 +55,7 @@ export function listClasses(classes, changed) {
   };
 }
 
-// The slider of the score, from the run's threshold on: below it nothing was stored. Calls `moved(threshold)`.
+// The slider of the score, from the run's threshold on: below it nothing was stored. Calls `moved(threshold)`; returns what sets it.
 export function scoreSlider(run, reported, highest, moved) {
   const slider = wanted("threshold");
   slider.min = String(run);
@@ -67,14 +67,22 @@ export function scoreSlider(run, reported, highest, moved) {
     moved(Number(slider.value));
   };
   tell();
+  return (value) => {
+    slider.value = String(value);
+    slider.oninput();
+  };
 }
 
-// The areas with their numbers; `go(area)` is called for one that has a place.
-export function listAreas(areas, go) {
+// The areas with their numbers, beside those that they had before corrections; `go(area)` is called for one that has a place.
+export function listAreas(before, areas, go) {
+  // The whole's name says whether something is ignored: it changes with the first area that is excluded.
+  const key = ({ kind, name }) => (kind === "whole tissue" ? kind : `${kind} ${name}`);
+  const earlier = new Map(before.map((area) => [key(area), area.text.index]));
+  const corrected = before !== areas;
   const table = element("table");
   const head = element("thead");
   const titles = element("tr");
-  titles.append(element("th", "Area"), element("th", "Ki-67"), element("th", "cells"));
+  titles.append(element("th", "Area"), ...(corrected ? [element("th", "before"), element("th", "now")] : [element("th", "Ki-67")]), element("th", "cells"));
   head.append(titles);
   const body = element("tbody");
   for (const area of areas) {
@@ -87,7 +95,11 @@ export function listAreas(areas, go) {
       name.append(button);
     } else name.textContent = called;
     for (const words of [area.text.why_no_index, ...area.text.decisions]) if (words) name.append(element("div", words, "why"));
-    line.append(name, element("td", area.text.index, "number"), element("td", area.text.cells, "number"));
+    const was = earlier.get(key(area)) ?? "–";
+    if (corrected) line.append(name, element("td", was, "number"));
+    else line.append(name);
+    const now = element("td", area.text.index, corrected && was !== area.text.index ? "number changed" : "number");
+    line.append(now, element("td", area.text.cells, "number"));
     body.append(line);
   }
   table.append(head, body);

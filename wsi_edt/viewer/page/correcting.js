@@ -1,0 +1,147 @@
+// Corrections on the slide that is shown: what the tools ask for is stored at once, then the cells and the numbers follow.
+
+import { CorrectedCells, within } from "./corrected_cells.js";
+import { element, say } from "./panel.js";
+import { CorrectionsRecord } from "./record.js";
+
+const REACH_UM = 6; // of the pointer around it
+const LISTED = 8; // of the latest corrections
+
+export class Correcting {
+  // `changed(other)` is called after cells changed, `other` being true if they are in another object; `scored(score)` with
+  // each new score.json.
+  constructor(base, info, found, { passes, changed, scored }) {
+    Object.assign(this, { base, info, passes, changed, scored });
+    this.record = new CorrectionsRecord(base);
+    this.corrected = new CorrectedCells(found, info.classes);
+  }
+
+  get cells() { return this.corrected.cells; }
+
+  // The record's threshold; undefined if it has none.
+  get threshold() { return this.record.active.filter(({ what }) => what === "threshold").at(-1)?.value; }
+
+  get excluded() { return this.record.active.filter(({ what }) => what === "exclude").map(({ polygon }) => polygon); }
+
+  async load() {
+    await this.record.load();
+    this.#follow();
+  }
+
+  // Look whether another window corrected; the page follows if so.
+  async look() {
+    const seen = this.record.revision;
+    await this.record.pending;
+    await this.record.load();
+    if (this.record.revision !== seen) this.#follow();
+  }
+
+  nearest(x, y) { return this.cells.nearest(x, y, REACH_UM / this.info.mpp, this.passes); }
+
+  cell(tool, x, y) {
+    const place = this.nearest(x, y);
+    if (place < 0) return false;
+    this.#change(tool, [place]);
+    return true;
+  }
+
+  outline(tool, corners) {
+    const polygon = { type: "Polygon", coordinates: [[...corners, corners[0]]] };
+    if (tool === "exclude") this.#store({ what: "exclude", polygon });
+    else if (tool === "region") this.#store({ what: "region", name: this.#regionName(), polygon });
+    else this.#change(tool.replace("-outlined", ""), within(this.cells, corners, this.passes));
+  }
+
+  add(x, y) {
+    this.#store({ what: "add", x, y, class: document.querySelector("input[name=added]:checked").value });
+  }
+
+  undo() { this.#again("undo"); }
+
+  redo() { this.#again("redo"); }
+
+  keep(value) { this.#store({ what: "threshold", value }); }
+
+  #again(what) {
+    this.#storeMade(() => {
+      const entry = this.record.next[what];
+      return entry === undefined ? null : { what, entry };
+    });
+  }
+
+  #change(what, places) {
+    const able = what === "flip" ? places.filter((i) => this.corrected.kind[i] < 2) : places;
+    if (able.length) this.#store({ what, cells: this.corrected.named(able) });
+    else say(places.length ? "This model tells no classes apart, so there is nothing to flip." : "There is no cell in that outline.");
+  }
+
+  #regionName() {
+    const field = document.getElementById("region-name");
+    const taken = new Set(this.record.entries.map(({ name }) => name));
+    let name = field.value.trim();
+    for (let k = 1; !name; k++) if (!taken.has(`Region ${k}`)) name = `Region ${k}`;
+    field.value = "";
+    return name;
+  }
+
+  #store(correction) { return this.#storeMade(() => correction); }
+
+  async #storeMade(made) {
+    try {
+      await this.record.add(made);
+      say("");
+    } catch (error) {
+      say(error.message);
+      if (!error.stale) return;
+    }
+    this.#follow();
+  }
+
+  #follow() {
+    this.changed(this.corrected.apply(this.record));
+    this.#list();
+    this.#score();
+  }
+
+  // One request at a time; what changed meanwhile is asked for once, after it.
+  async #score() {
+    this.wanted = true;
+    if (this.scoring) return;
+    this.scoring = true;
+    try {
+      while (this.wanted) {
+        this.wanted = false;
+        const answer = await fetch(`${this.base}score.json`);
+        const score = await answer.json();
+        if (!answer.ok) throw new Error(score.error);
+        if (!this.closed) this.scored(score);
+      }
+    } catch (error) {
+      say(`The numbers aren't those of these cells: ${error.message}`);
+    } finally {
+      this.scoring = false;
+    }
+  }
+
+  #list() {
+    const { entries, next } = this.record;
+    document.getElementById("undo").disabled = next.undo === undefined;
+    document.getElementById("redo").disabled = next.redo === undefined;
+    const lines = entries.slice(-LISTED).reverse().map((entry) =>
+      element("li", `${entry.id}. ${inWords(entry)} – ${entry.who}, ${new Date(entry.when).toLocaleString("en-GB")}`));
+    document.getElementById("history").replaceChildren(...lines);
+  }
+}
+
+function inWords({ what, cells, class: kind, name, value, entry }) {
+  const some = cells ? (cells.index.length === 1 ? "a cell" : `${cells.index.length.toLocaleString("en")} cells`) : "";
+  switch (what) {
+    case "flip": return `${some} flipped`;
+    case "delete": return `${some} deleted`;
+    case "add": return `a ${kind.toLowerCase()} cell added`;
+    case "exclude": return "an area excluded";
+    case "region": return `region ${name}`;
+    case "threshold": return `score above ${value.toFixed(3)}`;
+    default: return `${what === "undo" ? "undid" : "redid"} ${entry}`;
+  }
+}

@@ -1,0 +1,81 @@
+// Lines over the slide: regions, hotspots, excluded areas, and the outline that is being drawn.
+
+const COLOURS = { region: "#0b57a4", hotspot: "#b8860b", excluded: "#3c4450", drawn: "#c2185b" };
+
+export class OutlineLayer {
+  constructor(host) {
+    this.canvas = document.createElement("canvas");
+    this.canvas.className = "cells";
+    host.append(this.canvas);
+    this.shapes = []; // { rings: [[[x, y], ...], ...], kind, label }
+    this.drawn = []; // corners of what is being drawn, level-0 px
+  }
+
+  // Show the areas of score.json or info.json, and the areas that were excluded (GeoJSON polygons).
+  show(areas, excluded) {
+    this.shapes = [
+      ...areas.flatMap(({ outline, place, label, name }) => {
+        if (outline) return [{ rings: outline, kind: "region", label: label ? `${label} ${name}` : name }];
+        if (!place) return [];
+        const { x, y, size_px: size } = place;
+        const [l, t, r, b] = [x - size / 2, y - size / 2, x + size / 2, y + size / 2];
+        return [{ rings: [[[l, t], [r, t], [r, b], [l, b]]], kind: "hotspot", label: label ?? name }];
+      }),
+      ...excluded.map(({ type, coordinates }) => ({
+        rings: type === "Polygon" ? coordinates : coordinates.flat(),
+        kind: "excluded",
+        label: "excluded",
+      })),
+    ];
+  }
+
+  draw({ left, top, zoom, width, height }) {
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    [this.canvas.width, this.canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+    const pen = this.canvas.getContext("2d");
+    pen.scale(ratio, ratio);
+    pen.font = "12px system-ui, sans-serif";
+    pen.lineJoin = "round";
+    const trace = (ring) => ring.forEach(([x, y], k) => pen[k ? "lineTo" : "moveTo"]((x - left) * zoom, (y - top) * zoom));
+    for (const { rings, kind, label } of this.shapes) {
+      pen.beginPath();
+      for (const ring of rings) {
+        trace(ring);
+        pen.closePath();
+      }
+      if (kind === "excluded") {
+        pen.fillStyle = "rgb(60 68 80 / 25%)";
+        pen.fill("evenodd");
+      }
+      stroke(pen, COLOURS[kind], kind === "excluded" ? [6, 4] : []);
+      const [x, y] = rings[0].reduce((best, corner) => (corner[1] < best[1] ? corner : best));
+      caption(pen, label, (x - left) * zoom, (y - top) * zoom);
+    }
+    if (this.drawn.length === 0) return;
+    pen.beginPath();
+    trace(this.drawn);
+    if (this.drawn.length > 2) pen.closePath();
+    pen.fillStyle = "rgb(194 24 91 / 12%)";
+    pen.fill("evenodd");
+    stroke(pen, COLOURS.drawn, []);
+    pen.fillStyle = COLOURS.drawn;
+    const [x, y] = this.drawn.at(-1);
+    pen.fillRect((x - left) * zoom - 3, (y - top) * zoom - 3, 6, 6);
+  }
+}
+
+function stroke(pen, colour, dashes) {
+  pen.setLineDash([]);
+  [pen.strokeStyle, pen.lineWidth] = ["rgb(255 255 255 / 80%)", 4];
+  pen.stroke();
+  pen.setLineDash(dashes);
+  [pen.strokeStyle, pen.lineWidth] = [colour, 2];
+  pen.stroke();
+}
+
+function caption(pen, text, x, y) {
+  pen.setLineDash([]);
+  [pen.strokeStyle, pen.lineWidth, pen.fillStyle] = ["rgb(255 255 255 / 90%)", 4, "#1d2430"];
+  pen.strokeText(text, x, y - 5);
+  pen.fillText(text, x, y - 5);
+}

@@ -1,0 +1,81 @@
+// The record of what was corrected on a slide, as corrections.json has it: entries are only ever added to it.
+
+const LATE = "This slide was corrected elsewhere meanwhile. What you just did wasn't stored; the page shows the other corrections now.";
+
+export class CorrectionsRecord {
+  // `base` is the slide's address.
+  constructor(base) {
+    this.base = base;
+    this.entries = [];
+    this.pending = Promise.resolve();
+  }
+
+  get revision() { return this.entries.length; }
+
+  async load() {
+    const answer = await fetch(`${this.base}corrections.json`);
+    const fields = await answer.json();
+    if (!answer.ok) throw new Error(fields.error);
+    this.entries = fields.entries;
+  }
+
+  // Store the correction that `made()` gives once those before it are stored; none if it gives none. An error says why it isn't stored; its `stale` is true if others
+  // came first: those are loaded by then.
+  add(made) {
+    const seen = this.entries;
+    const stored = this.pending.then(() => {
+      if (this.entries !== seen) throw late(); // one that was sent before it found the record changed
+      const correction = made();
+      return correction && this.#store(correction);
+    });
+    this.pending = stored.catch(() => {});
+    return stored;
+  }
+
+  async #store(correction) {
+    let answer;
+    try {
+      answer = await fetch(`${this.base}corrections`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ revision: this.revision, entry: correction }),
+      });
+    } catch {
+      throw new Error("That isn't stored: wsi-edt view doesn't answer any more. Start it again, and reload the page.");
+    }
+    const fields = await answer.json();
+    if (answer.status === 409) {
+      await this.load();
+      throw late();
+    }
+    if (!answer.ok) throw new Error(`That isn't stored: ${fields.error}`);
+    this.entries.push({ id: fields.revision, who: "you", when: new Date().toISOString(), ...correction });
+  }
+
+  // The entries that count, without undo and redo themselves.
+  get active() {
+    const states = new Map();
+    for (const { id, what, entry } of this.entries) {
+      if (what === "undo") states.set(entry, false);
+      else if (what === "redo") states.set(entry, true);
+      else states.set(id, true);
+    }
+    return this.entries.filter(({ id }) => states.get(id));
+  }
+
+  // The ids that the next undo and the next redo would name; undefined if there is none.
+  get next() {
+    const [done, undone] = [[], []];
+    for (const { id, what, entry } of this.entries) {
+      if (what === "undo") undone.push(...done.splice(done.indexOf(entry), 1));
+      else if (what === "redo") done.push(...undone.splice(undone.indexOf(entry), 1));
+      else {
+        done.push(id);
+        undone.length = 0;
+      }
+    }
+    return { undo: done.at(-1), redo: undone.at(-1) };
+  }
+}
+
+function late() { return Object.assign(new Error(LATE), { stale: true }); }
