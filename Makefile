@@ -1,5 +1,5 @@
 # `make demo` sets up, builds a small slide and runs on it; `make test` runs every check that CI runs.
-# `make soak` kills thirty runs at thirty places and continues them.
+# `make soak` kills thirty runs at thirty places and continues them, and takes the largest networks from training to cells.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -44,6 +44,11 @@ from wsi_edt.training.bundling import bundle_checkpoint
 
 # Those whose graph OpenVINO can't take, with the reason; they run in torch.
 WITHOUT_OPENVINO: dict[str, str] = {}
+# Tens of millions of weights, or full resolution throughout: half a minute each from training to cells. `make soak` runs them.
+LARGE = ("attention_unet", "hover_net", "mpvit", "swin", "trans_unet", "w_net")
+WAY_TO_CELLS = [
+    pytest.param(name, marks=pytest.mark.soak) if name in LARGE else name for name in ARCHITECTURES
+]
 MGA_ARCHITECTURES = [name for name in ARCHITECTURES if name.startswith("m_")]
 SIDE = 64  # px: the coarsest features of a network of stride 32 are 2 × 2
 
@@ -236,7 +241,7 @@ def agreement(found: npt.NDArray[np.float64], expected: npt.NDArray[np.float64])
     return 2 * len(pairs) / (len(found) + len(expected))
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", WAY_TO_CELLS)
 def test_from_training_to_a_slides_cells(
     architecture: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
