@@ -44,9 +44,9 @@ from wsi_edt.training.bundling import bundle_checkpoint
 
 # Those whose graph OpenVINO can't take, with the reason; they run in torch.
 WITHOUT_OPENVINO: dict[str, str] = {}
-# Tens of millions of weights, or full resolution throughout: half a minute each from training to cells. `make soak` runs them.
+# Tens of millions of weights, or full resolution throughout: half a minute each from training to cells, in `make soak`.
 LARGE = ("attention_unet", "hover_net", "mpvit", "swin", "trans_unet", "w_net")
-WAY_TO_CELLS = [
+TRAINED = [
     pytest.param(name, marks=pytest.mark.soak) if name in LARGE else name for name in ARCHITECTURES
 ]
 MGA_ARCHITECTURES = [name for name in ARCHITECTURES if name.startswith("m_")]
@@ -167,7 +167,7 @@ def tile(request: pytest.FixtureRequest) -> tuple[Tensor, Tensor]:
     return Normalise(IMAGENET)(torch.from_numpy(pixels)[None]), torch.from_numpy(target)[None]
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", TRAINED)
 def test_loss_falls(architecture: str, tile: tuple[Tensor, Tensor]) -> None:
     torch.manual_seed(0)
     learner = build_network(spec_of(architecture)).train()
@@ -241,7 +241,7 @@ def agreement(found: npt.NDArray[np.float64], expected: npt.NDArray[np.float64])
     return 2 * len(pairs) / (len(found) + len(expected))
 
 
-@pytest.mark.parametrize("architecture", WAY_TO_CELLS)
+@pytest.mark.parametrize("architecture", TRAINED)
 def test_from_training_to_a_slides_cells(
     architecture: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
