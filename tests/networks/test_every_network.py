@@ -46,9 +46,7 @@ from wsi_edt.training.bundling import bundle_checkpoint
 WITHOUT_OPENVINO: dict[str, str] = {}
 # Tens of millions of weights, or full resolution throughout: half a minute each from training to cells, in `make soak`.
 LARGE = ("attention_unet", "hover_net", "mpvit", "swin", "trans_unet", "w_net")
-TRAINED = [
-    pytest.param(name, marks=pytest.mark.soak) if name in LARGE else name for name in ARCHITECTURES
-]
+TRAINED = [pytest.param(name, marks=pytest.mark.soak) if name in LARGE else name for name in ARCHITECTURES]
 MGA_ARCHITECTURES = [name for name in ARCHITECTURES if name.startswith("m_")]
 SIDE = 64  # px: the coarsest features of a network of stride 32 are 2 × 2
 
