@@ -213,7 +213,7 @@ def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: P
     """≥ 99.5 % of cells within 2 model px for other tile sizes, batch sizes, precisions and runtimes."""
     bundle = find_bundle(DEFAULT_MODEL)
     with open_slide(data_dir / "slides" / "ki67-scanner-b.ome.tif") as slide:
-        field = read_window(slide, Window(0, 0, 1600, 1600), wanted_mpp=bundle.model_mpp)
+        field = read_window(slide, Window(0, 0, 1600, 900), wanted_mpp=bundle.model_mpp)
 
     def detect(tile_px: int, batch_size: int, precision: Precision, runtime: RuntimeName) -> TilePeaks:
         grid = TileGrid((field.shape[1], field.shape[0]), tile_px=tile_px, halo_px=bundle.halo_px)
@@ -232,7 +232,7 @@ def test_shipped_model_finds_the_same_cells_however_the_slide_is_cut(data_dir: P
         return stitch(TilePeaks.concatenate(parts), grid, radius_px=bundle.decode.window_px // 2)
 
     reference = detect(512, 1, "fp32", "torch")
-    assert len(reference) > 1000  # so that one cell more or less is a tenth of the share
+    assert len(reference) > 500  # so that the share allows a few cells
     own_precision = resolve_precision("auto", device="cpu")  # bfloat16 that is only emulated takes minutes
     ways: list[tuple[int, int, Precision, RuntimeName]] = [
         (768, 1, "fp32", "openvino"),
