@@ -67,7 +67,7 @@ class Budget:
 PAPER = Budget("paper", batch_size=4, crop_px=512, learning_rate=1e-4, epochs=300)
 # For a few images, such as the part of BCData that comes with this program's development.
 NIGHT = Budget(
-    "night", batch_size=8, crop_px=192, learning_rate=1e-3, decay="cosine", steps=200, hrnet_width=18
+    "night", batch_size=8, crop_px=128, learning_rate=1e-3, decay="cosine", steps=240, hrnet_width=18
 )
 SMOKE = Budget(
     "smoke", batch_size=2, crop_px=64, learning_rate=1e-3, steps=3, hrnet_width=18, cases=2, shrink=2.0
