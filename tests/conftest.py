@@ -10,6 +10,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # There are as many of these processes as cores: several threads in each would only wait for each other. Before
     # numpy and torch are imported, which read it once.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Where a test asks for several threads, those that wait for the last one sleep: by default they burn the cores that it
+# and the other processes need, three times what the network's own work takes. For processes that tests start, too.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import numpy.typing as npt
