@@ -3,6 +3,8 @@
 // A slide has up to millions of cells. Nothing here makes an object of one: places, scores and classes are typed arrays,
 // ordered by the grid's squares row by row, so that what lies in a part of a row of squares is one stretch of each array.
 
+import { bytes } from "./source.js";
+
 const PER_SQUARE = 24; // cells on average: a pointer's square is looked through, a view's edge wastes no more than this
 
 export class Cells {
@@ -18,9 +20,7 @@ export class Cells {
   }
 
   static async load(address, width, height) {
-    const answer = await fetch(address);
-    if (!answer.ok) throw new Error((await answer.json()).error);
-    return Cells.unpacked(await answer.arrayBuffer(), width, height);
+    return Cells.unpacked(await bytes(address), width, height);
   }
 
   // The cells of the bytes of cells.bin.

@@ -3,6 +3,7 @@
 import { CorrectedCells, within } from "./corrected_cells.js";
 import { element, say } from "./panel.js";
 import { CorrectionsRecord } from "./record.js";
+import { json } from "./source.js";
 
 const REACH_UM = 6; // of the pointer around it
 const LISTED = 8; // of the latest corrections
@@ -111,9 +112,7 @@ export class Correcting {
     try {
       while (this.wanted) {
         this.wanted = false;
-        const answer = await fetch(`${this.base}score.json`);
-        const score = await answer.json();
-        if (!answer.ok) throw new Error(score.error);
+        const score = await json(`${this.base}score.json`);
         if (!this.closed) this.scored(score);
       }
     } catch (error) {

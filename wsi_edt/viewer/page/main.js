@@ -6,6 +6,7 @@ import { Correcting } from "./correcting.js";
 import { OutlineLayer } from "./outline_layer.js";
 import { listAreas, listClasses, listSlides, say, scoreSlider, tellModel } from "./panel.js";
 import { SlideView } from "./slide_view.js";
+import { json, readOnly } from "./source.js";
 import { Tools } from "./tools.js";
 
 const host = document.getElementById("slide");
@@ -20,15 +21,9 @@ shown.add(outlines);
 const correct = (what) => (...details) => page.correcting?.[what](...details);
 const keep = () => correct("keep")(page.layer.threshold);
 const doing = { cell: correct("cell"), outline: correct("outline"), add: correct("add"), undo: correct("undo"), redo: correct("redo"), keep };
-const tools = new Tools(shown, outlines, doing);
+const tools = readOnly ? null : new Tools(shown, outlines, doing);
+for (const part of document.querySelectorAll("#correct > :not(ol)")) part.hidden = readOnly;
 for (const name of ["undo", "redo", "keep"]) document.getElementById(name).addEventListener("click", () => doing[name]());
-
-async function json(address) {
-  const answer = await fetch(address);
-  const fields = await answer.json();
-  if (!answer.ok) throw new Error(fields.error);
-  return fields;
-}
 
 async function open(number) {
   page.ready = false;
@@ -40,7 +35,7 @@ async function open(number) {
   }
   if (page.correcting) page.correcting.closed = true;
   [page.cells, page.layer, page.correcting] = [null, null, null];
-  tools.cancel();
+  tools?.cancel();
   const loading = json(`${base}info.json`);
   const info = await loading;
   const coming = Cells.load(`${base}cells.bin`, info.width, info.height);
@@ -121,7 +116,7 @@ host.addEventListener("pointermove", (event) => {
   label.style.left = `${event.clientX + 14}px`;
   label.style.top = `${event.clientY + 14}px`;
 });
-window.addEventListener("focus", () => correct("look")()?.catch((error) => say(error.message)));
+if (!readOnly) window.addEventListener("focus", () => correct("look")()?.catch((error) => say(error.message)));
 host.addEventListener("pointerleave", () => { label.hidden = true; });
 
 try {

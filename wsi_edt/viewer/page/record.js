@@ -1,5 +1,7 @@
 // The record of what was corrected on a slide, as corrections.json has it: entries are only ever added to it.
 
+import { json } from "./source.js";
+
 const LATE = "This slide was corrected elsewhere meanwhile. What you just did wasn't stored; the page shows the other corrections now.";
 
 export class CorrectionsRecord {
@@ -13,10 +15,7 @@ export class CorrectionsRecord {
   get revision() { return this.entries.length; }
 
   async load() {
-    const answer = await fetch(`${this.base}corrections.json`);
-    const fields = await answer.json();
-    if (!answer.ok) throw new Error(fields.error);
-    this.entries = fields.entries;
+    this.entries = (await json(`${this.base}corrections.json`)).entries;
   }
 
   // Store the correction that `made()` gives once those before it are stored; none if it gives none. An error says why it isn't stored; its `stale` is true if others

@@ -30,8 +30,9 @@ export class SlideView {
   // Show a slide; resolves once it can be drawn. `base` is its address, `info` its info.json.
   open(base, info) {
     this.info = info;
-    const { tile_px: tileSize, first_level: minLevel, top_level: maxLevel } = info.zoom;
-    const [width, height] = [info.width, info.height];
+    // In an export the finest level may be one below the slide's own: its size needn't be a whole number of px.
+    const { tile_px: tileSize, first_level: minLevel, top_level: top, finest_level: maxLevel = top } = info.zoom;
+    const [width, height] = [info.width / 2 ** (top - maxLevel), info.height / 2 ** (top - maxLevel)];
     const source = info.gone
       ? { width, height, tileSize, minLevel: maxLevel + 1, maxLevel, tileOverlap: 0, getTileUrl: () => "" }
       : {
