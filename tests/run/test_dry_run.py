@@ -123,7 +123,7 @@ def test_a_stain_that_the_model_never_met_is_noted(tmp_path: Path) -> None:
         run(tmp_path / "slides", tmp_path / "out", settings=settings)
     assert said["a.png"].finished
     quality = json.loads((tmp_path / "out/a.png/ki67.json").read_text())["quality"]
-    assert quality["stain_distance"] > 4.5
+    assert quality["stain_distance"] > 4.0
     (flag,) = (flag for flag in quality["flags"] if flag["name"] == "stain unlike the training pictures")
     assert "check that nuclei are found" in flag["sentence"]
 
