@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from wsi_edt.cli.paths import InPath
+from wsi_edt.cli.paths import InPath, OutFolder
 from wsi_edt.errors import UsageError, printable
 
 
@@ -33,8 +33,31 @@ from wsi_edt.errors import UsageError, printable
     help="The secret that stands in the address, 16 letters or more, as the only line of a file; by default a random one.",
 )
 @click.option("--who", metavar="NAME", help="Whose corrections they are; by default this account's name.")
+@click.option(
+    "--export",
+    "exported",
+    type=OutFolder(),
+    help="Write it all as files instead, which open by double-click and from any web server; nothing is corrected there. "
+    "New, empty, or an earlier export.",
+)
+@click.option(
+    "--export-mpp",
+    type=float,
+    metavar="UM",
+    help="µm/px of the finest picture in --export; by default 0.5. The slide's own is the largest.",
+)
+@click.pass_context
 def view(
-    results: Path, *, no_browser: bool, port: int, host: str, token_file: Path | None, who: str | None
+    context: click.Context,
+    results: Path,
+    *,
+    no_browser: bool,
+    port: int,
+    host: str,
+    token_file: Path | None,
+    who: str | None,
+    exported: Path | None,
+    export_mpp: float | None,
 ) -> int:
     """Look at finished slides and their cells in a browser, and correct them.
 
@@ -42,6 +65,11 @@ def view(
     only who knows its address can open it. Corrections go to corrections.json in each slide's folder; nothing else is
     written. Ctrl-C ends it.
     """
+    if exported is not None:
+        _refuse_with_export(context)
+        return _export(results, exported, export_mpp)
+    if export_mpp is not None:
+        raise UsageError("--export-mpp needs --export", remedy="give --export FOLDER too, or leave it out")
     from wsi_edt.viewer.server import Viewer, ViewOptions
 
     token = None if token_file is None else _read_token(token_file)
@@ -58,6 +86,35 @@ def view(
 
         viewer.run(ready=ready)
     return 0
+
+
+def _refuse_with_export(context: click.Context) -> None:
+    """UsageError if an option of the server stands beside --export, which starts none."""
+    for name in ("port", "host", "token_file", "who"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{option} is for the server, which --export doesn't start", remedy="leave it out"
+            )
+
+
+def _export(results: Path, folder: Path, mpp: float | None) -> int:
+    from wsi_edt.viewer.export import MPP, Estimate, ExportOptions, export
+
+    def planned(estimate: Estimate) -> None:
+        minutes = max(1, round(estimate.seconds / 60))
+        click.echo(
+            f"About {_in_bytes(estimate.size)} in {estimate.tiles:,} pictures, in about {minutes} min; --export-mpp makes "
+            "it smaller."
+        )
+
+    size = export(results, folder, ExportOptions(MPP if mpp is None else mpp, planned, _note))
+    click.echo(f"{printable(str(folder / 'index.html'))} opens it ({_in_bytes(size)}).")
+    return 0
+
+
+def _in_bytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.1f} MB"
 
 
 def _note(line: str) -> None:
