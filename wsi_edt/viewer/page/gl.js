@@ -1,5 +1,15 @@
 // The few things that WebGL wants said at length.
 
+// Whether WebGL 2 is done by a graphics card, and not by the processor in its stead.
+export function hasGraphicsCard() {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) return false;
+  const known = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = gl.getParameter(known ? known.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return !/swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+}
+
 export function program(gl, vertex, fragment) {
   const made = gl.createProgram();
   for (const [kind, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {

@@ -31,9 +31,11 @@ export class OutlineLayer {
 
   draw({ left, top, zoom, width, height }) {
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
-    [this.canvas.width, this.canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
-    const pen = this.canvas.getContext("2d");
-    pen.scale(ratio, ratio);
+    const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+    const pen = this.canvas.getContext("2d", { willReadFrequently: true });
+    if (this.canvas.width !== w || this.canvas.height !== h) [this.canvas.width, this.canvas.height] = [w, h];
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
     pen.font = "12px system-ui, sans-serif";
     pen.lineJoin = "round";
     const trace = (ring) => ring.forEach(([x, y], k) => pen[k ? "lineTo" : "moveTo"]((x - left) * zoom, (y - top) * zoom));

@@ -9,11 +9,11 @@ uniform vec2 origin;    // the view's upper left corner, level-0 px
 uniform vec2 scale;     // level-0 px to clip space
 uniform float size;     // of a point, px of the canvas
 uniform float threshold;
-uniform vec4 colours[3]; // alpha 0: a class that is hidden
+uniform vec4 colours[5]; // by kind; alpha 0: one that is hidden
 flat out vec4 colour;
 void main() {
   int k = int(kind);
-  bool passes = score > threshold && k < 3;
+  bool passes = score > threshold;
   colour = passes ? colours[k] : vec4(0.0);
   vec2 at = (place - origin) * scale - vec2(1.0, -1.0);
   gl_Position = passes && colour.a > 0.0 ? vec4(at, 0.0, 1.0) : vec4(2.0, 2.0, 2.0, 1.0);

@@ -21,6 +21,8 @@ export class SlideView {
       immediateRender: true,
       preload: false,
       imageLoaderLimit: 6,
+      tileRetryMax: 5, // a slow disk's tiles come late, and are asked for again
+      tileRetryDelay: 2000,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false },
     });
     this.viewer.addHandler("update-viewport", () => this.#drawLayers());
