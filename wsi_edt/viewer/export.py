@@ -35,6 +35,7 @@ from wsi_edt.errors import OutputError, UsageError
 from wsi_edt.viewer.cells_bin import packed
 from wsi_edt.viewer.deep_zoom import DeepZoom
 from wsi_edt.viewer.exported_page import page_of_export
+from wsi_edt.viewer.heat import heat_fields
 from wsi_edt.viewer.info import score_fields, slide_info
 from wsi_edt.viewer.opened import OpenedResults, OpenedSlide
 
@@ -239,9 +240,12 @@ class _Writer:
         if info["gone"]:
             info["gone"] = _GONE  # what it says otherwise has the path on this machine
         self._script(f"{base}/info.json", orjson.dumps(info))
+        self._script(f"{base}/heat.json", orjson.dumps(heat_fields(slide)))
         self._script(f"{base}/score.json", orjson.dumps(score_fields(slide)))
         self._script(f"{base}/corrections.json", record_to_json(slide.stored.corrections.read()))
-        self._script(f"{base}/cells.bin", b'"' + base64.b64encode(packed(slide.cells())) + b'"')
+        self._script(
+            f"{base}/cells.bin", b'"' + base64.b64encode(packed(slide.cells(), slide.counts())) + b'"'
+        )
         if not info["gone"]:
             self._tiles(slide, base, tuple(_places(slide.zoom, finest)))
 

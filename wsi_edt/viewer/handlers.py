@@ -21,6 +21,7 @@ from wsi_edt.corrections.wire import record_to_json
 from wsi_edt.errors import StaleError, UsageError, WsiEdtError
 from wsi_edt.viewer.cells_bin import packed
 from wsi_edt.viewer.guard import HEADERS, NOTHING, Guard
+from wsi_edt.viewer.heat import heat_fields
 from wsi_edt.viewer.info import score_fields, slide_info
 from wsi_edt.viewer.opened import OpenedResults, OpenedSlide
 from wsi_edt.viewer.page_files import INDEX, PageFile
@@ -207,8 +208,18 @@ class CellsBin(Handler):
     async def get(self, number: str) -> None:
         """Send them."""
         slide = self.slide(number)
-        content = await self.computed(self.site.other_threads, lambda: packed(slide.cells()))
+        content = await self.computed(self.site.other_threads, lambda: packed(slide.cells(), slide.counts()))
         self.answer(content, "application/octet-stream")
+
+
+class Heat(Handler):
+    """heat.json of a slide."""
+
+    async def get(self, number: str) -> None:
+        """Send it."""
+        slide = self.slide(number)
+        fields = await self.computed(self.site.other_threads, lambda: heat_fields(slide))
+        self.answer(orjson.dumps(fields), _JSON)
 
 
 class Score(Handler):
@@ -287,6 +298,7 @@ def application(site: Site) -> Application:
     ``/TOKEN/slide/<n>/info.json``         a slide's size, classes, areas and numbers
     ``/TOKEN/slide/<n>/tiles/<level>/<column>_<row>.jpg``
     ``/TOKEN/slide/<n>/cells.bin``         its cells, see `packed`
+    ``/TOKEN/slide/<n>/heat.json``         its heat maps, see `heat_fields`
     ``/TOKEN/slide/<n>/score.json``        its areas' numbers before and after corrections
     ``/TOKEN/slide/<n>/corrections.json``  what was corrected
     ``/TOKEN/slide/<n>/corrections``       takes a correction, see `parsed_change`
@@ -302,6 +314,7 @@ def application(site: Site) -> Application:
             (slide + r"/info\.json", Info, shared),
             (slide + r"/tiles/([0-9]{1,2})/([0-9]{1,9})_([0-9]{1,9})\.jpg", Tile, shared),
             (slide + r"/cells\.bin", CellsBin, shared),
+            (slide + r"/heat\.json", Heat, shared),
             (slide + r"/score\.json", Score, shared),
             (slide + r"/corrections\.json", CorrectionsJson, shared),
             (slide + r"/corrections", Correct, shared),

@@ -11,6 +11,8 @@ from pathlib import Path
 from wsi_edt.cells import Cells
 from wsi_edt.errors import SlideError
 from wsi_edt.ki67 import Ki67Result
+from wsi_edt.ki67.drawn import which_count
+from wsi_edt.qupath.regions import BoolArray
 from wsi_edt.results import names
 from wsi_edt.results.outputs import read_ki67
 from wsi_edt.run.rescore import Rescorer
@@ -92,6 +94,11 @@ class OpenedSlide:
         """
         with self._loading:
             return self._cells
+
+    def counts(self) -> BoolArray | None:
+        """Which of `cells` count by what was drawn for the last report: (N,) bool; None if all do. Corrections aside."""
+        drawn = self.stored.seen.drawn
+        return which_count(self.cells(), drawn.regions, only_regions=drawn.alone)
 
     def rescorer(self) -> Rescorer:
         """Scores it again; OutputError if its cells can't be read."""

@@ -86,14 +86,6 @@ export class Cells {
     }
     return best;
   }
-
-  // How many cells of each class have a score above the threshold: [negative, positive, nucleus].
-  counts(threshold) {
-    const found = [0, 0, 0];
-    const { score, kind, count } = this;
-    for (let i = 0; i < count; i++) if (score[i] > threshold) found[kind[i]]++;
-    return found;
-  }
 }
 
 function squareSide(count, width, height) {

@@ -2,7 +2,8 @@
 
 import { Cells } from "./cells.js";
 
-const GONE = 3; // a class that is never shown
+const GONE = 3; // a kind that is never shown
+const UNCOUNTED = 4; // a kind that is shown in grey, and counts nowhere
 const BY_HAND = 1e9; // a score that every threshold lets pass
 
 export class CorrectedCells {
@@ -51,8 +52,22 @@ export class CorrectedCells {
     }
     for (const place of flipped) if (this.kind[place] < 2) cells.kind[place] = 1 - this.kind[place];
     for (const place of gone) cells.kind[place] = GONE;
+    for (const place of this.#ignored(active)) {
+      touched.add(place);
+      if (cells.kind[place] !== GONE) cells.kind[place] = UNCOUNTED;
+    }
     this.touched = [...touched];
     return other;
+  }
+
+  // The places of the cells in excluded areas and in regions of class Ignore*, in one list.
+  #ignored(active) {
+    const shapes = active.filter(({ what, class: kind }) => what === "exclude" || (what === "region" && kind?.startsWith("Ignore")));
+    return shapes.flatMap(({ polygon: { type, coordinates } }) =>
+      (type === "Polygon" ? [coordinates] : coordinates).flatMap(([shell, ...holes]) => {
+        const inHoles = new Set(holes.flatMap((hole) => within(this.cells, hole, () => true)));
+        return within(this.cells, shell, (i) => !inHoles.has(i));
+      }));
   }
 
   // What a correction calls the cells at these places of the arrays.

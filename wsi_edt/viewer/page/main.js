@@ -3,6 +3,8 @@
 import { CellLayer } from "./cell_layer.js";
 import { Cells } from "./cells.js";
 import { Correcting } from "./correcting.js";
+import { HeatLayer } from "./heat_layer.js";
+import { Layers } from "./layers.js";
 import { OutlineLayer } from "./outline_layer.js";
 import { listAreas, listClasses, listSlides, say, scoreSlider, tellModel } from "./panel.js";
 import { SlideView } from "./slide_view.js";
@@ -16,8 +18,11 @@ const shown = new SlideView(host);
 const page = { view: shown, cells: null, layer: null, correcting: null, ready: false };
 window.wsiEdt = page;
 
+const heat = new HeatLayer(shown.viewer.canvas);
 const outlines = new OutlineLayer(shown.viewer.canvas);
+shown.add(heat);
 shown.add(outlines);
+const layers = new Layers(shown, heat, outlines);
 const correct = (what) => (...details) => page.correcting?.[what](...details);
 const keep = () => correct("keep")(page.layer.threshold);
 const doing = { cell: correct("cell"), outline: correct("outline"), add: correct("add"), undo: correct("undo"), redo: correct("redo"), keep };
@@ -43,6 +48,7 @@ async function open(number) {
   tellModel(info);
   listAreas(info.areas, info.areas, go);
   outlines.show(info.areas, []);
+  layers.open(base);
   await shown.open(base, info);
   say(info.gone ? `The slide itself isn't shown: ${info.gone}.` : "");
   const layer = new CellLayer(shown.viewer.canvas, info.mpp, info.classes);

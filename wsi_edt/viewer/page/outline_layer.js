@@ -1,6 +1,6 @@
 // Lines over the slide: regions, hotspots, excluded areas, and the outline that is being drawn.
 
-const COLOURS = { region: "#0b57a4", hotspot: "#b8860b", excluded: "#3c4450", drawn: "#c2185b" };
+const COLOURS = { region: "#0b57a4", hotspot: "#a5360b", field: "#6a3d9a", excluded: "#3c4450", drawn: "#c2185b" };
 
 export class OutlineLayer {
   constructor(host) {
@@ -8,18 +8,16 @@ export class OutlineLayer {
     this.canvas.className = "cells";
     host.append(this.canvas);
     this.shapes = []; // { rings: [[[x, y], ...], ...], kind, label }
+    this.hidden = {}; // by kind of area
     this.drawn = []; // corners of what is being drawn, level-0 px
   }
 
   // Show the areas of score.json or info.json, and the areas that were excluded (GeoJSON polygons).
   show(areas, excluded) {
     this.shapes = [
-      ...areas.flatMap(({ outline, place, label, name }) => {
+      ...areas.flatMap(({ kind, outline, place, label, name }) => {
         if (outline) return [{ rings: outline, kind: "region", label: label ? `${label} ${name}` : name }];
-        if (!place) return [];
-        const { x, y, size_px: size } = place;
-        const [l, t, r, b] = [x - size / 2, y - size / 2, x + size / 2, y + size / 2];
-        return [{ rings: [[[l, t], [r, t], [r, b], [l, b]]], kind: "hotspot", label: label ?? name }];
+        return place ? [{ rings: [around(place)], kind, label: label ?? name }] : [];
       }),
       ...excluded.map(({ type, coordinates }) => ({
         rings: type === "Polygon" ? coordinates : coordinates.flat(),
@@ -40,6 +38,7 @@ export class OutlineLayer {
     pen.lineJoin = "round";
     const trace = (ring) => ring.forEach(([x, y], k) => pen[k ? "lineTo" : "moveTo"]((x - left) * zoom, (y - top) * zoom));
     for (const { rings, kind, label } of this.shapes) {
+      if (this.hidden[kind]) continue;
       pen.beginPath();
       for (const ring of rings) {
         trace(ring);
@@ -64,6 +63,13 @@ export class OutlineLayer {
     const [x, y] = this.drawn.at(-1);
     pen.fillRect((x - left) * zoom - 3, (y - top) * zoom - 3, 6, 6);
   }
+}
+
+// The corners of a hotspot or field.
+function around({ shape, x, y, size_px: size }) {
+  const reach = size / 2;
+  if (shape === "square") return [[x - reach, y - reach], [x + reach, y - reach], [x + reach, y + reach], [x - reach, y + reach]];
+  return Array.from({ length: 72 }, (_, k) => [x + reach * Math.cos((k * Math.PI) / 36), y + reach * Math.sin((k * Math.PI) / 36)]);
 }
 
 function stroke(pen, colour, dashes) {
