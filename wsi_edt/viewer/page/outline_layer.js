@@ -17,7 +17,9 @@ export class OutlineLayer {
     this.shapes = [
       ...areas.flatMap(({ kind, outline, place, label, name }) => {
         if (outline) return [{ rings: outline, kind: "region", label: label ? `${label} ${name}` : name }];
-        return place ? [{ rings: [around(place)], kind, label: label ?? name }] : [];
+        if (!place) return [];
+        const same = areas.filter((other) => other.place && samePlace(other.place, place)); // H1 and D1 may be one disc
+        return same[0].name === name ? [{ rings: [around(place)], kind, label: same.map((one) => one.label ?? one.name).join(", ") }] : [];
       }),
       ...excluded.map(({ type, coordinates }) => ({
         rings: type === "Polygon" ? coordinates : coordinates.flat(),
@@ -64,6 +66,8 @@ export class OutlineLayer {
     pen.fillRect((x - left) * zoom - 3, (y - top) * zoom - 3, 6, 6);
   }
 }
+
+function samePlace(a, b) { return a.x === b.x && a.y === b.y && a.size_px === b.size_px; }
 
 // The corners of a hotspot or field.
 function around({ shape, x, y, size_px: size }) {
