@@ -2,7 +2,8 @@
 
 A script of its own, because it forks: each run is a child of a process that has imported everything and started no
 thread. A step is a call of fsync or of a rename; the child kills itself with SIGKILL instead of the n-th of them.
-Usage: python -m tests.scenarios.kill_at_every_step FOLDER, which holds the slides in FOLDER/slides.
+Usage: python -m tests.scenarios.kill_at_every_step FOLDER [EVERY], which holds the slides in FOLDER/slides; with EVERY
+the kills fall on each so manieth step alone.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ STEPS = ("fsync", "replace")
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    every = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     steps, _ = in_child(partial(run_all, folder, folder / "whole", kill_at=None))
     whole = result_files(folder / "whole")
     found = []
-    for step in range(steps):
+    for step in range(0, steps, every):
         out = folder / f"out{step}"
         _, ended = in_child(partial(run_all, folder, out, kill_at=step))
         marked = marked_shards(out)

@@ -15,11 +15,12 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
-def test_killed_at_any_step_it_continues_to_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.soak)])
+def test_killed_at_any_step_it_continues_to_the_same_bytes(tmp_path: Path, every: int) -> None:
     write_slide(tmp_path / "slides/a.png", paint(1, width=330, height=60))
     write_slide(tmp_path / "slides/b.png", paint(2, width=240, height=100))
     done = subprocess.run(
-        [sys.executable, "-m", "tests.scenarios.kill_at_every_step", str(tmp_path)],
+        [sys.executable, "-m", "tests.scenarios.kill_at_every_step", str(tmp_path), str(every)],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsi_edt.errors import UsageError
@@ -54,6 +54,7 @@ def test_windows_are_tiles_with_the_core_inside(extent: tuple[int, int], size: t
         assert (tile.core.y - tile.window.y, tile.window.bottom - tile.core.bottom) == (halo_px, halo_px)
 
 
+@settings(max_examples=40)
 @given(extent=EXTENTS, size=SIZES, seed=st.integers(0, 99), share=st.sampled_from([0.0, 0.002, 0.05, 1.0]))
 def test_only_tiles_whose_core_touches_tissue(
     extent: tuple[int, int], size: tuple[int, int], seed: int, share: float
