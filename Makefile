@@ -17,6 +17,7 @@ $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 demo: install
 	$(BIN)/python workflows/demo/make_slide.py demo/slides
 	$(BIN)/wsi-edt run demo/slides --out demo/results
+	@echo "To look at it: $(BIN)/wsi-edt view demo/results"
 
 test: install
 	$(BIN)/ruff check .

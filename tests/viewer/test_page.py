@@ -13,6 +13,7 @@ import pytest
 
 from tests.viewer.serving import viewing
 from wsi_edt.results import names
+from wsi_edt.viewer.export import ExportOptions, export
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -34,7 +35,7 @@ class Window:
             lambda line: self.faults.append(line.text) if line.type in ("error", "warning") else None,
         )
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        own = (address, "blob:", "data:")
+        own = (address.removesuffix("index.html"), "blob:", "data:")
         self.page.on(
             "request", lambda asked: None if asked.url.startswith(own) else self.outside.append(asked.url)
         )
@@ -169,3 +170,37 @@ def test_the_slider_hides_cells(browser: Any, own_results: Path) -> None:
         assert f" {sum(score > least for score in scores)} shown" in shown
         assert window.faults == window.outside == []
         window.page.close()
+
+
+def test_an_export_opens_from_a_disk_and_corrects_nothing(
+    browser: Any, own_results: Path, tmp_path: Path
+) -> None:
+    x, y = lone_positive(own_results)
+    with viewing(own_results) as client:
+        entry = {
+            "what": "exclude",
+            "polygon": {"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 0]]]},
+        }
+        assert client.post("slide/0/corrections", {"revision": 0, "entry": entry}).status == 200
+    export(own_results, tmp_path / "new", ExportOptions(mpp=1.0))  # half the slide's own resolution
+    window = Window(browser, f"{(tmp_path / 'new').as_uri()}/index.html")
+    page = window.page
+    assert page.locator("#areas thead").inner_text().split() == ["Area", "before", "now", "cells"]
+    assert page.locator("#history li").count() == 1
+    assert not page.locator("#undo").is_visible()
+    px, py = window.go(x, y)
+    page.mouse.move(px, py)
+    under = page.evaluate("window.wsiEdt.under")
+    assert (under["x"], under["y"]) == pytest.approx((x, y), abs=0.006)
+    page.mouse.click(px, py)
+    page.keyboard.press("d")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.wsiEdt.correcting.record.revision") == 1
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.select_option("#slides", "1")
+    window.until("window.wsiEdt.ready && window.wsiEdt.info.name.startsWith('deep/')")
+    assert asked
+    assert all(url.startswith((tmp_path / "new").as_uri()) for url in asked)
+    assert (window.faults, window.message) == ([], "")
+    page.close()
