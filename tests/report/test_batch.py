@@ -217,3 +217,11 @@ def test_slides_that_were_reported_by_other_rules_are_told() -> None:
     rows[1] = replace(rows[1], conventions=replace(rows[1].conventions, certainty=0.9))
     rows[2] = replace(rows[2], counted_by=replace(rows[2].counted_by, threshold=0.9))
     assert "2 slides were reported by other rules" in page_of_batch(rows, slides=3).text
+
+
+def test_a_corrected_slide_shows_what_it_had_before() -> None:
+    corrected = replace(SummaryRow.from_result(COUNTED, seconds=3.0), corrections=3, before_percent=24.26)
+    other = SummaryRow.from_result(result(1, 3, slide="b.svs"), seconds=3.0)
+    text = page_of_batch([corrected, other], slides=2).text
+    assert text.count("corrected, 24.3 % before") == 1
+    assert text.count("corrected") == 1
