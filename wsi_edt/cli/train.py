@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wsi_edt.cli.paths import OutFolder
+from wsi_edt.cli.paths import InPath, OutFolder
 
 
 @click.command()
@@ -29,8 +29,16 @@ from wsi_edt.cli.paths import OutFolder
     metavar="MODEL",
     help="Start from this model (a shipped one's name, or a folder), not from random weights.",
 )
+@click.option(
+    "--ours",
+    "results",
+    type=InPath(),
+    metavar="RESULTS",
+    help="Take the set named ours from the corrections in this results folder of a run: the regions drawn there, with "
+    "their cells.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-def train(config: Path, data: Path, out: Path, init: str | None, device: str) -> None:
+def train(config: Path, data: Path, out: Path, init: str | None, results: Path | None, device: str) -> None:
     """Train a network as described in the TOML file CONFIG.
 
     The same command continues a training that was stopped or killed, if its data are what they were; at most one epoch is
@@ -78,6 +86,8 @@ def train(config: Path, data: Path, out: Path, init: str | None, device: str) ->
       log.csv, validation.csv   losses and F1; tensorboard/ has them too
       predictions/              pictures of annotated cells, found cells and
                                 the evidence for them
+      ours/                     with --ours: the corrected regions, as they
+                                were when the training began
     """  # noqa: D301 - click's mark for lines that stay as they are
     from wsi_edt.cli.training_display import display_on
     from wsi_edt.detection.compute import resolve_device
@@ -85,6 +95,10 @@ def train(config: Path, data: Path, out: Path, init: str | None, device: str) ->
     from wsi_edt.training import train as run_training
 
     settings = read_config(config, init=init)
+    if results is not None:
+        from wsi_edt.cli.training_set import with_corrections
+
+        settings = with_corrections(settings, results, out)
     with display_on(sys.stdout) as display:
         checkpoint = run_training(settings, data, out, device=resolve_device(device), progress=display)
     click.echo(f"{checkpoint} is ready for `wsi-edt bundle`")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from wsi_edt import files
 from wsi_edt.cli.paths import InPath, OutFolder
-from wsi_edt.errors import printable
+from wsi_edt.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from wsi_edt.run.training_set import Taught
+    from wsi_edt.training.config import TrainConfig
+
+OURS = "ours"  # the set of a configuration that corrections replace, and its folder in --out
 
 
 @click.command()
@@ -41,3 +46,33 @@ def _tell(one: Taught) -> None:
         )
     else:
         click.echo(printable(f"Left out: {one.error}"), err=True)
+
+
+def with_corrections(config: TrainConfig, results: Path, out: Path) -> TrainConfig:
+    """The configuration whose set "ours" is what was corrected in a results folder; a training that goes on keeps its own.
+
+    Raises
+    ------
+    UsageError
+        If the configuration has no such set, or there are no results.
+    OutputError
+        If no slide has a corrected region.
+    """
+    from wsi_edt.run.training_set import write_training_set
+    from wsi_edt.training.config import TrainConfig
+
+    if OURS not in [one.name for one in config.sets]:
+        raise UsageError(
+            f"the configuration has no set named {OURS}", remedy=f'give one of its [[sets]] the name "{OURS}"'
+        )
+    folder = out.absolute() / OURS
+    if not folder.exists():
+        begun = folder.with_name(f"{OURS}.partial")
+        shutil.rmtree(begun, ignore_errors=True)  # of a command that was killed
+        write_training_set(results, begun, told=_tell)
+        with files.writing(folder):
+            begun.rename(folder)
+    entries = config.model_dump(exclude_none=True)
+    own = {"format": "qupath", "folder": folder, "split": "all"}
+    entries["sets"] = [one | own if one["name"] == OURS else one for one in entries["sets"]]
+    return TrainConfig.model_validate(entries)

@@ -16,6 +16,7 @@ from wsi_edt.datasets.spec import SetSpec, read_set
 from wsi_edt.errors import OutputError, UsageError
 from wsi_edt.run.stored import stored_slides
 from wsi_edt.run.training_set import write_training_set
+from wsi_edt.training.checkpoint import read_trained
 
 AREA, HOLE = box(30, 20, 190, 140), box(100, 60, 130, 90)
 
@@ -69,3 +70,57 @@ def test_single_corrections_say_nothing_of_their_neighbours(out: Path, tmp_path:
 def test_nothing_is_written_over(out: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="isn't empty"):
         write_training_set(out, out)
+
+
+RECIPE = """
+validation = []
+mpp = {mpp}
+[network]
+architecture = "lite_unet"
+[maps]
+names = ["positive", "negative"]
+[schedule]
+steps = {steps}
+epoch_steps = 1
+batch_size = 2
+crop_px = 64
+[[sets]]
+name = "{name}"
+format = "qupath"
+mpp = {mpp}
+weight = 1.0
+"""
+
+
+def test_a_training_takes_the_corrections_of_a_results_folder(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, runs = tmp_path / "ours.toml", tmp_path / "runs"
+    words = [
+        "train",
+        str(config),
+        "--data",
+        str(tmp_path),
+        "--out",
+        str(runs),
+        "--ours",
+        str(out),
+        "--device",
+        "cpu",
+    ]
+    config.write_text(RECIPE.format(mpp=MPP, steps=2, name="theirs"))
+    assert run_command(words) == 2
+    assert "no set named ours" in capsys.readouterr().err
+    config.write_text(RECIPE.format(mpp=MPP, steps=2, name="ours"))
+    assert run_command(words) == 1
+    assert "no slide with a corrected region" in capsys.readouterr().err
+    record = stored_slides(out)[0].corrections
+    record.append([MakeRegion("gone over", AREA, "Tumor")], who="ada", seen=0)
+    assert run_command(words) == 0
+    assert "in 1 region" in capsys.readouterr().out
+    seen = (runs / "ours/a.png.geojson").read_bytes()
+    # What is corrected afterwards isn't learnt by a training that goes on: its data stay what they were.
+    record.append([Exclude(HOLE)], who="ada", seen=1)
+    assert run_command(words) == 0
+    assert (runs / "ours/a.png.geojson").read_bytes() == seen
+    assert read_trained(runs / "checkpoint.safetensors").provenance.config.sets[0].folder == runs / "ours"
