@@ -6,9 +6,12 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import shapely
+
 from wsi_edt.cells import Cells
-from wsi_edt.corrections import NOTHING, Correction, MakeRegion, Record, Threshold
+from wsi_edt.corrections import NOTHING, Add, Correction, Exclude, MakeRegion, Record, Threshold
 from wsi_edt.errors import UsageError
+from wsi_edt.geometry import Window
 from wsi_edt.ki67 import Ki67Result, SlideFindings, assess
 from wsi_edt.qupath.regions import Region
 from wsi_edt.run.corrected import corrected_findings, is_looked_at
@@ -64,7 +67,8 @@ class Rescorer:
         return replace(result, before=before.areas)
 
     def refuse(self, correction: Correction) -> None:
-        """UsageError if the slide's stored cells can't show what a correction asks for."""
+        """UsageError if the slide's stored cells can't show what a correction asks for, or it lies off the slide."""
+        _refuse_off(correction, self._slide.seen.bounds)
         if isinstance(correction, Threshold):
             self._slide.cells.with_threshold(correction.value)
         elif isinstance(correction, MakeRegion):
@@ -79,4 +83,23 @@ class Rescorer:
         slide = self._slide
         return corrected_findings(
             self._found, slide.seen.drawn, record, slide.cells, threshold=slide.threshold
+        )
+
+
+def _refuse_off(correction: Correction, bounds: Window) -> None:
+    """UsageError if an added cell, or all of an area, lies off what is seen of the slide."""
+    seen = shapely.box(bounds.x, bounds.y, bounds.right, bounds.bottom)
+    if isinstance(correction, Add):
+        what, is_off = "a cell", not seen.covers(shapely.Point(correction.x, correction.y))
+        place = f"({correction.x:.0f}, {correction.y:.0f})"
+    elif isinstance(correction, MakeRegion | Exclude):
+        name = f" {correction.name!r}" if isinstance(correction, MakeRegion) else ""
+        what, is_off = f"an area{name}", not seen.intersects(correction.polygon)
+        place = f"({correction.polygon.bounds[0]:.0f}, {correction.polygon.bounds[1]:.0f})"
+    else:
+        return
+    if is_off:
+        raise UsageError(
+            f"{what} at {place} px lies off the slide, which has {bounds.width} × {bounds.height} px",
+            remedy="was it drawn on another slide, or in µm? Leave it out",
         )

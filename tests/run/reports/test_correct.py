@@ -76,6 +76,11 @@ def area(side: float, name: str | None, class_name: str | None) -> dict[str, Any
     }
 
 
+def moved(feature: dict[str, Any], by: float) -> dict[str, Any]:
+    ring = [[x + by, y + by] for x, y in feature["geometry"]["coordinates"][0]]
+    return feature | {"geometry": {"type": "Polygon", "coordinates": [ring]}}
+
+
 def edit_all(features: Features) -> None:
     reclass(features, of_class(features, "Negative")[2], "Tumor: Positive")
     features.append(cell(33.25, 44.5, "Negative"))
@@ -105,6 +110,27 @@ def test_each_edit_becomes_a_correction(folder: Path) -> None:
         if all(10 < place < 30 for place in feature["geometry"]["coordinates"])
     ]
     assert outcome.after.whole.total == outcome.before.whole.total - len(inside)  # one deleted, one added
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        cell(3000, 30, "Positive"),
+        cell(-50, 30, "Positive"),
+        cell(1e9, -5e9, "Negative"),
+        moved(area(60, "core", "Tumor"), 5000),
+        moved(area(60, None, "Ignore*"), 5000),
+    ],
+)
+def test_what_lies_off_the_slide_is_refused(folder: Path, feature: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"px lies off the slide, which has \d+ × \d+ px"):
+        correct(folder, lambda features: features.append(feature))
+    assert not stored_slides(folder)[0].corrections.read().revision
+
+
+def test_an_area_that_reaches_over_the_slides_edge_is_taken(folder: Path) -> None:
+    outcome = correct(folder, lambda features: features.append(area(5000, "all", "Tumor")))
+    assert [type(one) for one in outcome.corrections] == [MakeRegion]
 
 
 def test_the_same_file_again_and_the_cells_of_the_next_report_change_nothing(folder: Path) -> None:
