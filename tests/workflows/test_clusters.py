@@ -110,10 +110,10 @@ def test_a_slurm_job_is_one_worker() -> None:
 
 
 SBATCH = """#!{python}
-# Takes a job as SLURM does, and starts it at once on this machine.
+# Takes a job as SLURM does, which keeps the script (its file is removed afterwards), and starts it at once on this machine.
 import subprocess, sys
 log = open({log!r}, "a")
-process = subprocess.Popen(["bash", sys.argv[-1]], stdout=log, stderr=log)
+process = subprocess.Popen(["bash", "-c", open(sys.argv[-1]).read()], stdout=log, stderr=log)
 open({pids!r}, "a").write(f"{{process.pid}}\\n")
 print(f"Submitted batch job {{process.pid}}")
 """
