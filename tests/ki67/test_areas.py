@@ -75,7 +75,7 @@ def test_without_restriction_the_whole_tissue_comes_first() -> None:
     found = slide()
     areas = list(areas_of(with_regions(found, REGIONS, restrict=False)))
     assert [(area.kind, area.name, area.class_name) for area in areas] == [
-        (AreaKind.TISSUE, "whole tissue without ignored areas", None),
+        (AreaKind.TISSUE, "whole tissue without excluded areas", None),
         (AreaKind.REGION, "nest", "Tumor"),
         (AreaKind.REGION, "nest (2)", "Tumor"),
         (AreaKind.REGION, "bundle", "Stroma"),

@@ -198,11 +198,11 @@ def test_nothing_is_decided_without_cutoffs_or_an_index_nor_by_hotspots_and_fiel
 @pytest.mark.parametrize(
     ("mm2", "kind", "words"),
     [
-        (4.9, AreaKind.TISSUE, "51 % of the slide's tissue was drawn as ignored"),
+        (4.9, AreaKind.TISSUE, "51 % of the slide's tissue was excluded"),
         (5.1, AreaKind.TISSUE, None),
-        (3.7, AreaKind.REGIONS, "63 % of the regions' tissue was drawn as ignored"),
-        (3.7, AreaKind.CLASS, "63 % of the regions' tissue was drawn as ignored"),
-        (3.7, AreaKind.REGION, "63 % of the region's tissue was drawn as ignored"),
+        (3.7, AreaKind.REGIONS, "63 % of the regions' tissue was excluded"),
+        (3.7, AreaKind.CLASS, "63 % of the regions' tissue was excluded"),
+        (3.7, AreaKind.REGION, "63 % of the region's tissue was excluded"),
         (10.0, AreaKind.REGIONS, None),
     ],
 )

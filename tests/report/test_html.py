@@ -24,7 +24,7 @@ from wsi_edt.slides import Staining
 
 COUNTED = result(1250, 3750, mm2=1.5)
 HOSTILE = "a <blink>\"&' #1 100%.svs"
-NO_FIGURES = SlideFigures(None, Maps(None, None, None, None, 0.0), {}, None)
+NO_FIGURES = SlideFigures(None, Maps(None, None, None, None, 0.0, False), {}, None)
 
 
 def page_of(result: Ki67Result, *, cells: str = "cells.geojson") -> Page:

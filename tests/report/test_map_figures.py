@@ -253,6 +253,26 @@ def test_a_region_that_reaches_beyond_the_slide_is_labelled_where_it_is_seen(tmp
     assert 200 * per_px > at["R3"][1] >= 10
 
 
+def test_excluded_areas_are_veiled_and_nothing_else(tmp_path: Path) -> None:
+    whole = full_findings(tmp_path)
+    found = replace(whole, regions=(box("fold", 300, 200, 900, 700, "Ignore*"),))
+    with whole.source.open() as slide:
+        plain, veiled = (
+            picture_in(
+                parsed(
+                    draw_maps(Shown.of(next(iter(areas_of(one))), one), one, full_result(one), slide).slide
+                )
+            )
+            for one in (whole, found)
+        )
+    per_px = plain.shape[1] / SIZE[0]
+    left, top, right, bottom = (round(side * per_px) for side in (300, 200, 900, 700))
+    changed = np.abs(plain - veiled).max(axis=2) > 12
+    assert changed[top + 6 : bottom - 6, left + 6 : right - 6].mean() > 0.98
+    changed[top - 6 : bottom + 6, left - 6 : right + 6] = False
+    assert changed.mean() < 0.01
+
+
 def test_of_many_hotspots_the_first_three_of_each_order_are_marked(tmp_path: Path) -> None:
     found = full_findings(tmp_path)
     result = full_result(found)

@@ -63,7 +63,7 @@ def test_the_line_counts_as_the_table_where_an_area_is_excluded(browser: Any, ow
     with viewing(own_results) as client:
         window = Window(browser, client.address)
         before = client.ask("slide/0/score.json").json["after"][0]["total"]
-        half = "window.wsiEdt.correcting.outline('exclude', [[0, 0], [350, 0], [350, 300], [0, 300]])"
+        half = "window.wsiEdt.correcting.outline('exclude', [[0, 0], [200, 0], [200, 300], [0, 300]])"
         window.page.evaluate(f"() => {{ {half}; }}")
         window.stored(1)
         after = client.ask("slide/0/score.json").json["after"][0]["total"]
@@ -71,6 +71,13 @@ def test_the_line_counts_as_the_table_where_an_area_is_excluded(browser: Any, ow
         assert found and int(found[1].replace(",", "")) == after < before
         window.page.select_option("#heat", "density")
         window.until("document.querySelector('#scale .bar') !== null")
+        left = client.ask("slide/0/heat.json").json["view"]  # of what still counts
+        window.until(f"window.wsiEdt.heat.view.x === {left['x']}")
+        window.page.evaluate("() => { window.wsiEdt.correcting.undo(); }")
+        window.stored(2)
+        whole = client.ask("slide/0/heat.json").json["view"]
+        assert left["x"] - whole["x"] > 150
+        window.until(f"window.wsiEdt.heat.view.x === {whole['x']}")
         assert window.faults == window.outside == []
         window.page.close()
 

@@ -17,7 +17,7 @@ from wsi_edt.ki67.place import Place
 from wsi_edt.ki67.region_areas import tissue_mm2
 from wsi_edt.qupath.regions import IntArray, Polygons, polygons_of
 
-WITHOUT_IGNORED: Final = "whole tissue without ignored areas"
+WITHOUT_IGNORED: Final = "whole tissue without excluded areas"
 
 
 class AreaKind(StrEnum):

@@ -36,7 +36,7 @@ def doubts_about(
 
     An interval is made of the cells that were found, and can't know that others were missed. So whatever is wrong with the
     slide (blur, pen, stain, an unfinished copy, black) is a doubt, as are too few cells; and that more than half of the
-    tissue, or of a region's, was drawn as ignored: whoever leaves out so much should look at what is left. That regions
+    tissue, or of a region's, was excluded: whoever leaves out so much should look at what is left. That regions
     hold only a part of the slide is none: to draw the tumour is what a pathologist does, and the rest is meant to be left
     out.
     A slide that isn't stained with DAB has no index, and so no decision. Another threshold than the model's own finds other
@@ -63,7 +63,7 @@ def _doubts(facts: AreaFacts, quality: SlideQuality) -> Iterator[Doubt]:
         of_what = "region's tissue" if area.kind is AreaKind.REGION else of_what
         yield Doubt(
             "most of the tissue left out",
-            f"{100 * excluded:.0f} % of the {of_what} was drawn as ignored and left out: the index is of the rest.",
+            f"{100 * excluded:.0f} % of the {of_what} was excluded: the index is of the rest.",
         )
     for flag in quality.flags:
         yield Doubt(flag.name, flag.sentence)

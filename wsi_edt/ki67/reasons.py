@@ -16,7 +16,7 @@ class Reason(StrEnum):
     NO_DAB = "no DAB"
     NO_COLOUR = "no colour"
     NO_TISSUE = "no tissue"
-    IGNORED = "drawn as ignored"
+    IGNORED = "excluded"
     NO_CELLS = "no cells"
     NO_CLASSES = "the model doesn't tell positive from negative"
 

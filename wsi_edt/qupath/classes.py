@@ -153,6 +153,6 @@ class UnknownClasses:
         raise AnnotationError(
             f"has the class {name!r}, not one of {', '.join(kind.label for kind in CellClass)} (in all {listed}{more})",
             where=where,
-            remedy=f"rename it, or say what it stands for (positive, negative, nucleus or ignore): in evaluate by "
-            f"--class '{name}=nucleus', in a training's set by class_names",
+            remedy=f"rename it, or say what it stands for (positive, negative, nucleus or ignore) by "
+            f"--class '{name}=nucleus'; in a training's set by class_names",
         )

@@ -34,6 +34,7 @@ class Maps:
     slide : with its outlines
     index, density, hexagons : of cells
     sigma_um : the standard deviation of the Gaussian behind index and density
+    excluded : whether the slide shows an area that counts nowhere
     """
 
     slide: Markup | None
@@ -41,6 +42,7 @@ class Maps:
     density: Markup | None
     hexagons: Markup | None
     sigma_um: float
+    excluded: bool
 
     @property
     def leave_a_gap(self) -> bool:
@@ -72,6 +74,7 @@ def draw_maps(shown: Shown, findings: SlideFindings, result: Ki67Result, slide: 
         _density_map(smoothed, frame) if len(shown.area.cells) else None,
         _hexagon_map(heterogeneity, frame, index_bar) if heterogeneity is not None else None,
         smoothed.sigma_um,
+        shown.excluded is not None,
     )
 
 

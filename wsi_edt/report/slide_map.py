@@ -29,6 +29,8 @@ from wsi_edt.slides.window import read_in_blocks
 _PICTURE_PX = 1000  # of the longer side: twice what a screen shows it at, and 270 px an inch on paper
 _TISSUE_LINE = (70, 70, 70)
 _REGION_LINE = (0, 90, 60)
+_VEIL = (110, 116, 124)  # over excluded areas
+_VEIL_SHARE = 0.55
 _LEAST_REACH = 2.5  # of a place on a figure: what is smaller can't be seen
 _SIDES = {"H": (-1, -1), "D": (1, -1), "F": (0, 1)}  # where the label of a place stands: right, down
 MARKED_HOTSPOTS = 3  # of each order: more hide each other and the tissue
@@ -47,6 +49,8 @@ def slide_map(shown: Shown, result: Ki67Result, scale: Scale, slide: Slide) -> M
     picture = read_in_blocks(slide, window, wanted_mpp=mpp)
     _outline_tissue(picture, shown.tissue, view, scale)
     names = region_labels(result)
+    if shown.excluded is not None:
+        _veil(picture, shown.excluded, view, per_px)
     for _, shape in shown.regions:
         _outline(picture, shape, view, per_px)
     labelled = [
@@ -86,12 +90,25 @@ def _outline_tissue(picture: ByteArray, tissue: FloatArray, view: Window, scale:
 
 def _outline(picture: ByteArray, shape: Polygons, view: Window, per_px: float) -> None:
     """Draw a region's outline, in place."""
-    rings = [
+    rings = _rings(shape, view, per_px)
+    cv2.polylines(picture, rings, True, (255, 255, 255), _line(picture) + 3, cv2.LINE_AA)
+    cv2.polylines(picture, rings, True, _REGION_LINE, _line(picture) + 1, cv2.LINE_AA)
+
+
+def _veil(picture: ByteArray, shape: Polygons, view: Window, per_px: float) -> None:
+    """Draw an area grey, in place."""
+    inside = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillPoly(inside, _rings(shape, view, per_px), 1)
+    hidden = inside > 0
+    picture[hidden] = np.rint(picture[hidden] * (1 - _VEIL_SHARE) + np.array(_VEIL) * _VEIL_SHARE)
+
+
+def _rings(shape: Polygons, view: Window, per_px: float) -> list[npt.NDArray[np.int32]]:
+    """The rings of a shape on a picture."""
+    return [
         np.rint((shapely.get_coordinates(ring) - (view.x, view.y)) / per_px - 0.5).astype(np.int32)
         for ring in shapely.get_rings(shapely.get_parts(shape))
     ]
-    cv2.polylines(picture, rings, True, (255, 255, 255), _line(picture) + 3, cv2.LINE_AA)
-    cv2.polylines(picture, rings, True, _REGION_LINE, _line(picture) + 1, cv2.LINE_AA)
 
 
 def _line(picture: npt.NDArray[np.uint8]) -> int:

@@ -84,7 +84,7 @@ def correct_slide(
     Raises
     ------
     UsageError
-        If the folder isn't one slide's.
+        If the folder isn't one slide's, or there is no such file.
     AnnotationError
         If the file can't be read, or hasn't half of the slide's cells, or has cells of an earlier report.
     StaleError
@@ -93,6 +93,8 @@ def correct_slide(
         If the slide isn't finished, or the record can't be read or written.
     """
     slide = _only_slide(folder)
+    if not edited.exists():
+        raise UsageError("doesn't exist", where=edited, remedy="name the file that was exported again")
     record = slide.corrections.read()
     every = slide.every_cell()
     origin = shown_corner(slide.seen.bounds, slide.output.origin)

@@ -40,7 +40,7 @@ class Rescorer:
         """The result without corrections, by the rules, regions and threshold of the last report."""
         with self._lock:
             if self._before is None:
-                findings = replace(self._findings(NOTHING), corrections=None)
+                findings = replace(self.findings(NOTHING), corrections=None)
                 self._before = assess(findings, self._slide.conventions, at_once=True)
             return self._before
 
@@ -63,7 +63,7 @@ class Rescorer:
         before = self.before()
         if not record.revision:
             return before
-        result = assess(self._findings(record), self._slide.conventions, at_once=True)
+        result = assess(self.findings(record), self._slide.conventions, at_once=True)
         return replace(result, before=before.areas)
 
     def refuse(self, correction: Correction) -> None:
@@ -79,7 +79,8 @@ class Rescorer:
                     remedy="draw it within the regions that were given to the run, or run the whole slide",
                 )
 
-    def _findings(self, record: Record) -> SlideFindings:
+    def findings(self, record: Record) -> SlideFindings:
+        """What the corrections leave of the slide's cells, and where they count."""
         slide = self._slide
         return corrected_findings(
             self._found, slide.seen.drawn, record, slide.cells, threshold=slide.threshold

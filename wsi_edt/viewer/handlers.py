@@ -285,7 +285,9 @@ class Correct(Handler):
             return
         except UsageError as error:
             raise HTTPError(400, str(error)) from error
-        self.answer(orjson.dumps({"revision": record.revision}), _JSON)
+        last = record.entries[-1]
+        fields = {"revision": record.revision, "who": last.who, "when": last.when.isoformat()}
+        self.answer(orjson.dumps(fields), _JSON)
 
 
 def application(site: Site) -> Application:

@@ -21,16 +21,16 @@ Json = dict[str, Any]
 
 
 def heat_fields(slide: OpenedSlide) -> Json:
-    """The fields of heat.json: the maps as last reported, each a PNG in base64 with its scale, and where they lie.
+    """The fields of heat.json: the maps, corrections made, each a PNG in base64 with its scale, and where they lie.
 
     ``view`` is in level-0 px; a map is None where there is nothing to show.
 
     Raises
     ------
     OutputError
-        If the slide's cells can't be read back.
+        If the slide's cells or its corrections can't be read.
     """
-    findings = slide.stored.findings()
+    findings = slide.rescorer().findings(slide.stored.corrections.read())
     shown = Shown.of(next(iter(areas_of(findings))), findings)
     view = shown.frame.view
     maps = smooth(shown.area.cells, shown.tissue, view, findings.scale)

@@ -13,7 +13,7 @@ from wsi_edt.cells import CellClass, Cells
 from wsi_edt.corrections import Record, corrected
 from wsi_edt.ki67 import Ki67Result
 from wsi_edt.ki67.areas import AreaKind
-from wsi_edt.ki67.drawn import drawn_areas
+from wsi_edt.ki67.drawn import drawn_areas, ignored_shape, joined
 from wsi_edt.ki67.result import RESEARCH_USE, AreaResult
 from wsi_edt.ki67.text import area as area_text
 from wsi_edt.ki67.text import count, with_interval
@@ -21,6 +21,7 @@ from wsi_edt.qupath.dialect import shown_corner
 from wsi_edt.qupath.regions import Polygons, Region
 from wsi_edt.report.labels import place_labels, region_labels
 from wsi_edt.report.palette import CLASS_RGB, hexadecimal
+from wsi_edt.results.seen import Drawn
 from wsi_edt.run.stored import StoredSlide
 from wsi_edt.viewer.opened import OpenedSlide
 
@@ -55,6 +56,7 @@ def slide_info(slide: OpenedSlide) -> Json:
             for kind in CellClass
         ],
         "threshold": {"run": stored.cells.decode.threshold, "reported": stored.threshold},
+        "counting": _counting(seen.drawn),
         "areas": areas_json(result, _regions(stored, stored.reported_record())),
         "staining": result.staining,
         "remark": result.remark,
@@ -109,6 +111,16 @@ def areas_json(result: Ki67Result, regions: Sequence[Region]) -> list[Json]:
 def _regions(stored: StoredSlide, record: Record) -> Sequence[Region]:
     """What was drawn on a slide, before its run and since."""
     return (*stored.seen.drawn.regions, *corrected(Cells.empty(), record, threshold=0.0).regions)
+
+
+def _counting(drawn: Drawn) -> Json | None:
+    """Where cells count by what was drawn for the report, as GeoJSON: within its polygons or outside; None: everywhere."""
+    areas = drawn_areas(drawn.regions)
+    only = drawn.alone and bool(areas)
+    shape = joined(area.shape for area in areas) if only else ignored_shape(drawn.regions)
+    if shape is None:
+        return {"within": True, "type": "MultiPolygon", "coordinates": []} if only else None
+    return {"within": only, **shapely.geometry.mapping(shape)}
 
 
 def _in_words(area: AreaResult) -> Json:

@@ -229,6 +229,11 @@ def test_it_is_of_one_slide(out: Path) -> None:
         correct_slide(out, out / "a.png/cells.geojson", who="ada", classes=ClassNames())
 
 
+def test_a_file_that_is_not_there_is_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["correct", str(folder), str(folder / "nowhere.geojson")]) == 2
+    assert "nowhere.geojson doesn't exist" in capsys.readouterr().err
+
+
 def test_the_command_says_what_it_stored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = edited(folder, edit_all)
     assert run_command(["correct", str(folder), str(path), "--who", "Ada"]) == 0

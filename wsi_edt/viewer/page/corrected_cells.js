@@ -1,15 +1,14 @@
 // A slide's cells as its corrections leave them: those of cells.bin, and behind them those that were added by hand.
 
+import { GONE, UNCOUNTED } from "./cell_layer.js";
 import { Cells } from "./cells.js";
 
-const GONE = 3; // a kind that is never shown
-const UNCOUNTED = 4; // a kind that is shown in grey, and counts nowhere
 const BY_HAND = 1e9; // a score that every threshold lets pass
 
 export class CorrectedCells {
-  // `found` are the cells of cells.bin.
-  constructor(found, classes) {
-    this.found = found;
+  // `found` are the cells of cells.bin, `counting` where cells count, as info.json has it.
+  constructor(found, classes, counting) {
+    Object.assign(this, { found, counting });
     this.names = classes.map(({ name }) => name);
     this.added = []; // all entries that add a cell, undone ones too
     this.#take(found);
@@ -34,10 +33,12 @@ export class CorrectedCells {
     const active = record.active;
     const ids = new Set(active.map(({ id }) => id));
     const [flipped, touched, gone] = [new Set(), new Set(), new Set()];
-    this.added.forEach(({ id }, k) => {
+    const uncounted = this.#ignored(active);
+    this.added.forEach(({ id, x, y }, k) => {
       const place = this.places[this.found.count + k];
       touched.add(place);
       if (!ids.has(id)) gone.add(place);
+      if (this.counting && inPolygons(x, y, this.counting) !== this.counting.within) uncounted.push(place);
     });
     for (const { what, cells: named } of active) {
       if (what !== "flip" && what !== "delete") continue;
@@ -52,7 +53,7 @@ export class CorrectedCells {
     }
     for (const place of flipped) if (this.kind[place] < 2) cells.kind[place] = 1 - this.kind[place];
     for (const place of gone) cells.kind[place] = GONE;
-    for (const place of this.#ignored(active)) {
+    for (const place of uncounted) {
       touched.add(place);
       if (cells.kind[place] !== GONE) cells.kind[place] = UNCOUNTED;
     }
@@ -63,8 +64,8 @@ export class CorrectedCells {
   // The places of the cells in excluded areas and in regions of class Ignore*, in one list.
   #ignored(active) {
     const shapes = active.filter(({ what, class: kind }) => what === "exclude" || (what === "region" && kind?.startsWith("Ignore")));
-    return shapes.flatMap(({ polygon: { type, coordinates } }) =>
-      (type === "Polygon" ? [coordinates] : coordinates).flatMap(([shell, ...holes]) => {
+    return shapes.flatMap(({ polygon }) =>
+      polygons(polygon).flatMap(([shell, ...holes]) => {
         const inHoles = new Set(holes.flatMap((hole) => within(this.cells, hole, () => true)));
         return within(this.cells, shell, (i) => !inHoles.has(i));
       }));
@@ -80,6 +81,14 @@ export class CorrectedCells {
       y: of((i) => cells.y[i]),
       class: of((i) => this.names[this.kind[i]]),
     };
+  }
+
+  // Whether the cells that `named` gave are as they were then.
+  are(named) {
+    return named.index.every((index, k) => {
+      const place = this.#placeOf(index);
+      return place !== undefined && this.names[this.cells.kind[place]] === named.class[k];
+    });
   }
 
   // Whether the cell at a place was added or flipped by a person.
@@ -118,6 +127,14 @@ export function within(cells, outline, passes) {
     for (let i = begin; i < end; i++) if (passes(i) && inside(cells.x[i], cells.y[i], xs, ys)) found.push(i);
   }
   return found;
+}
+
+// The polygons of a GeoJSON Polygon or MultiPolygon: lists of rings.
+function polygons({ type, coordinates }) { return type === "Polygon" ? [coordinates] : coordinates; }
+
+function inPolygons(x, y, shape) {
+  const inRing = (ring) => inside(x, y, ring.map(([a]) => a), ring.map(([, b]) => b));
+  return polygons(shape).some(([shell, ...holes]) => inRing(shell) && !holes.some(inRing));
 }
 
 function inside(x, y, xs, ys) {

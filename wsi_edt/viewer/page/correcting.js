@@ -1,20 +1,25 @@
 // Corrections on the slide that is shown: what the tools ask for is stored at once, then the cells and the numbers follow.
 
+import { UNCOUNTED } from "./cell_layer.js";
 import { CorrectedCells, within } from "./corrected_cells.js";
 import { element, say } from "./panel.js";
 import { CorrectionsRecord } from "./record.js";
 import { json } from "./source.js";
 
-const REACH_UM = 6; // of the pointer around it
+const REACH_UM = 4; // of the pointer around it: neighbours in a dense tumour lie 6 apart
+const REACH_PX = 5; // at least, CSS px
+const GREY = "Cells in grey lie where nothing counts, so that there is nothing to correct. To let them count, undo the excluded area.";
+const ADDED_GREY = "The cell is stored, in grey: it lies where nothing counts.";
+const MERGED = "This slide was corrected elsewhere meanwhile: the page shows that now, and what you just did, too.";
 const LISTED = 8; // of the latest corrections
 
 export class Correcting {
   // `changed(other)` is called after cells changed, `other` being true if they are in another object; `scored(score)` with
-  // each new score.json.
-  constructor(base, info, found, { passes, changed, scored }) {
-    Object.assign(this, { base, info, passes, changed, scored });
+  // each new score.json. `passes(place)` says whether a cell is shown, `zoom()` how many CSS px a level-0 px has.
+  constructor(base, info, found, { passes, zoom, changed, scored }) {
+    Object.assign(this, { base, info, passes, zoom, changed, scored });
     this.record = new CorrectionsRecord(base);
-    this.corrected = new CorrectedCells(found, info.classes);
+    this.corrected = new CorrectedCells(found, info.classes, info.counting);
   }
 
   get cells() { return this.corrected.cells; }
@@ -37,14 +42,20 @@ export class Correcting {
     if (this.record.revision !== seen) this.#follow();
   }
 
-  nearest(x, y) { return this.cells.nearest(x, y, REACH_UM / this.info.mpp, this.passes); }
+  // The place of the cell that a pointer at (x, y) means; -1 if there is none.
+  nearest(x, y, passes = this.passes) {
+    return this.cells.nearest(x, y, Math.max(REACH_UM / this.info.mpp, REACH_PX / this.zoom()), passes);
+  }
 
+  // Flip or delete the cell at (x, y); false if there is none.
   cell(tool, x, y) {
     const place = this.nearest(x, y);
-    if (place < 0) return false;
-    this.#change(tool, [place]);
-    return true;
+    if (place >= 0) this.#change(tool, [place]);
+    else if (this.nearest(x, y, this.#isGrey) >= 0) say(GREY);
+    return place >= 0;
   }
+
+  #isGrey = (place) => this.cells.kind[place] === UNCOUNTED;
 
   outline(tool, corners) {
     const polygon = { type: "Polygon", coordinates: [[...corners, corners[0]]] };
@@ -53,8 +64,9 @@ export class Correcting {
     else this.#change(tool.replace("-outlined", ""), within(this.cells, corners, this.passes));
   }
 
-  add(x, y) {
-    this.#store({ what: "add", x, y, class: document.querySelector("input[name=added]:checked").value });
+  async add(x, y) {
+    await this.#store({ what: "add", x, y, class: document.querySelector("input[name=added]:checked").value });
+    if (this.cells.nearest(x, y, 1, this.#isGrey) >= 0) say(ADDED_GREY);
   }
 
   undo() { this.#again("undo"); }
@@ -73,7 +85,7 @@ export class Correcting {
   #change(what, places) {
     const able = what === "flip" ? places.filter((i) => this.corrected.kind[i] < 2) : places;
     if (able.length) this.#store({ what, cells: this.corrected.named(able) });
-    else say(places.length ? "This model tells no classes apart, so there is nothing to flip." : "There is no cell in that outline.");
+    else say(places.length ? "This model tells no classes apart, so there is nothing to flip." : "There is no cell in that outline that is shown and counts.");
   }
 
   #regionName() {
@@ -85,17 +97,27 @@ export class Correcting {
     return name;
   }
 
-  #store(correction) { return this.#storeMade(() => correction); }
+  #store(correction) { return this.#storeMade(() => correction, () => this.#holds(correction)); }
 
-  async #storeMade(made) {
+  // Store what `made()` gives. If others corrected first, the page shows that, and it is stored if `holds()` even so.
+  async #storeMade(made, holds = () => false, told = "") {
     try {
       await this.record.add(made);
-      say("");
+      say(told);
     } catch (error) {
       say(error.message);
       if (!error.stale) return;
+      this.#follow();
+      if (holds()) await this.#storeMade(made, holds, MERGED);
+      return;
     }
     this.#follow();
+  }
+
+  // Whether a correction means what it meant before others corrected: its cells are as they were, or it adds one where none is.
+  #holds({ what, x, y, cells }) {
+    if (what === "add") return this.nearest(x, y) < 0;
+    return !cells || this.corrected.are(cells);
   }
 
   #follow() {

@@ -1,4 +1,4 @@
-// A heat map over the slide, below its cells; what it shows is as the slide was last reported.
+// A heat map over the slide, below its cells.
 
 import { json } from "./source.js";
 
@@ -18,18 +18,18 @@ export class HeatLayer {
     this.canvas.hidden = true;
   }
 
+  // Ask for the maps again when one is shown next: cells were corrected.
+  forget() { this.maps = null; }
+
   // Show a map: "index" or "density", or none by "". Returns it with its scale; null if there is nothing to show.
   async show(name) {
-    const { base } = this;
-    this.wanted = name;
-    if (name && !this.maps) {
-      const maps = await json(`${base}heat.json`);
-      if (base !== this.base) return null;
-      this.maps = maps;
-    }
-    const map = (name && this.maps[name]) || null;
+    const asked = { base: this.base };
+    this.asked = asked;
+    const maps = name ? (this.maps ?? (await json(`${asked.base}heat.json`))) : null;
+    const map = (maps && maps[name]) || null;
     const picture = map && (await createImageBitmap(new Blob([unpacked(map.png)], { type: "image/png" })));
-    if (base !== this.base || name !== this.wanted) return null;
+    if (asked !== this.asked || asked.base !== this.base) return null; // something else is wanted by now
+    if (maps) [this.maps, this.view] = [maps, maps.view];
     this.shown = picture;
     this.canvas.hidden = !picture;
     return map;
@@ -40,7 +40,7 @@ export class HeatLayer {
     const [w, h] = [Math.round(width), Math.round(height)];
     if (this.canvas.width !== w || this.canvas.height !== h) [this.canvas.width, this.canvas.height] = [w, h];
     const pen = this.canvas.getContext("2d", { willReadFrequently: true });
-    const { view } = this.maps;
+    const { view } = this;
     pen.clearRect(0, 0, w, h);
     pen.globalAlpha = OPACITY;
     pen.drawImage(this.shown, (view.x - left) * zoom, (view.y - top) * zoom, view.width * zoom, view.height * zoom);

@@ -23,9 +23,14 @@ export class Layers {
     wanted("scale").hidden = true;
   }
 
+  // Cells were corrected.
+  corrected() {
+    this.heat.forget();
+    if (wanted("heat").value) this.#heat().catch((error) => say(error.message));
+  }
+
   async #heat() {
     const name = wanted("heat").value;
-    wanted("scale").hidden = true;
     const map = await this.heat.show(name);
     this.shown.redraw();
     if (name !== wanted("heat").value) return;
@@ -43,6 +48,6 @@ export class Layers {
     }
     const ends = element("div", "", "ends");
     ends.append(element("span", "0"), element("span", `${map.upper.toLocaleString("en")} ${map.unit}`));
-    wanted("scale").replaceChildren(bar, ends, element("p", "As last reported; corrections since then aren't in it."));
+    wanted("scale").replaceChildren(bar, ends);
   }
 }

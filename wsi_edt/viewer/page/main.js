@@ -15,11 +15,12 @@ const host = document.getElementById("slide");
 const label = document.getElementById("under-pointer");
 const shown = new SlideView(host);
 // What tests and people at the console look at.
-const page = { view: shown, cells: null, layer: null, correcting: null, ready: false };
+const page = { view: shown, heat: null, cells: null, layer: null, correcting: null, ready: false };
 window.wsiEdt = page;
 
 const heat = new HeatLayer(shown.viewer.canvas);
 const outlines = new OutlineLayer(shown.viewer.canvas);
+page.heat = heat;
 shown.add(heat);
 shown.add(outlines);
 const layers = new Layers(shown, heat, outlines);
@@ -57,18 +58,20 @@ async function open(number) {
   layer.show(cells);
   const correcting = new Correcting(base, info, cells, {
     passes: (place) => layer.passes(place),
+    zoom: () => shown.view.zoom,
     changed: (other) => {
       page.cells = correcting.cells;
       if (other) layer.show(page.cells);
       else layer.changed();
       const { threshold } = correcting;
-      if (threshold !== undefined && threshold !== page.kept) slide(threshold);
+      if (threshold !== page.kept) slide(threshold ?? info.threshold.reported);
       page.kept = threshold;
       refilter(layer.threshold);
     },
     scored: ({ revision, before, after }) => {
       listAreas(before, revision ? after : before, go);
       outlines.show(after, correcting.excluded);
+      if (page.scored !== null && page.scored !== revision) layers.corrected();
       page.scored = revision;
       shown.redraw();
     },

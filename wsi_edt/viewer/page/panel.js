@@ -58,6 +58,7 @@ export function listClasses(classes, changed) {
 // The slider of the score, from the run's threshold on: below it nothing was stored. Calls `moved(threshold)`; returns what sets it.
 export function scoreSlider(run, reported, highest, moved) {
   const slider = wanted("threshold");
+  slider.step = "any"; // else the value that was reported would be moved to a step
   slider.min = String(run);
   slider.max = String(Math.max(highest, run));
   slider.value = String(reported);

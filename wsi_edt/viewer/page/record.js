@@ -48,7 +48,7 @@ export class CorrectionsRecord {
       throw late();
     }
     if (!answer.ok) throw new Error(`That isn't stored: ${fields.error}`);
-    this.entries.push({ id: fields.revision, who: "you", when: new Date().toISOString(), ...correction });
+    this.entries.push({ id: fields.revision, who: fields.who, when: fields.when, ...correction });
   }
 
   // The entries that count, without undo and redo themselves.
