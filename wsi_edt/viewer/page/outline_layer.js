@@ -1,6 +1,7 @@
 // Lines over the slide: regions, hotspots, excluded areas, and the outline that is being drawn.
 
 const COLOURS = { region: "#0b57a4", hotspot: "#a5360b", field: "#6a3d9a", excluded: "#3c4450", drawn: "#c2185b" };
+const LONGEST_CAPTION = 36; // letters; the panel has the whole name
 
 export class OutlineLayer {
   constructor(host) {
@@ -85,7 +86,8 @@ function stroke(pen, colour, dashes) {
   pen.stroke();
 }
 
-function caption(pen, text, x, y) {
+function caption(pen, name, x, y) {
+  const text = name.length > LONGEST_CAPTION ? `${name.slice(0, LONGEST_CAPTION - 1)}…` : name;
   pen.setLineDash([]);
   [pen.strokeStyle, pen.lineWidth, pen.fillStyle] = ["rgb(255 255 255 / 90%)", 4, "#1d2430"];
   pen.strokeText(text, x, y - 5);
