@@ -158,7 +158,7 @@ def test_the_command_says_size_and_where_to_begin(
 ) -> None:
     assert run_command(["view", str(seen_results), "--export", str(tmp_path / "new")]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"About \d+\.\d MB in 4 pictures, in about 1 min", said)
+    assert re.search(r"About \d+\.\d MB in 4 pictures, in less than a minute", said)
     assert f"{tmp_path / 'new' / 'index.html'} opens it" in said
     assert (tmp_path / "new/page/vendor/openseadragon.LICENSE.txt").exists()
     assert not (seen_results / "a.png" / names.CORRECTIONS).exists()

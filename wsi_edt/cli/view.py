@@ -102,9 +102,10 @@ def _export(results: Path, folder: Path, mpp: float | None) -> int:
     from wsi_edt.viewer.export import MPP, Estimate, ExportOptions, export
 
     def planned(estimate: Estimate) -> None:
-        minutes = max(1, round(estimate.seconds / 60))
+        minutes = round(estimate.seconds / 60)
+        how_long = f"about {minutes} min" if minutes else "less than a minute"
         click.echo(
-            f"About {_in_bytes(estimate.size)} in {estimate.tiles:,} pictures, in about {minutes} min; --export-mpp makes "
+            f"About {_in_bytes(estimate.size)} in {estimate.tiles:,} pictures, in {how_long}; --export-mpp makes "
             "it smaller."
         )
 

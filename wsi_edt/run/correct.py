@@ -93,8 +93,9 @@ def correct_slide(
         If the slide isn't finished, or the record can't be read or written.
     """
     slide = _only_slide(folder)
-    if not edited.exists():
-        raise UsageError("doesn't exist", where=edited, remedy="name the file that was exported again")
+    if not edited.is_file():
+        what = "is a folder" if edited.is_dir() else "doesn't exist"
+        raise UsageError(what, where=edited, remedy="name the file that was exported again")
     record = slide.corrections.read()
     every = slide.every_cell()
     origin = shown_corner(slide.seen.bounds, slide.output.origin)
