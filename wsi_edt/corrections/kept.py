@@ -48,13 +48,16 @@ class CorrectionsFile:
                 remedy="put back a copy of it, or give it another name to go on without",
             ) from error
 
-    def append(self, corrections: Sequence[Correction], *, who: str, seen: int) -> Record:
+    def append(
+        self, corrections: Sequence[Correction], *, who: str, seen: int, by_file: bool = False
+    ) -> Record:
         """Add corrections, all or none; the record with them, which is on the disk by then.
 
         Parameters
         ----------
         who : corrects
         seen : the revision that they were made on
+        by_file : whether they were read from a file that was edited elsewhere
 
         Raises
         ------
@@ -83,7 +86,7 @@ class CorrectionsFile:
                     where=self.path,
                     remedy="look at them, then correct again",
                 )
-            record = record.with_new(corrections, who=who, when=datetime.now(UTC))
+            record = record.with_new(corrections, who=who, when=datetime.now(UTC), by_file=by_file)
             write_atomically(self.path, record_to_json(record))
             return record
         finally:

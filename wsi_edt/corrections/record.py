@@ -19,12 +19,14 @@ class Entry:
     id : its place in the record, from 1
     who : did it
     when : in UTC
+    by_file : whether it was read from a file that was edited elsewhere
     """
 
     id: int
     who: str
     when: datetime
     correction: Correction
+    by_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,26 @@ class Record:
         chosen = [one.correction.value for one in self.active if isinstance(one.correction, Threshold)]
         return chosen[-1] if chosen else None
 
-    def with_new(self, corrections: Sequence[Correction], *, who: str, when: datetime) -> Record:
+    def as_known_by(self, who: str, *, revision: int) -> Record:
+        """The record as somebody knows it who edits a report's cells in a file: with what was there, and own files since.
+
+        Its last entries undo and do again what others did since, so that the ids are those of this record.
+
+        Parameters
+        ----------
+        revision : that the report was made with
+        """
+        known = _states(
+            entry for entry in self.entries if entry.id <= revision or (entry.by_file and entry.who == who)
+        )
+        now = _states(self.entries)
+        other = [Undo(number) for number, counts in now.items() if counts and not known.get(number)]
+        own = [Redo(number) for number, counts in now.items() if known.get(number) and not counts]
+        return self.with_new([*other, *own], who=who, when=datetime.now(UTC))
+
+    def with_new(
+        self, corrections: Sequence[Correction], *, who: str, when: datetime, by_file: bool = False
+    ) -> Record:
         """The record with more corrections at its end.
 
         Raises
@@ -73,7 +94,7 @@ class Record:
             _count(number, correction, states)
             if isinstance(correction, Add):
                 added.add(number)
-            new.append(Entry(number, who, when.astimezone(UTC), correction))
+            new.append(Entry(number, who, when.astimezone(UTC), correction, by_file))
         return Record((*self.entries, *new))
 
 

@@ -16,7 +16,8 @@ from wsi_edt.errors import UsageError
 FORMAT = 1
 _ADAPTER: TypeAdapter[Correction] = TypeAdapter(Annotated[Correction, Field(discriminator="what")])
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
-_OWN = ("id", "who", "when")  # of an entry, beside its correction's
+_BY_FILE = "by_file"  # true, or not there
+_OWN = ("id", "who", "when", _BY_FILE)  # of an entry, beside its correction's
 
 
 def parsed_change(body: bytes) -> tuple[int, Correction]:
@@ -51,6 +52,7 @@ def record_to_json(record: Record) -> bytes:
             "id": entry.id,
             "who": entry.who,
             "when": entry.when.isoformat(),
+            **({_BY_FILE: True} if entry.by_file else {}),
             **_ADAPTER.dump_python(entry.correction, by_alias=True),
         }
         for entry in record.entries
@@ -76,7 +78,7 @@ def record_from_json(content: bytes) -> Record:
         when = datetime.fromisoformat(str(entry.get("when")))
         who = _NAME.validate_python(entry.get("who"))
         own = {name: value for name, value in entry.items() if name not in _OWN}
-        entries.append(Entry(number, who, when, _correction(own)))
+        entries.append(Entry(number, who, when, _correction(own), entry.get(_BY_FILE) is True))
     return Record(tuple(entries))
 
 

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import shapely
 
 from wsi_edt.annotations import read_drawing
-from wsi_edt.cells import CellClass, Cells
-from wsi_edt.corrections import (
-    Add,
-    Corrected,
-    Correction,
-    Delete,
-    Exclude,
-    Flip,
-    MakeRegion,
-    NamedCells,
-    Record,
-    Undo,
-    corrected,
-)
+from wsi_edt.cells import Cells
+from wsi_edt.corrections import Corrected, Correction, corrected
 from wsi_edt.corrections.applied import flipped_classes
-from wsi_edt.corrections.edited import Edited, compared
-from wsi_edt.corrections.kinds import LONGEST_NAME, label_of
+from wsi_edt.corrections.edited import NEW, Edited, compared
 from wsi_edt.errors import AnnotationError, UsageError
 from wsi_edt.ki67 import Ki67Result
 from wsi_edt.ki67.corrections_made import corrections_in_words
 from wsi_edt.ki67.drawn import which_count
+from wsi_edt.ki67.findings import classes_of_stain
 from wsi_edt.qupath.cells_in import CellsFound, find_cells
 from wsi_edt.qupath.cells_out import cell_ids
 from wsi_edt.qupath.classes import ClassNames
 from wsi_edt.qupath.dialect import shown_corner
-from wsi_edt.qupath.regions import Polygons, Region, find_regions
+from wsi_edt.qupath.passed_over import in_words
+from wsi_edt.qupath.regions import RegionsFound, find_regions
+from wsi_edt.run.edited_cells import Sides, cell_corrections
+from wsi_edt.run.edited_regions import region_corrections
 from wsi_edt.run.rescore import Rescorer
 from wsi_edt.run.stored import StoredSlide, stored_results
 
 _LARGEST_SHARE = 0.5  # of the cells that were shown, that somebody deletes one by one
-_SAME_SHAPE = 1e-3  # of an area, that rounding to 0.01 px may change
+_MOST_NEW = 0.5  # of the slide's cells, that somebody adds one by one
+_FEW = 200  # new cells, which may always be added
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +44,7 @@ class CorrectOutcome:
     Attributes
     ----------
     corrections : in the order of the record; none if the file shows what there was
-    in_words : what they do, a line for each kind
+    in_words : what they do, a line for each kind; then what the file has that is neither a cell nor an area
     before, after : the slide's results without and with all of its corrections
     """
 
@@ -67,10 +59,11 @@ def correct_slide(
 ) -> CorrectOutcome:
     """Make corrections of what differs between a slide's cells, as last reported, and a file that was edited.
 
-    Cells are compared by the ids that cells.geojson gave them, else by place. What was corrected since the report stays,
-    and the same file given twice changes nothing the second time. Areas that aren't among the slide's regions become
-    regions, those of class Ignore* excluded areas; one of the name of a corrected region takes its place. No region is
-    taken away because a file lacks it.
+    Cells are compared by the ids that cells.geojson gave them, else by place. The file is held against the last report and
+    what the same person's files changed since: so the same file given twice changes nothing the second time, one in which
+    an edit is taken back takes it back, and what others corrected since stays. Areas that aren't among the slide's regions
+    become regions, those of class Ignore* excluded areas; one of the name of a corrected region takes its place. None but
+    those of such earlier files are taken away because a file lacks them.
 
     Parameters
     ----------
@@ -86,7 +79,8 @@ def correct_slide(
     UsageError
         If the folder isn't one slide's, or there is no such file.
     AnnotationError
-        If the file can't be read, or hasn't half of the slide's cells, or has cells of an earlier report.
+        If the file can't be read, or hasn't half of the slide's cells, or has cells of an earlier report, or many that the
+        slide hasn't.
     StaleError
         If somebody corrects meanwhile.
     OutputError
@@ -107,18 +101,27 @@ def correct_slide(
     changes = compared(shown.cells, ids, found)
     if not partial:
         _refuse_few(changes, edited)
+    _refuse_many(changes, edited)
+    revision = slide.reported_record().revision
+    known = record.as_known_by(who, revision=revision)
+    sides = Sides(every, record, known, revision, shown, slide.threshold)
+    cells = classes_of_stain(found.cells, slide.seen.staining)
+    regions = find_regions(drawing.features, corner=drawing.corner)
+    own = {entry.id for entry in known.active if entry.id > revision}
     corrections = (
-        *_of_cells(every, record, slide, shown, found, changes, partial=partial),
-        *_of_regions(record, slide, find_regions(drawing.features, corner=drawing.corner).regions),
+        *cell_corrections(sides, cells, changes, partial=partial),
+        *region_corrections(regions.regions, slide.seen.drawn.regions, record, own=own, partial=partial),
     )
     live = Rescorer(slide, every)
     for correction in corrections:
         live.refuse(correction)
     if corrections and not dry_run:
-        after = slide.corrections.append(corrections, who=who, seen=record.revision)
+        after = slide.corrections.append(corrections, who=who, seen=record.revision, by_file=True)
     else:
         after = record.with_new(corrections, who=who, when=datetime.now(UTC))
     words = corrections_in_words(corrections, slide_mpp=slide.seen.scale.slide_mpp)
+    if neither := _neither(found, regions):
+        words.append(f"passed over: {in_words(neither)}")
     return CorrectOutcome(corrections, tuple(words), live.before(), live.after(after))
 
 
@@ -172,81 +175,17 @@ def _refuse_few(changes: Edited, path: Path) -> None:
         )
 
 
-def _of_cells(
-    every: Cells,
-    record: Record,
-    slide: StoredSlide,
-    shown: Corrected,
-    found: CellsFound,
-    changes: Edited,
-    *,
-    partial: bool,
-) -> Iterator[Correction]:
-    """The corrections that turn the cells as they are now into what the file says of those that were shown."""
-    now = corrected(every, record, threshold=slide.threshold)
-    present = dict(zip(now.origin.tolist(), now.cells.class_id.tolist(), strict=True))
-    gone = changes.ignored if partial else changes.ignored | changes.missing
-    deleted = shown.origin[gone].tolist()
-    flipped: list[int] = []
-    added: list[tuple[float, float, int]] = []
-    kinds = found.cells.class_id.tolist()
-    for k, seen in enumerate(changes.seen.tolist()):
-        if seen < 0:
-            added.append((float(found.cells.x[k]), float(found.cells.y[k]), kinds[k]))
-        elif kinds[k] != shown.cells.class_id[seen] and kinds[k] != present.get(int(shown.origin[seen])):
-            origin = int(shown.origin[seen])
-            if CellClass.NUCLEUS in (kinds[k], present.get(origin)):
-                deleted.append(origin)
-                added.append((float(shown.cells.x[seen]), float(shown.cells.y[seen]), kinds[k]))
-            else:
-                flipped.append(origin)
-    there = {(round(x, 2), round(y, 2), kind) for x, y, kind in _added_before(now)}
-    if flipped := [origin for origin in flipped if origin in present]:
-        yield Flip(_named(flipped, every, record))
-    if deleted := [origin for origin in deleted if origin in present]:
-        yield Delete(_named(deleted, every, record))
-    for x, y, kind in added:
-        if (round(x, 2), round(y, 2), kind) not in there:
-            yield Add(x, y, label_of(kind))
+def _refuse_many(changes: Edited, path: Path) -> None:
+    """AnnotationError if a file has so many cells that weren't shown that it is probably another slide's."""
+    shown, new = len(changes.missing), int(np.count_nonzero(changes.seen == NEW))
+    if new > max(_FEW, _MOST_NEW * shown):
+        raise AnnotationError(
+            f"has {new:,} cells that aren't among the slide's {shown:,}",
+            where=path,
+            remedy="was it made of another slide? Corrections are for single cells",
+        )
 
 
-def _added_before(now: Corrected) -> Iterator[tuple[float, float, int]]:
-    by_hand = np.flatnonzero(now.origin < 0)
-    cells = now.cells.select(by_hand)
-    yield from zip(cells.x.tolist(), cells.y.tolist(), cells.class_id.tolist(), strict=True)
-
-
-def _named(origins: Iterable[int], every: Cells, record: Record) -> NamedCells:
-    """The cells of these origins, see `Corrected.origin`, as corrections name them."""
-    ordered = sorted(set(origins))
-    found = [origin for origin in ordered if origin >= 0]
-    parts = [NamedCells.of(every, found)] if found else []
-    for origin in ordered:
-        added = record.entries[-origin - 1].correction if origin < 0 else None
-        if isinstance(added, Add):
-            parts.append(NamedCells((origin,), (added.x,), (added.y,), (added.class_name,)))
-    return NamedCells.joined(parts)
-
-
-def _of_regions(record: Record, slide: StoredSlide, drawn: Iterable[Region]) -> Iterator[Correction]:
-    """The corrections that make what was drawn into regions and excluded areas, but for those that are there."""
-    there = [(region.polygon, region.ignored) for region in slide.seen.drawn.regions]
-    named: dict[str, list[int]] = {}
-    for entry in record.active:
-        if isinstance(entry.correction, MakeRegion | Exclude):
-            there.append((entry.correction.polygon, isinstance(entry.correction, Exclude)))
-        if isinstance(entry.correction, MakeRegion):
-            named.setdefault(entry.correction.name, []).append(entry.id)
-    for region in drawn:
-        if any(region.ignored == ignored and _is_same(region.polygon, shape) for shape, ignored in there):
-            continue
-        if region.ignored:
-            yield Exclude(region.polygon)
-            continue
-        yield from map(Undo, named.pop(region.name, ()))
-        yield MakeRegion(region.name[:LONGEST_NAME], region.polygon, region.class_name)
-
-
-def _is_same(one: Polygons, other: Polygons) -> bool:
-    differs = float(shapely.area(shapely.symmetric_difference(one, other)))
-    return differs <= _SAME_SHAPE * float(max(one.area, other.area))
+def _neither(found: CellsFound, regions: RegionsFound) -> Counter[str]:
+    """How many features are neither cells nor areas, by what they are."""
+    return Counter({what: many for what, many in regions.passed_over.items() if what in found.passed_over})

@@ -9,8 +9,20 @@ from typing import Any
 
 import pytest
 
+from wsi_edt.cells import CellClass
 from wsi_edt.cli.main import run_command
-from wsi_edt.corrections import Add, Delete, Exclude, Flip, MakeRegion, Undo
+from wsi_edt.corrections import (
+    Add,
+    Correction,
+    Delete,
+    Exclude,
+    Flip,
+    MakeRegion,
+    NamedCells,
+    Threshold,
+    Undo,
+    corrected,
+)
 from wsi_edt.errors import AnnotationError, UsageError, WsiEdtError
 from wsi_edt.qupath.classes import ClassNames
 from wsi_edt.run.correct import CorrectOutcome, correct_slide
@@ -24,6 +36,19 @@ Features = list[dict[str, Any]]
 def folder(out: Path) -> Path:
     """The results of one slide."""
     return out / "a.png"
+
+
+def untouched(features: Features) -> None:
+    """As it was written."""
+
+
+def state(folder: Path) -> tuple[list[tuple[float, float, str]], list[str]]:
+    """Where each cell lies and its class, and the regions, as the next report would have them."""
+    (slide,) = stored_slides(folder)
+    left = corrected(slide.every_cell(), slide.corrections.read(), threshold=slide.threshold)
+    labels = [CellClass(kind).label for kind in left.cells.class_id.tolist()]
+    cells = zip(left.cells.x.round(2).tolist(), left.cells.y.round(2).tolist(), labels, strict=True)
+    return sorted(cells), sorted(str(region.class_name) + region.name for region in left.regions)
 
 
 def edited(folder: Path, edit: Callable[[Features], object]) -> Path:
@@ -140,6 +165,79 @@ def test_the_same_file_again_and_the_cells_of_the_next_report_change_nothing(fol
     assert correct(folder, lambda features: None).corrections == ()
 
 
+def test_what_is_taken_back_in_the_file_is_taken_back(folder: Path) -> None:
+    before = state(folder)
+    correct(folder, edit_all)
+    assert state(folder) != before
+    correct(folder, untouched)
+    assert state(folder) == before
+    assert correct(folder, untouched).corrections == ()
+    correct(folder, edit_all)
+    changed = state(folder)
+    assert correct(folder, edit_all).corrections == ()
+    assert state(folder) == changed
+
+
+def test_a_region_that_was_renamed_in_the_file_is_renamed(folder: Path) -> None:
+    correct(folder, lambda features: features.append(area(60, "core", "Tumor")))
+    correct(folder, lambda features: features.append(area(60, "rim", "Tumor")))
+    assert state(folder)[1] == ["Tumorrim"]
+
+
+def test_an_added_cell_of_another_class_in_the_file_has_that_class(folder: Path) -> None:
+    correct(folder, lambda features: features.append(cell(33.25, 44.5, "Negative")))
+    (flip,) = correct(folder, lambda features: features.append(cell(33.25, 44.5, "Positive"))).corrections
+    assert isinstance(flip, Flip)
+    assert (33.25, 44.5, "Positive") in state(folder)[0]
+
+
+def test_what_others_corrected_since_stays(folder: Path) -> None:
+    correct(folder, edit_all)
+    (slide,) = stored_slides(folder)
+    every = slide.every_cell()
+    by_page: list[Correction] = [
+        Delete(NamedCells.of(every, [0, 1])),
+        Add(70.5, 80.25, "Positive"),
+        Threshold(0.3),
+    ]
+    slide.corrections.append(by_page, who="ada", seen=5)
+    there = state(folder)
+    assert correct(folder, edit_all).corrections == ()
+    assert state(folder) == there
+
+    def one_more(features: Features) -> None:
+        edit_all(features)
+        reclass(features, of_class(features, "Negative")[9], "Positive")
+
+    (flip,) = correct(folder, one_more).corrections
+    assert isinstance(flip, Flip)
+
+
+def test_what_was_imported_twice_counts_once(folder: Path) -> None:
+    assert correct(folder, lambda features: features.extend(features[:40])).corrections == ()
+
+    def twice(features: Features) -> None:
+        features += [cell(33.25, 44.5, "Negative")] * 2
+        features += [
+            {key: value for key, value in feature.items() if key != "id"} for feature in features[:9]
+        ]
+
+    assert correct(folder, twice).corrections == (Add(33.25, 44.5, "Negative"),)
+
+
+def test_cells_of_another_slide_are_refused_even_in_part(folder: Path) -> None:
+    strange = [cell(5 + 3.0 * (k % 100), 5 + 3.0 * (k // 100), "Positive") for k in range(600)]
+    with pytest.raises(AnnotationError, match="has 600 cells that aren't among the slide's"):
+        correct(folder, lambda features: features.__setitem__(slice(None), strange), partial=True)
+
+
+def test_what_is_neither_a_cell_nor_an_area_is_said(folder: Path) -> None:
+    line = area(60, "ruler", None) | {"geometry": {"type": "LineString", "coordinates": [[1, 1], [9, 9]]}}
+    outcome = correct(folder, lambda features: features.append(line))
+    assert outcome.corrections == ()
+    assert outcome.in_words == ("passed over: 1 line",)
+
+
 def test_edits_of_corrected_cells_go_on_from_there(folder: Path) -> None:
     correct(folder, edit_all)
     report_slides(folder)
@@ -212,7 +310,7 @@ def test_a_file_of_an_earlier_report_is_refused_as_it_would_undo_what_came_after
         folder, lambda features: reclass(features, of_class(features, "Negative")[0], "Positive")
     ).corrections
     assert isinstance(flip, Flip)
-    assert correct_slide(folder, earlier, who="ada", classes=ClassNames()).corrections == ()
+    assert correct_slide(folder, earlier, who="bob", classes=ClassNames()).corrections == ()
     report_slides(folder)
     with pytest.raises(AnnotationError, match="it was made from an earlier one"):
         correct_slide(folder, earlier, who="ada", classes=ClassNames())
