@@ -111,7 +111,7 @@ def test_each_region_has_numbers_of_its_own(lab: Lab) -> None:
     digest = hashlib.sha256((lab.folder / "drawn.geojson").read_bytes()).hexdigest()
     assert (provenance["regions_file"], provenance["regions_sha256"]) == ("drawn.geojson", digest)
     assert f"drawn.geojson, sha256 <code>{digest}" in page
-    said = re.search(r"whole tissue without excluded areas \(([\d.]+) mm²\)", page)
+    said = re.search(r"whole tissue without excluded areas \(([\d.]+) mm² left out\)", page)
     # The stroma is 450 px wide, of which the lower 150 px are ignored.
     assert said is not None and float(said[1]) == pytest.approx(450 * 150 * (MPP / 1000) ** 2, rel=0.15)
 

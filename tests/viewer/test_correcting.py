@@ -67,6 +67,36 @@ def test_what_a_late_window_does_is_stored_where_it_still_holds(browser: Any, ow
             window.page.close()
 
 
+def test_two_clicks_on_two_cells_are_two_however_fast(browser: Any, own_results: Path) -> None:
+    with viewing(own_results) as client:
+        window = Window(browser, client.address)
+        x, y = lone_positive(own_results)
+        px, py = window.go(x, y)
+        features = json.loads((own_results / "a.png" / names.CELLS).read_text())["features"]
+        places = [(px + a - x, py + b - y) for a, b in (one["geometry"]["coordinates"] for one in features)]
+        far = [
+            place for place in places if 0 < place[0] < 950 and 0 < place[1] < 800 and abs(place[0] - px) > 40
+        ]
+        for place in ((px, py), far[0], far[-1]):
+            window.page.mouse.click(*place)
+        window.stored(3)
+        assert kinds(own_results) == ["flip", "flip", "flip"]
+        window.page.close()
+
+
+def test_a_reload_shows_the_same_slide(browser: Any, seen_results: Path) -> None:
+    with viewing(seen_results) as client:
+        window = Window(browser, client.address)
+        window.page.select_option("#slides", "1")
+        window.until("window.wsiEdt.ready && window.wsiEdt.info.name.startsWith('deep/')")
+        window.page.reload()
+        window.until("window.wsiEdt?.ready && window.wsiEdt.info.name.startsWith('deep/')")
+        assert window.page.locator("#slides").input_value() == "1"
+        window.page.keyboard.press("d")  # the list doesn't keep the keys
+        assert window.page.locator("input[name=tool]:checked").input_value() == "delete"
+        window.page.close()
+
+
 def test_undoing_a_threshold_moves_the_slider_back(browser: Any, own_results: Path) -> None:
     with viewing(own_results) as client:
         window = Window(browser, client.address)

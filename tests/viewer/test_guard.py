@@ -25,6 +25,16 @@ def test_own_names_pass(host: str) -> None:
     assert status(Host=host) == 200
 
 
+def test_on_port_80_browsers_name_no_port() -> None:
+    for host, passes in (
+        ("127.0.0.1", True),
+        ("[::1]", True),
+        ("evil.example", False),
+        ("127.0.0.1:8000", False),
+    ):
+        assert (Guard.of("127.0.0.1", 80, TOKEN).refusal("GET", PATH, {"Host": host}) is None) == passes
+
+
 @pytest.mark.parametrize(
     "host",
     [
@@ -116,7 +126,7 @@ def test_random_tokens_pass_as_stated_ones_and_differ() -> None:
 
 @pytest.mark.parametrize("token", ["", "x" * 15, "x" * 15 + "/", "x" * 20 + "\n", "ü" * 20, "x" * 20 + "?"])
 def test_weak_tokens_are_refused(token: str) -> None:
-    with pytest.raises(UsageError, match="16 or more"):
+    with pytest.raises(UsageError, match="16 to 256"):
         checked_token(token)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -112,6 +113,49 @@ def test_another_file_in_a_slides_place_isnt_shown(own_results: Path) -> None:
             assert client.ask("slide/0/tiles/10/0_0.jpg").status == 404
     finally:
         path.write_bytes(content)
+
+
+def test_a_slide_that_is_replaced_while_it_is_shown_isnt_shown_any_more(own_results: Path) -> None:
+    path = Path(str(stored_slides(own_results)[0].seen.source.path))
+    content, times = path.read_bytes(), path.stat()
+    try:
+        with viewing(own_results) as client:
+            assert client.ask("slide/0/tiles/10/0_0.jpg").status == 200
+            path.write_bytes(cv2.imencode(".png", np.full((300, 700, 3), 9, np.uint8))[1].tobytes())
+            assert client.ask("slide/0/tiles/10/0_0.jpg").status == 404
+            assert "isn't the file that was counted" in client.ask("slide/0/info.json").json["gone"]
+            path.write_bytes(content)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+            assert client.ask("slide/0/tiles/10/0_0.jpg").status == 200
+            assert client.ask("slide/0/info.json").json["gone"] is None
+    finally:
+        path.write_bytes(content)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_the_address_without_its_last_slash_leads_to_the_page(client: Client) -> None:
+    answer = client.ask(path=client.path.rstrip("/"))
+    assert (answer.status, answer.headers["Location"]) == (302, client.path)
+    assert client.ask(path="/elsewhere").status == 404
+
+
+def test_cells_that_the_run_didnt_find_cant_be_corrected(own_results: Path) -> None:
+    with viewing(own_results) as client:
+        named = {"index": [10**6], "x": [1.0], "y": [1.0], "class": ["Positive"]}
+        answer = client.post(
+            "slide/0/corrections", {"revision": 0, "entry": {"what": "flip", "cells": named}}
+        )
+        assert answer.status == 400 and "there is no cell 1000000" in answer.json["error"]
+
+
+def test_an_outline_that_crosses_itself_thousands_of_times_is_refused_at_once(client: Client) -> None:
+    """Its 25 million crossings would take minutes and gigabytes to mend."""
+    ring = np.random.default_rng(1).uniform(0, 300, (10_000, 2)).tolist()
+    polygon = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+    answer = client.post(
+        "slide/0/corrections", {"revision": 0, "entry": {"what": "exclude", "polygon": polygon}}
+    )
+    assert answer.status == 400 and "crosses itself" in answer.json["error"]
 
 
 def test_a_correction_is_on_the_disk_when_it_is_answered(own_results: Path) -> None:

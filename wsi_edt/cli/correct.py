@@ -50,7 +50,7 @@ def correct(
     outcome = correct_slide(
         results,
         edited,
-        who=who or _account(),
+        who=_account() if who is None else who,
         classes=ClassNames.from_options(classes),
         partial=partial,
         dry_run=dry_run,

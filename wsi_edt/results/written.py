@@ -60,6 +60,23 @@ def aside_name(name: str) -> str:
     return f"{stem}.changed{dot}{suffixes}"
 
 
+def keep_earlier(folder: Path, name: str) -> str:
+    """Give a file a name that no other has, such as corrections.earlier.json or corrections.earlier-2.json; which.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses.
+    """
+    stem, dot, suffixes = name.partition(".")
+    number = 1
+    while (aside := folder / f"{stem}.earlier{f'-{number}' if number > 1 else ''}{dot}{suffixes}").exists():
+        number += 1
+    with files.writing(aside):
+        (folder / name).replace(aside)
+    return aside.name
+
+
 def _is(path: Path, written: Written, *, absent: bool) -> bool:
     """Whether a file is what was written; `absent` if it isn't there."""
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from wsi_edt.annotations import read_drawing
-from wsi_edt.cells import Cells
+from wsi_edt.cells import CellClass, Cells
 from wsi_edt.corrections import Corrected, Correction, corrected
 from wsi_edt.corrections.applied import flipped_classes
 from wsi_edt.corrections.edited import NEW, Edited, compared
@@ -102,6 +102,7 @@ def correct_slide(
     if not partial:
         _refuse_few(changes, edited)
     _refuse_many(changes, edited)
+    _refuse_classless(shown.cells, found, edited)
     revision = slide.reported_record().revision
     known = record.as_known_by(who, revision=revision)
     sides = Sides(every, record, known, revision, shown, slide.threshold)
@@ -183,6 +184,16 @@ def _refuse_many(changes: Edited, path: Path) -> None:
             f"has {new:,} cells that aren't among the slide's {shown:,}",
             where=path,
             remedy="was it made of another slide? Corrections are for single cells",
+        )
+
+
+def _refuse_classless(shown: Cells, found: CellsFound, path: Path) -> None:
+    """AnnotationError if most cells of a file have no class, and those that were shown had one."""
+    if found.unclassed > _LARGEST_SHARE * len(found.cells) and (shown.class_id != CellClass.NUCLEUS).any():
+        raise AnnotationError(
+            f"has {found.unclassed:,} cells without a class, of {len(found.cells):,}",
+            where=path,
+            remedy="were the classes reset in QuPath? Import cells.geojson again, and edit that",
         )
 
 

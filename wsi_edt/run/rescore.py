@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 import shapely
 
 from wsi_edt.cells import Cells
-from wsi_edt.corrections import NOTHING, Add, Correction, Exclude, MakeRegion, Record, Threshold
+from wsi_edt.corrections import (
+    NOTHING,
+    Add,
+    Correction,
+    Delete,
+    Exclude,
+    Flip,
+    MakeRegion,
+    Record,
+    Threshold,
+)
 from wsi_edt.errors import UsageError
 from wsi_edt.geometry import Window
 from wsi_edt.ki67 import Ki67Result, SlideFindings, assess
@@ -69,6 +79,10 @@ class Rescorer:
     def refuse(self, correction: Correction) -> None:
         """UsageError if the slide's stored cells can't show what a correction asks for, or it lies off the slide."""
         _refuse_off(correction, self._slide.seen.bounds)
+        if isinstance(correction, Flip | Delete):
+            largest = max(correction.cells.index, default=0)
+            if largest >= len(self._found.cells):
+                raise UsageError(f"there is no cell {largest}: the run found {len(self._found.cells):,}")
         if isinstance(correction, Threshold):
             self._slide.cells.with_threshold(correction.value)
         elif isinstance(correction, MakeRegion):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from wsi_edt.results.outputs import remove_results
 from wsi_edt.results.seen import write_seen
 from wsi_edt.results.store import SlideStore, StoreHeader
 from wsi_edt.results.tissue_picture import draw_tissue
-from wsi_edt.results.written import aside_name, other_than_written
+from wsi_edt.results.written import aside_name, keep_earlier, other_than_written
 from wsi_edt.run.discover import SlideRef
 from wsi_edt.run.finalise import finished_row, seen_of
 from wsi_edt.run.memory import trim_memory
@@ -199,6 +199,7 @@ def prepare(
         store = SlideStore(path, plan.header)
         keeps = maps.are_there()
     else:
+        plan = _without_foreign_corrections(plan, _header(path, settings), folder)
         remove_results(folder, settings.outputs)
         store = SlideStore.create(path, plan.header)
         keeps = settings.options.keep_maps
@@ -211,6 +212,17 @@ def prepare(
     done = store.done_shards(plan.shards)
     missing = tuple(shard for shard in plan.shards if shard.index not in done)
     return Prepared(plan, store, missing, maps if keeps else None)
+
+
+def _without_foreign_corrections(plan: SlidePlan, stored: StoreHeader | None, folder: Path) -> SlidePlan:
+    """Keep corrections of another file, whose results are replaced, under another name; the plan with a remark then."""
+    if stored is None or stored.fingerprint == plan.header.fingerprint:
+        return plan
+    if not (folder / names.CORRECTIONS).exists():
+        return plan
+    kept = keep_earlier(folder, names.CORRECTIONS)
+    remark = f"the corrections there were of another file: they are kept as {kept}, and don't count"
+    return replace(plan, remark="; ".join(filter(None, (plan.remark, remark))))
 
 
 def _maps_of(plan: SlidePlan, folder: Path, settings: RunSettings) -> KeptMaps:

@@ -19,6 +19,7 @@ from typing import Final, Self
 from wsi_edt.errors import UsageError
 
 LEAST_TOKEN: Final = 16  # letters of a token that a person states: 96 bits if they are random
+_LONGEST_TOKEN: Final = 256
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 _EVERYWHERE: Final = ("0.0.0.0", "::")
@@ -51,11 +52,11 @@ def checked_token(token: str) -> str:
     Raises
     ------
     UsageError
-        If it is short, or can't stand in an address.
+        If it is short or very long, or can't stand in an address.
     """
-    if len(token) < LEAST_TOKEN or not _TOKEN.fullmatch(token):
+    if not LEAST_TOKEN <= len(token) <= _LONGEST_TOKEN or not _TOKEN.fullmatch(token):
         raise UsageError(
-            f"the token isn't {LEAST_TOKEN} or more of the letters A-Z a-z 0-9 _ -",
+            f"the token isn't {LEAST_TOKEN} to {_LONGEST_TOKEN} of the letters A-Z a-z 0-9 _ -",
             remedy='make one with: python -c "import secrets; print(secrets.token_urlsafe())"',
         )
     return token
@@ -115,7 +116,9 @@ class Guard:
 
     def _knows(self, host: str) -> bool:
         """Whether a Host header names this server."""
-        name, _, port = host.rpartition(":")
+        name, colon, port = host.rpartition(":")
+        if not colon or host.endswith("]"):  # a browser leaves out port 80
+            name, port = host, "80"
         if port != str(self.port):
             return False
         return name.lower() in (known.lower() for known in self.names) or (

@@ -158,6 +158,14 @@ class Nothing(Handler):
         raise HTTPError(404, NOTHING)
 
 
+class WithoutSlash(Handler):
+    """The page's address without the slash at its end."""
+
+    def get(self) -> None:
+        """Send on."""
+        self.redirect(f"{self.request.path}/")
+
+
 class Page(Handler):
     """The page, or a file of it."""
 
@@ -310,6 +318,7 @@ def application(site: Site) -> Application:
     slide = r"/[^/]+/slide/([0-9]{1,9})"
     return Application(
         [
+            (r"/[^/]+", WithoutSlash, shared),
             (r"/[^/]+/", Page, shared),
             (r"/[^/]+/page/(.+)", Page, shared),
             (r"/[^/]+/slides\.json", Slides, shared),

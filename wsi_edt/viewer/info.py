@@ -23,6 +23,7 @@ from wsi_edt.report.labels import place_labels, region_labels
 from wsi_edt.report.palette import CLASS_RGB, hexadecimal
 from wsi_edt.results.seen import Drawn
 from wsi_edt.run.stored import StoredSlide
+from wsi_edt.slides.staining import Staining
 from wsi_edt.viewer.opened import OpenedSlide
 
 Json = dict[str, Any]
@@ -59,6 +60,7 @@ def slide_info(slide: OpenedSlide) -> Json:
         "counting": _counting(seen.drawn),
         "areas": areas_json(result, _regions(stored, stored.reported_record())),
         "staining": result.staining,
+        "has_classes": seen.staining is Staining.DAB,
         "remark": result.remark,
         "model": result.counted_by.model,
         "what_is_counted": result.counted_by.sentence,

@@ -17,6 +17,7 @@ from wsi_edt.results import names
 from wsi_edt.results.outputs import read_ki67
 from wsi_edt.run.rescore import Rescorer
 from wsi_edt.run.stored import StoredResults, StoredSlide, stored_results
+from wsi_edt.slides.source import SlideSource
 from wsi_edt.viewer.deep_zoom import DeepZoom
 from wsi_edt.viewer.handles import Handles
 from wsi_edt.viewer.tiles import KeptTiles, tile_jpeg
@@ -39,6 +40,8 @@ class OpenedSlide:
         self._kept_tiles = kept_tiles
         self._handles = Handles(stored.seen.source)
         self._loading = threading.Lock()
+        self._looking = threading.Lock()
+        self._seen: _Seen | None = None
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -50,9 +53,19 @@ class OpenedSlide:
         """Its tiles."""
         return DeepZoom(*self.size)
 
-    @cached_property
+    @property
     def why_gone(self) -> str | None:
-        """Why the slide itself can't be shown, as a clause; None if it can."""
+        """Why the slide itself can't be shown, as a clause; None if it can. Its file is looked at again once it changed."""
+        with self._looking:
+            stamp = _stamp(self.stored.seen.source)
+            if self._seen is None or self._seen.stamp != stamp:
+                if self._seen is not None:
+                    self._handles.close()
+                    self._handles = Handles(self.stored.seen.source)
+                self._seen = _Seen(stamp, self._look())
+            return self._seen.why_gone
+
+    def _look(self) -> str | None:
         source = self.stored.seen.source
         try:
             state = source.state()
@@ -121,6 +134,25 @@ class OpenedSlide:
     @cached_property
     def _rescorer(self) -> Rescorer:
         return Rescorer(self.stored, self._cells)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen of a slide's file when it had this stamp."""
+
+    stamp: tuple[int, ...]
+    why_gone: str | None
+
+
+def _stamp(source: SlideSource) -> tuple[int, ...]:
+    """What changes with a file on a disk, at the cost of a look; nothing for what isn't there, and for one elsewhere."""
+    if not isinstance(source.path, Path):
+        return ()
+    try:
+        state = source.path.stat()
+    except OSError:
+        return ()
+    return state.st_size, state.st_mtime_ns, state.st_ino
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from wsi_edt.corrections.kinds import LONGEST_NAME
 from wsi_edt.errors import UsageError
 from wsi_edt.viewer.guard import Guard, checked_token, is_loopback, new_token
 from wsi_edt.viewer.handlers import Site, application
@@ -56,6 +57,8 @@ class ViewOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise UsageError(f"there is no port {self.port}", remedy="give one from 1 to 65535")
+        if not 0 < len(self.who) <= LONGEST_NAME:
+            raise UsageError(f"whoever corrects needs a name of at most {LONGEST_NAME} letters")
         if self.token is not None:
             checked_token(self.token)
         elif not is_loopback(self.host):

@@ -231,6 +231,15 @@ def test_cells_of_another_slide_are_refused_even_in_part(folder: Path) -> None:
         correct(folder, lambda features: features.__setitem__(slice(None), strange), partial=True)
 
 
+def test_a_file_whose_classes_were_reset_is_refused(folder: Path) -> None:
+    def reset(features: Features) -> None:
+        for which in range(len(features)):
+            reclass(features, which, None)
+
+    with pytest.raises(AnnotationError, match=r"cells without a class.*reset in QuPath"):
+        correct(folder, reset)
+
+
 def test_what_is_neither_a_cell_nor_an_area_is_said(folder: Path) -> None:
     line = area(60, "ruler", None) | {"geometry": {"type": "LineString", "coordinates": [[1, 1], [9, 9]]}}
     outcome = correct(folder, lambda features: features.append(line))

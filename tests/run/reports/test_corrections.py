@@ -12,6 +12,7 @@ from shapely import box
 
 from tests.run.reports.helpers import RAISED, listed, shown, written
 from tests.run.test_batch import run_all
+from tests.stand_ins import make_settings, paint, write_slide
 from wsi_edt.corrections import (
     Add,
     Correction,
@@ -49,6 +50,11 @@ def correct(out: Path, *corrections: Correction) -> Record:
 def some(slide: StoredSlide, kind: int, count: int) -> NamedCells:
     cells = slide.every_cell()
     return NamedCells.of(cells, np.flatnonzero(cells.class_id == kind)[:count].tolist())
+
+
+def ki67_of_fresh(slides: Path, out: Path) -> dict[str, object]:
+    run_all(slides, out)
+    return ki67(out)
 
 
 def ki67(out: Path) -> dict[str, object]:
@@ -169,6 +175,21 @@ def test_cells_of_another_run_are_told_and_left_alone(out: Path) -> None:
     report_slides(out / "a.png")
     assert ki67(out)["areas"] == before["areas"]
     assert "2 corrected cells aren't there any more" in shown(out / "a.png/report.html")
+
+
+def test_corrections_of_another_file_in_its_place_are_kept_aside(own: tuple[Path, Path]) -> None:
+    slides, out = own
+    correct(out, Add(30.5, 30.5, "Positive"))
+    record = (out / "a.png/corrections.json").read_bytes()
+    write_slide(slides / "a.png", paint(9, width=500, height=160))
+    run_all(slides, out, settings=make_settings(overwrite=True))
+    assert not (out / "a.png/corrections.json").exists()
+    assert (out / "a.png/corrections.earlier.json").read_bytes() == record
+    assert "corrections.earlier.json, and don't count" in str(ki67(out)["remark"])
+    assert ki67(out)["areas"] == ki67_of_fresh(slides, out.parent / "fresh")["areas"]
+    correct(out, Add(40.5, 30.5, "Positive"))
+    run_all(slides, out, settings=make_settings(overwrite=True))
+    assert (out / "a.png/corrections.json").exists()  # of this file
 
 
 def test_thresholds_that_contradict_or_cant_be_are_refused(out: Path) -> None:

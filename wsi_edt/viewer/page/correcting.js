@@ -22,6 +22,9 @@ export class Correcting {
     this.corrected = new CorrectedCells(found, info.classes, info.counting);
   }
 
+  // Whether positive and negative mean something on the slide: without DAB all cells are nuclei.
+  get hasClasses() { return this.info.has_classes; }
+
   get cells() { return this.corrected.cells; }
 
   // The record's threshold; undefined if it has none.
@@ -65,7 +68,7 @@ export class Correcting {
   }
 
   async add(x, y) {
-    await this.#store({ what: "add", x, y, class: document.querySelector("input[name=added]:checked").value });
+    await this.#store({ what: "add", x, y, class: this.hasClasses ? document.querySelector("input[name=added]:checked").value : "Nucleus" });
     if (this.cells.nearest(x, y, 1, this.#isGrey) >= 0) say(ADDED_GREY);
   }
 
@@ -85,7 +88,7 @@ export class Correcting {
   #change(what, places) {
     const able = what === "flip" ? places.filter((i) => this.corrected.kind[i] < 2) : places;
     if (able.length) this.#store({ what, cells: this.corrected.named(able) });
-    else say(places.length ? "This model tells no classes apart, so there is nothing to flip." : "There is no cell in that outline that is shown and counts.");
+    else say(places.length ? "There is nothing to flip: these cells have no class." : "There is no cell in that outline that is shown and counts.");
   }
 
   #regionName() {
@@ -108,7 +111,7 @@ export class Correcting {
       say(error.message);
       if (!error.stale) return;
       this.#follow();
-      if (holds()) await this.#storeMade(made, holds, MERGED);
+      if (!error.lost && holds()) await this.#storeMade(made, holds, MERGED);
       return;
     }
     this.#follow();

@@ -7,7 +7,10 @@ const wanted = (id) => document.getElementById(id);
 export class Layers {
   constructor(shown, heat, outlines) {
     Object.assign(this, { shown, heat, outlines });
-    wanted("heat").addEventListener("change", () => this.#heat().catch((error) => say(error.message)));
+    wanted("heat").addEventListener("change", () => {
+      wanted("heat").blur(); // else it takes the keys that correct
+      this.#heat().catch((error) => say(error.message));
+    });
     for (const box of document.querySelectorAll("#layers input[type=checkbox]")) {
       box.addEventListener("change", () => {
         outlines.hidden[box.value] = !box.checked;

@@ -33,6 +33,8 @@ for (const name of ["undo", "redo", "keep"]) document.getElementById(name).addEv
 
 async function open(number) {
   page.ready = false;
+  label.hidden = true;
+  history.replaceState(null, "", `#${number}`); // a reload shows the same slide
   const base = `slide/${number}/`;
   say("");
   if (page.layer) {
@@ -42,16 +44,20 @@ async function open(number) {
   if (page.correcting) page.correcting.closed = true;
   [page.cells, page.layer, page.correcting] = [null, null, null];
   tools?.cancel();
+  listAreas([], [], go);
+  outlines.show([], []);
   const loading = json(`${base}info.json`);
   const info = await loading;
   const coming = Cells.load(`${base}cells.bin`, info.width, info.height);
   document.title = `${info.name} – wsi-edt`;
   tellModel(info);
+  document.getElementById("added").hidden = readOnly || !info.has_classes;
   listAreas(info.areas, info.areas, go);
   outlines.show(info.areas, []);
   layers.open(base);
-  await shown.open(base, info);
-  say(info.gone ? `The slide itself isn't shown: ${info.gone}.` : "");
+  const tellGone = ({ gone }) => { if (gone) say(`The slide itself isn't shown: ${gone}.`); };
+  await shown.open(base, info, async () => tellGone(await json(`${base}info.json`)));
+  tellGone(info);
   const layer = new CellLayer(shown.viewer.canvas, info.mpp, info.classes);
   const cells = await coming;
   const most = highest(cells.score);
@@ -131,8 +137,10 @@ host.addEventListener("pointerleave", () => { label.hidden = true; });
 try {
   const { slides } = await json("slides.json");
   const show = (number) => open(number).catch((error) => say(String(error.message)));
-  listSlides(slides, show);
-  await show(0);
+  const asked = Number(location.hash.slice(1));
+  const first = Number.isInteger(asked) && asked < slides.length ? asked : 0;
+  listSlides(slides, first, show);
+  await show(first);
 } catch (error) {
   say(String(error.message));
 }

@@ -11,8 +11,8 @@ export function element(name, text = "", className = "") {
 
 export function say(text) { wanted("message").textContent = text; }
 
-// The list of slides; `chosen(number)` is called when one is chosen.
-export function listSlides(slides, chosen) {
+// The list of slides, of which the one numbered `first` is shown; `chosen(number)` is called when one is chosen.
+export function listSlides(slides, first, chosen) {
   const list = wanted("slides");
   list.replaceChildren(
     ...slides.map(({ name, case: called }, number) => {
@@ -21,7 +21,11 @@ export function listSlides(slides, chosen) {
       return option;
     }),
   );
-  list.addEventListener("change", () => chosen(Number(list.value)));
+  list.value = String(first);
+  list.addEventListener("change", () => {
+    list.blur(); // else it takes the keys that correct
+    chosen(Number(list.value));
+  });
 }
 
 // A line for each class that may be shown or hidden; returns what is visible, by class, and a way to set the counts.
@@ -86,7 +90,10 @@ export function listAreas(before, areas, go) {
   titles.append(element("th", "Area"), ...(corrected ? [element("th", "before"), element("th", "now")] : [element("th", "Ki-67")]), element("th", "cells"));
   head.append(titles);
   const body = element("tbody");
-  for (const area of areas) {
+  // An area that corrections took away, such as a field, has no number now.
+  const left = new Set(areas.map(key));
+  const gone = before.filter((area) => !left.has(key(area))).map((area) => ({ ...area, place: null, outline: null, text: { ...area.text, index: "–", cells: "–", why_no_index: "", decisions: [] } }));
+  for (const area of [...areas, ...gone]) {
     const line = element("tr");
     const name = element("th");
     const called = area.label ? `${area.label} ${area.name}` : area.name;

@@ -1,8 +1,9 @@
 // The record of what was corrected on a slide, as corrections.json has it: entries are only ever added to it.
 
-import { json } from "./source.js";
+import { json, SILENT } from "./source.js";
 
 const LATE = "This slide was corrected elsewhere meanwhile. What you just did wasn't stored; the page shows the other corrections now.";
+const LOST = "Corrections that this page had stored are gone: corrections.json was removed or replaced meanwhile. What you just did wasn't stored.";
 
 export class CorrectionsRecord {
   // `base` is the slide's address.
@@ -40,12 +41,13 @@ export class CorrectionsRecord {
         body: JSON.stringify({ revision: this.revision, entry: correction }),
       });
     } catch {
-      throw new Error("That isn't stored: wsi-edt view doesn't answer any more. Start it again, and reload the page.");
+      throw new Error(`That isn't stored: ${SILENT}`);
     }
     const fields = await answer.json();
     if (answer.status === 409) {
+      const seen = this.revision;
       await this.load();
-      throw late();
+      throw late(this.revision < seen ? LOST : LATE);
     }
     if (!answer.ok) throw new Error(`That isn't stored: ${fields.error}`);
     this.entries.push({ id: fields.revision, who: fields.who, when: fields.when, ...correction });
@@ -77,4 +79,4 @@ export class CorrectionsRecord {
   }
 }
 
-function late() { return Object.assign(new Error(LATE), { stale: true }); }
+function late(words = LATE) { return Object.assign(new Error(words), { stale: true, lost: words === LOST }); }

@@ -1,6 +1,7 @@
 // The slide itself: OpenSeadragon over the server's tiles, and the layers that follow its view.
 
 const { OpenSeadragon } = window;
+export const TWICE_PX = 8; // CSS px: two clicks nearer than this may be one double-click
 
 export class SlideView {
   constructor(host) {
@@ -23,15 +24,21 @@ export class SlideView {
       imageLoaderLimit: 6,
       tileRetryMax: 5, // a slow disk's tiles come late, and are asked for again
       tileRetryDelay: 2000,
-      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false },
+      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false, dblClickDistThreshold: TWICE_PX },
     });
     this.viewer.addHandler("update-viewport", () => this.#drawLayers());
     this.viewer.addHandler("resize", () => this.redraw());
+    this.viewer.addHandler("tile-load-failed", () => {
+      const { lost } = this;
+      this.lost = null;
+      lost?.().catch(() => {});
+    });
   }
 
-  // Show a slide; resolves once it can be drawn. `base` is its address, `info` its info.json.
-  open(base, info) {
-    this.info = info;
+  // Show a slide; resolves once it can be drawn. `base` is its address, `info` its info.json; `lost()` is called once a tile
+  // can't be had.
+  open(base, info, lost) {
+    Object.assign(this, { info, lost });
     // In an export the finest level may be one below the slide's own: its size needn't be a whole number of px.
     const { tile_px: tileSize, first_level: minLevel, top_level: top, finest_level: maxLevel = top } = info.zoom;
     const [width, height] = [info.width / 2 ** (top - maxLevel), info.height / 2 ** (top - maxLevel)];

@@ -3,6 +3,7 @@
 // A browser that opened the page from a disk (file://) fetches nothing, but loads scripts: `slide/0/info.json.js` says
 // `wsiEdtFile("slide/0/info.json", {...})`, and cells.bin comes as base64.
 
+export const SILENT = "wsi-edt view doesn't answer any more. Start it again, and open the address that it prints.";
 export const readOnly = "exported" in document.documentElement.dataset;
 
 const waiting = new Map(); // by address: { coming, take }
@@ -11,7 +12,7 @@ if (readOnly) window.wsiEdtFile = (address, content) => waiting.get(address)?.ta
 // What an address answers; an error says why it doesn't.
 export async function json(address) {
   if (readOnly) return fromScript(address);
-  const answer = await fetch(address);
+  const answer = await asked(address);
   const fields = await answer.json();
   if (!answer.ok) throw new Error(fields.error);
   return fields;
@@ -20,9 +21,17 @@ export async function json(address) {
 // The same as an ArrayBuffer.
 export async function bytes(address) {
   if (readOnly) return unpacked(await fromScript(address));
-  const answer = await fetch(address);
+  const answer = await asked(address);
   if (!answer.ok) throw new Error((await answer.json()).error);
   return answer.arrayBuffer();
+}
+
+async function asked(address) {
+  try {
+    return await fetch(address);
+  } catch {
+    throw new Error(SILENT);
+  }
 }
 
 function fromScript(address) {

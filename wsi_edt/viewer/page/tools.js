@@ -2,11 +2,13 @@
 //
 // Without a pointer the cross in the middle of the view stands for it: arrows move the slide below it, the space bar clicks.
 
+import { TWICE_PX } from "./slide_view.js";
+
 const { OpenSeadragon } = window;
 const OUTLINED = ["flip-outlined", "delete-outlined", "exclude", "region"];
 const KEYS = { f: "flip", d: "delete", F: "flip-outlined", D: "delete-outlined", e: "exclude", r: "region" };
 const APART_PX = 3; // CSS px between corners of what is drawn freehand
-const TWICE_MS = 350; // two clicks nearer than this are one double-click
+const TWICE_MS = 350; // two clicks nearer than this in time, and near in place, are one double-click
 
 export class Tools {
   // `does` has what follows: cell(tool, x, y) true if there was one, outline(tool, corners), add(x, y), undo(), redo(), keep().
@@ -53,8 +55,9 @@ export class Tools {
 
   #click(event) {
     if (!event.quick) return;
-    const again = performance.now() - this.clicked < TWICE_MS;
-    this.clicked = performance.now();
+    const { position } = event;
+    const again = performance.now() - this.clicked < TWICE_MS && position.distanceTo(this.clickedAt) <= TWICE_PX;
+    [this.clicked, this.clickedAt] = [performance.now(), position];
     if (!again) this.#press(...this.#at(event));
   }
 
