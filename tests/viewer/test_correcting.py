@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,16 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 def says(window: Window, words: str) -> None:
     window.until(f"document.getElementById('message').textContent.includes('{words}')")
+
+
+def later(seconds: float) -> Callable[[Any], None]:
+    """Lets a request go on, but not at once."""
+
+    def go_on(route: Any) -> None:
+        time.sleep(seconds)
+        route.continue_()
+
+    return go_on
 
 
 def total(client: Client) -> int:
@@ -81,6 +92,41 @@ def test_two_clicks_on_two_cells_are_two_however_fast(browser: Any, own_results:
             window.page.mouse.click(*place)
         window.stored(3)
         assert kinds(own_results) == ["flip", "flip", "flip"]
+        window.page.close()
+
+
+def test_of_slides_that_are_chosen_quickly_the_last_is_shown_alone(browser: Any, own_results: Path) -> None:
+    with viewing(own_results) as client:
+        window = Window(browser, client.address)
+        window.page.route("**/slide/0/cells.bin", later(0.6))
+        choose = """number => { const list = document.getElementById("slides");
+            list.value = number; list.dispatchEvent(new Event("change")); }"""
+        for number in "10101":
+            window.page.evaluate(choose, number)
+        window.until("window.wsiEdt.ready && window.wsiEdt.chosen === null")
+        assert window.page.title().startswith("deep/b")
+        assert window.page.evaluate("window.wsiEdt.view.layers.length") == 3  # the map, outlines and cells
+        assert window.page.evaluate("window.wsiEdt.correcting.base") == "slide/1/"
+        assert window.page.locator("canvas.cells").count() == 3
+        window.page.close()
+
+
+def test_a_correction_that_is_stored_late_stays_with_its_slide(browser: Any, own_results: Path) -> None:
+    with viewing(own_results) as client:
+        window = Window(browser, client.address)
+        x, y = lone_positive(own_results)
+        place = window.go(x, y)
+        window.page.route("**/corrections", later(1.0))
+        window.page.mouse.click(*place)
+        window.page.select_option("#slides", "1")
+        window.until("window.wsiEdt.ready && window.wsiEdt.info.name.startsWith('deep/')")
+        window.page.wait_for_timeout(1500)
+        assert kinds(own_results) == ["flip"]
+        assert window.page.locator("#history li").count() == 0
+        assert window.page.locator("#undo").is_disabled()
+        assert window.page.evaluate("window.wsiEdt.cells.count") == window.page.evaluate(
+            "window.wsiEdt.correcting.cells.count"
+        )
         window.page.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from tests.stand_ins import paint
 from tests.viewer.serving import Client, viewing
 from wsi_edt.results import names
+from wsi_edt.run.report import ReportOptions, report_slides
 from wsi_edt.run.stored import stored_slides
 
 ADDED = {"what": "add", "x": 10.5, "y": 20.25, "class": "Positive"}
@@ -131,6 +133,32 @@ def test_a_slide_that_is_replaced_while_it_is_shown_isnt_shown_any_more(own_resu
     finally:
         path.write_bytes(content)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_the_last_report_is_shown_and_slides_that_end_meanwhile(own_results: Path) -> None:
+    shutil.move(own_results / "deep", own_results.parent / "deep")
+    with viewing(own_results) as client:
+        assert [one["name"] for one in client.ask("slides.json").json["slides"]] == ["a.png"]
+        before = client.ask("slide/0/info.json").json["threshold"]["reported"]
+        shutil.move(own_results.parent / "deep", own_results / "deep")
+        report_slides(own_results / "a.png", ReportOptions(threshold=0.7))
+        assert [one["name"] for one in client.ask("slides.json").json["slides"]] == [
+            "a.png",
+            "deep/b <i>.png",
+        ]
+        info = client.ask("slide/0/info.json").json
+        assert info["threshold"]["reported"] == 0.7 != before
+        assert info["areas"][0]["total"] == client.ask("slide/0/score.json").json["before"][0]["total"]
+        assert client.ask("slide/1/info.json").json["name"] == "deep/b <i>.png"
+
+
+def test_results_that_were_moved_away_arent_made_anew(own_results: Path) -> None:
+    with viewing(own_results) as client:
+        assert client.ask("slide/0/info.json").status == 200
+        shutil.move(own_results / "a.png", own_results.parent / "elsewhere")
+        answer = client.post("slide/0/corrections", {"revision": 0, "entry": ADDED})
+        assert answer.status == 500 and "isn't there any more" in answer.json["error"]
+        assert not (own_results / "a.png").exists()
 
 
 def test_the_address_without_its_last_slash_leads_to_the_page(client: Client) -> None:

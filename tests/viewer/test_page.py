@@ -140,8 +140,12 @@ def test_each_correction_by_pointer_or_key_is_stored(browser: Any, own_results: 
         page.wait_for_timeout(400)
         page.mouse.dblclick(px, py)  # the cell is gone there
         window.stored(4)
+        page.keyboard.press("a")  # there is a cell now
+        window.until("document.getElementById('message').textContent.includes('a cell already')")
+        window.go(x, y + 9)
         page.keyboard.press("a")
         window.stored(5)
+        px, py = window.go(x, y)
         for number, key in zip([6, 8, 10, 12], ["Shift+F", "Shift+D", "e", "r"], strict=True):
             page.keyboard.press(key)
             page.mouse.move(px - 90, py - 60)

@@ -70,6 +70,10 @@ class CorrectionsFile:
         """
         if not 0 < len(who) <= LONGEST_NAME:
             raise UsageError(f"whoever corrects needs a name of at most {LONGEST_NAME} letters")
+        if not self.path.parent.is_dir():
+            raise OutputError(
+                "isn't there any more", where=self.path.parent, remedy="was it moved or renamed?"
+            )
         lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=_PATIENCE_S)
         try:
             with writing(self.path):

@@ -16,12 +16,11 @@ import shapely
 from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator
 
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.qupath.regions import Polygons, polygons_of
+from wsi_edt.qupath.regions import Polygons, mended, polygons_of
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 LONGEST_NAME = 200  # letters
 _MOST_CORNERS = 200_000  # of an outline
-_MOST_CROSSED = 3_000  # of one that crosses itself
 _FARTHEST = 1e8  # level-0 px; the largest slides have 1e6
 
 Label = Literal["Negative", "Positive", "Nucleus"]  # of `CellClass`
@@ -51,13 +50,7 @@ def _polygons(value: object) -> Polygons:
     corners = shapely.get_num_coordinates(shape)
     if corners > _MOST_CORNERS:
         raise ValueError(f"its outline has {corners:,} corners, more than {_MOST_CORNERS:,}")
-    if not shape.is_valid:
-        if (
-            corners > _MOST_CROSSED
-        ):  # crossings, and the time that it takes to mend them, grow with the square
-            raise ValueError(f"its outline of {corners:,} corners crosses itself; with so many it must not")
-        shape = shapely.make_valid(shape)
-    area = polygons_of(shape)
+    area = polygons_of(mended(shape))
     if area is None:
         raise ValueError("it has no area")
     return area

@@ -22,6 +22,7 @@ from wsi_edt.qupath.regions import Region
 from wsi_edt.run.stored import StoredSlide, stored_results
 
 _IGNORED_COLOUR = [180, 180, 180]  # QuPath refuses a class without a colour
+_DRAW = "draw one around what you have gone over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ def write_training_set(
     OutputError
         If no slide has a corrected region, or the system refuses.
     """
+    if out.resolve().is_relative_to(results.resolve()):
+        raise UsageError("lies in the results", where=f"--out {out}", remedy="choose a place elsewhere")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError("isn't empty", where=f"--out {out}", remedy="choose another --out")
     ended = []
@@ -74,13 +77,15 @@ def write_training_set(
             one = Taught(slide.name, error=error)
         told(one)
         ended.append(one)
-    if all(one.error is not None for one in ended):
-        raise OutputError(
-            "has no slide with a corrected region",
-            where=results,
-            remedy="draw regions around what you have gone over, in wsi-edt view or in QuPath",
-        )
-    return tuple(ended)
+    if any(one.regions for one in ended):
+        return tuple(ended)
+    if any(one.error is not None and one.error.remedy != _DRAW for one in ended):
+        raise OutputError("has no slide with a corrected region that is still there", where=results)
+    raise OutputError(
+        "has no slide with a corrected region",
+        where=results,
+        remedy="draw regions around what you have gone over, in wsi-edt view or in QuPath",
+    )
 
 
 def _written(slide: StoredSlide, out: Path) -> Taught:
@@ -90,10 +95,13 @@ def _written(slide: StoredSlide, out: Path) -> Taught:
         raise SlideError(
             "has corrections, but no region",
             where=slide.name,
-            remedy="draw one around what you have gone over",
+            remedy=_DRAW,
         )
     if not isinstance(source.path, Path) or source.series is not None or not source.path.exists():
         raise SlideError("isn't a file of this machine that holds one slide", where=slide.name)
+    state = source.state()
+    if not slide.header.is_of(state.fingerprint, state.modified):
+        raise SlideError(f"{source} isn't the file that was counted any more", where=slide.name)
     left = corrected(slide.every_cell(), record, threshold=slide.threshold)
     ignored = [region for region in (*slide.seen.drawn.regions, *left.regions) if region.ignored]
     regions = [*map(_region, gone_over), *ignored]

@@ -160,7 +160,7 @@ def _count(zoom: DeepZoom, finest: int) -> int:
 
 
 def _each(opened: OpenedResults) -> Iterator[OpenedSlide]:
-    for number in range(len(opened.listed)):
+    for number in range(len(opened.listed())):
         slide = opened.slide(number)
         assert slide is not None
         yield slide
@@ -226,7 +226,7 @@ class _Writer:
         for name, content in page.items():
             if name != _INDEX:
                 self._put(name, content)
-        listed = [{"name": one.name, "case": one.case} for one in opened.listed]
+        listed = [{"name": one.name, "case": one.case} for one in opened.listed()]
         self._script("slides.json", orjson.dumps({"slides": listed}))
         for slide in _each(opened):
             self._slide(slide, options.mpp)

@@ -180,9 +180,10 @@ class Page(Handler):
 class Slides(Handler):
     """slides.json: the slides by name."""
 
-    def get(self) -> None:
+    async def get(self) -> None:
         """Send the list."""
-        listed = [{"name": slide.name, "case": slide.case} for slide in self.site.results.listed]
+        slides = await self.computed(self.site.other_threads, self.site.results.listed)
+        listed = [{"name": slide.name, "case": slide.case} for slide in slides]
         self.answer(orjson.dumps({"slides": listed}), _JSON)
 
 

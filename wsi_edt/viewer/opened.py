@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from wsi_edt.cells import Cells
-from wsi_edt.errors import SlideError
+from wsi_edt.errors import OutputError, SlideError, WsiEdtError
 from wsi_edt.ki67 import Ki67Result
 from wsi_edt.ki67.drawn import which_count
 from wsi_edt.qupath.regions import BoolArray
@@ -32,12 +33,14 @@ class OpenedSlide:
     ----------
     number : in the list of the results folder's slides, from 0
     stored : the slide in its results folder
+    report : what changes with each report of it
     """
 
     def __init__(self, number: int, stored: StoredSlide, kept_tiles: KeptTiles) -> None:
         self.number = number
         self.stored = stored
         self._kept_tiles = kept_tiles
+        self.report = _report_stamp(stored.folder)
         self._handles = Handles(stored.seen.source)
         self._loading = threading.Lock()
         self._looking = threading.Lock()
@@ -114,7 +117,10 @@ class OpenedSlide:
         return which_count(self.cells(), drawn.regions, only_regions=drawn.alone)
 
     def rescorer(self) -> Rescorer:
-        """Scores it again; OutputError if its cells can't be read."""
+        """Scores it again; OutputError if its cells can't be read, or its results were moved away."""
+        folder = self.stored.folder
+        if not folder.is_dir():
+            raise OutputError("isn't there any more", where=folder, remedy="was it moved or renamed?")
         with self._loading:
             return self._rescorer
 
@@ -142,6 +148,14 @@ class _Seen:
 
     stamp: tuple[int, ...]
     why_gone: str | None
+
+
+def _report_stamp(folder: Path) -> tuple[int, ...]:
+    found = []
+    for name in (names.KI67, names.REPORT_RECORD):
+        with suppress(OSError):
+            found.append((folder / name).stat().st_mtime_ns)
+    return tuple(found)
 
 
 def _stamp(source: SlideSource) -> tuple[int, ...]:
@@ -183,29 +197,40 @@ class OpenedResults:
         if not found.slides:
             raise next((error for _, error in found.faults), found.why_none())
         self.root = found.root
-        self._stored = found.slides
+        self._results = results
+        self._stored = list(found.slides)
         self._loaded: OrderedDict[int, OpenedSlide] = OrderedDict()
         self._lock = threading.Lock()
         self._kept_tiles = KeptTiles()
 
-    @property
     def listed(self) -> tuple[Listed, ...]:
-        """All slides, by name."""
+        """All slides, those that ended since the first look last; a slide's place is its number."""
+        with suppress(WsiEdtError):
+            ended = stored_results(self._results).slides
+            with self._lock:
+                known = {slide.name for slide in self._stored}
+                self._stored += [slide for slide in ended if slide.name not in known]
         return tuple(Listed(slide.name, slide.seen.case) for slide in self._stored)
 
     def slide(self, number: int) -> OpenedSlide | None:
-        """The slide of that number, from 0; None if there is none."""
+        """The slide of that number, from 0, as it was reported last; None if there is none."""
         if not 0 <= number < len(self._stored):
             return None
+        before = None
         with self._lock:
             slide = self._loaded.get(number)
+            if slide is not None and slide.report != _report_stamp(slide.stored.folder):
+                with suppress(WsiEdtError):  # while it is written, the one before stays
+                    self._stored[number] = StoredSlide.read(slide.stored.folder) or slide.stored
+                    before, slide = slide, None
             if slide is None:
                 slide = OpenedSlide(number, self._stored[number], self._kept_tiles)
                 self._loaded[number] = slide
             self._loaded.move_to_end(number)
             oldest = self._loaded.popitem(last=False)[1] if len(self._loaded) > _MOST_LOADED else None
-        if oldest is not None:
-            oldest.close()
+        for one in (before, oldest):
+            if one is not None:
+                one.close()
         return slide
 
     def close(self) -> None:

@@ -67,9 +67,26 @@ def test_single_corrections_say_nothing_of_their_neighbours(out: Path, tmp_path:
     assert told == ["a.png has corrections, but no region; draw one around what you have gone over"]
 
 
+def test_pictures_of_another_slide_arent_taken(
+    own: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slides, out = own
+    stored_slides(out)[0].corrections.append([MakeRegion("gone over", AREA, None)], who="ada", seen=0)
+    (slides / "a.png").write_bytes((slides / "deep/b.png").read_bytes())
+    assert run_command(["training-set", str(out), "--out", str(tmp_path / "set")]) == 1
+    assert "a.png isn't the file that was counted any more" in capsys.readouterr().err
+    assert not (tmp_path / "set/a.png").exists()
+
+
+def test_a_set_within_the_results_is_refused(out: Path) -> None:
+    with pytest.raises(UsageError, match="lies in the results"):
+        write_training_set(out, out / "set")
+
+
 def test_nothing_is_written_over(out: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("")
     with pytest.raises(UsageError, match="isn't empty"):
-        write_training_set(out, out)
+        write_training_set(out / "a.png", tmp_path)
 
 
 RECIPE = """

@@ -8,6 +8,7 @@ import { json } from "./source.js";
 
 const REACH_UM = 4; // of the pointer around it: neighbours in a dense tumour lie 6 apart
 const REACH_PX = 5; // at least, CSS px
+const SAME_UM = 1.5; // two nuclei don't lie this near
 const GREY = "Cells in grey lie where nothing counts, so that there is nothing to correct. To let them count, undo the excluded area.";
 const ADDED_GREY = "The cell is stored, in grey: it lies where nothing counts.";
 const MERGED = "This slide was corrected elsewhere meanwhile: the page shows that now, and what you just did, too.";
@@ -68,8 +69,12 @@ export class Correcting {
   }
 
   async add(x, y) {
+    if (this.cells.nearest(x, y, SAME_UM / this.info.mpp, (place) => this.passes(place) || this.#isGrey(place)) >= 0) {
+      say("There is a cell already.");
+      return;
+    }
     await this.#store({ what: "add", x, y, class: this.hasClasses ? document.querySelector("input[name=added]:checked").value : "Nucleus" });
-    if (this.cells.nearest(x, y, 1, this.#isGrey) >= 0) say(ADDED_GREY);
+    if (!this.closed && this.cells.nearest(x, y, 1, this.#isGrey) >= 0) say(ADDED_GREY);
   }
 
   undo() { this.#again("undo"); }
@@ -106,10 +111,10 @@ export class Correcting {
   async #storeMade(made, holds = () => false, told = "") {
     try {
       await this.record.add(made);
-      say(told);
+      if (!this.closed) say(told);
     } catch (error) {
-      say(error.message);
-      if (!error.stale) return;
+      say(this.closed ? `${this.info.name}: ${error.message}` : error.message);
+      if (!error.stale || this.closed) return;
       this.#follow();
       if (!error.lost && holds()) await this.#storeMade(made, holds, MERGED);
       return;
@@ -124,6 +129,7 @@ export class Correcting {
   }
 
   #follow() {
+    if (this.closed) return; // another slide is shown by now
     this.changed(this.corrected.apply(this.record));
     this.#list();
     this.#score();

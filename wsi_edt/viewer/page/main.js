@@ -15,7 +15,7 @@ const host = document.getElementById("slide");
 const label = document.getElementById("under-pointer");
 const shown = new SlideView(host);
 // What tests and people at the console look at.
-const page = { view: shown, heat: null, cells: null, layer: null, correcting: null, ready: false };
+const page = { chosen: null, view: shown, heat: null, cells: null, layer: null, correcting: null, ready: false };
 window.wsiEdt = page;
 
 const heat = new HeatLayer(shown.viewer.canvas);
@@ -55,7 +55,7 @@ async function open(number) {
   listAreas(info.areas, info.areas, go);
   outlines.show(info.areas, []);
   layers.open(base);
-  const tellGone = ({ gone }) => { if (gone) say(`The slide itself isn't shown: ${gone}.`); };
+  const tellGone = ({ gone }) => { document.getElementById("gone").textContent = gone ? `The slide itself isn't shown: ${gone}.` : ""; };
   await shown.open(base, info, async () => tellGone(await json(`${base}info.json`)));
   tellGone(info);
   const layer = new CellLayer(shown.viewer.canvas, info.mpp, info.classes);
@@ -136,7 +136,17 @@ host.addEventListener("pointerleave", () => { label.hidden = true; });
 
 try {
   const { slides } = await json("slides.json");
-  const show = (number) => open(number).catch((error) => say(String(error.message)));
+  // One slide after the other: of those that are chosen while one is loading, the last.
+  const show = async (number) => {
+    const loading = page.chosen !== null;
+    page.chosen = number;
+    if (loading) return;
+    for (let now = null; now !== page.chosen;) {
+      now = page.chosen;
+      await open(now).catch((error) => say(String(error.message)));
+    }
+    page.chosen = null;
+  };
   const asked = Number(location.hash.slice(1));
   const first = Number.isInteger(asked) && asked < slides.length ? asked : 0;
   listSlides(slides, first, show);

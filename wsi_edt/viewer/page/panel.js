@@ -102,16 +102,23 @@ export function listAreas(before, areas, go) {
       button.addEventListener("click", () => go(area));
       name.append(button);
     } else name.textContent = called;
-    for (const words of [area.text.why_no_index, ...area.text.decisions]) if (words) name.append(element("div", words, "why"));
     const was = earlier.get(key(area)) ?? "–";
     if (corrected) line.append(name, element("td", was, "number"));
     else line.append(name);
     const now = element("td", area.text.index, corrected && was !== area.text.index ? "number changed" : "number");
     line.append(now, element("td", area.text.cells, "number"));
     body.append(line);
+    for (const words of [area.text.why_no_index, ...area.text.decisions].filter(Boolean)) {
+      const why = element("td", words, "why");
+      why.colSpan = corrected ? 4 : 3;
+      const below = element("tr");
+      below.append(why);
+      body.append(below);
+    }
   }
   table.append(head, body);
-  wanted("areas").replaceChildren(table);
+  const moved = corrected && areas.some(({ kind }) => kind === "hotspot");
+  wanted("areas").replaceChildren(table, ...(moved ? [element("p", "Hotspots are looked for again: before and now may lie elsewhere.", "why")] : []));
 }
 
 export function tellModel(info) {
