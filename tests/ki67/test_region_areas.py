@@ -73,6 +73,12 @@ def test_a_number_makes_no_name_that_another_region_has() -> None:
     assert [area.name for area in drawn_areas(regions)] == ["nest", "nest (2)", "nest (3)"]
 
 
+@pytest.mark.parametrize("name", ["whole tissue", "all regions", "hotspot 1 by index", "field 2"])
+def test_a_region_that_is_called_as_the_programs_own_areas_has_a_name_of_its_own(name: str) -> None:
+    regions = [Region(name, box(0, 0, 1, 1)), Region(f"{name}, left", box(0, 0, 1, 1))]
+    assert [area.name for area in drawn_areas(regions)] == [f"{name} (2)", f"{name}, left"]
+
+
 def test_ignored_parts_are_cut_out_and_names_are_told_apart() -> None:
     regions = [
         Region("nest", box(0, 0, 10, 10), "Tumor"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,10 @@ from wsi_edt.geometry import Scale
 from wsi_edt.qupath.regions import BoolArray, IntArray, Polygons, Region, contains, polygons_of
 from wsi_edt.slides.tissue import TissueMask
 
+_OWN_NAMES = re.compile(
+    r"whole tissue( without excluded areas)?|all regions|hotspot \d+ by [\w /²]+|field \d+"
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnArea:
@@ -21,7 +26,7 @@ class DrawnArea:
 
     Attributes
     ----------
-    name : the region's; of equal names the second is "NAME (2)"
+    name : the region's; of equal names the second is "NAME (2)", as is one that an area of the program's own has
     class_name : as it was drawn; None without a class
     shape : level-0 px, without what is ignored; None if that leaves nothing
     outline : as it was drawn, level-0 px; `shape` itself if nothing of it is ignored
@@ -152,7 +157,7 @@ def _without(polygon: Polygons, ignored: Sequence[Polygons], tree: shapely.STRtr
 
 
 class _Names:
-    """Tells equal names apart by a number that makes none of the others."""
+    """Tells names apart that are equal, or the program's own, by a number that makes none of the others."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
@@ -160,7 +165,7 @@ class _Names:
 
     def next(self, wanted: str) -> str:
         name, number = wanted, self._numbers.get(wanted, 1)
-        while name in self._given:
+        while name in self._given or _OWN_NAMES.fullmatch(name):
             number += 1
             name = f"{wanted} ({number})"
         self._given.add(name)
