@@ -130,6 +130,29 @@ def test_a_correction_that_is_stored_late_stays_with_its_slide(browser: Any, own
         window.page.close()
 
 
+def test_what_is_asked_for_twice_before_it_is_stored_is_stored_once(browser: Any, own_results: Path) -> None:
+    x, y = empty_place(own_results)
+    with viewing(own_results) as client:
+        window = Window(browser, client.address)
+        window.page.route("**/corrections", later(0.4))
+        window.page.evaluate(
+            f"() => {{ for (let k = 0; k < 3; k++) window.wsiEdt.correcting.add({x}, {y}); }}"
+        )
+        window.stored(1)
+        window.page.wait_for_timeout(1500)
+        assert kinds(own_results) == ["add"]
+        window.page.evaluate(
+            f"() => {{ for (let k = 0; k < 2; k++) window.wsiEdt.correcting.cell('delete', {x}, {y}); }}"
+        )
+        window.stored(2)
+        window.page.wait_for_timeout(1200)
+        assert kinds(own_results) == ["add", "delete"]
+        window.page.evaluate(f"() => {{ window.wsiEdt.correcting.add({x}, {y}); }}")
+        window.stored(3)
+        assert window.faults == []
+        window.page.close()
+
+
 def test_a_reload_shows_the_same_slide(browser: Any, seen_results: Path) -> None:
     with viewing(seen_results) as client:
         window = Window(browser, client.address)

@@ -28,7 +28,7 @@ from wsi_edt.qupath.dialect import shown_corner
 from wsi_edt.qupath.passed_over import in_words
 from wsi_edt.qupath.regions import RegionsFound, find_regions
 from wsi_edt.run.edited_cells import Sides, cell_corrections
-from wsi_edt.run.edited_regions import region_corrections
+from wsi_edt.run.edited_regions import Known, region_corrections
 from wsi_edt.run.rescore import Rescorer
 from wsi_edt.run.stored import StoredSlide, stored_results
 
@@ -62,8 +62,8 @@ def correct_slide(
     Cells are compared by the ids that cells.geojson gave them, else by place. The file is held against the last report and
     what the same person's files changed since: so the same file given twice changes nothing the second time, one in which
     an edit is taken back takes it back, and what others corrected since stays. Areas that aren't among the slide's regions
-    become regions, those of class Ignore* excluded areas; one of the name of a corrected region takes its place. None but
-    those of such earlier files are taken away because a file lacks them.
+    become regions, those of class Ignore* excluded areas. An area of the same person's earlier files is changed with the
+    file's, and taken away if the file lacks it, but for one that was there at the last report.
 
     Parameters
     ----------
@@ -108,10 +108,13 @@ def correct_slide(
     sides = Sides(every, record, known, revision, shown, slide.threshold)
     cells = classes_of_stain(found.cells, slide.seen.staining)
     regions = find_regions(drawing.features, corner=drawing.corner)
-    own = {entry.id for entry in known.active if entry.id > revision}
+    areas = Known.of(record, known, slide.seen.drawn.regions, who=who, revision=revision)
+    unnamed = {
+        str(one.number) for one in drawing.features if not one.properties.get("name") and not one.class_name
+    }
     corrections = (
         *cell_corrections(sides, cells, changes, partial=partial),
-        *region_corrections(regions.regions, slide.seen.drawn.regions, record, own=own, partial=partial),
+        *region_corrections(regions.regions, areas, unnamed=unnamed, partial=partial),
     )
     live = Rescorer(slide, every)
     for correction in corrections:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 
 from wsi_edt.cells import CellClass
 from wsi_edt.cli.main import run_command
@@ -25,6 +26,7 @@ from wsi_edt.corrections import (
 )
 from wsi_edt.errors import AnnotationError, UsageError, WsiEdtError
 from wsi_edt.qupath.classes import ClassNames
+from wsi_edt.qupath.regions import Region
 from wsi_edt.run.correct import CorrectOutcome, correct_slide
 from wsi_edt.run.report import report_slides
 from wsi_edt.run.stored import stored_slides
@@ -49,6 +51,12 @@ def state(folder: Path) -> tuple[list[tuple[float, float, str]], list[str]]:
     labels = [CellClass(kind).label for kind in left.cells.class_id.tolist()]
     cells = zip(left.cells.x.round(2).tolist(), left.cells.y.round(2).tolist(), labels, strict=True)
     return sorted(cells), sorted(str(region.class_name) + region.name for region in left.regions)
+
+
+def stored_regions(folder: Path) -> tuple[Region, ...]:
+    """The regions as the next report would have them."""
+    (slide,) = stored_slides(folder)
+    return corrected(slide.every_cell(), slide.corrections.read(), threshold=slide.threshold).regions
 
 
 def edited(folder: Path, edit: Callable[[Features], object]) -> Path:
@@ -182,6 +190,61 @@ def test_a_region_that_was_renamed_in_the_file_is_renamed(folder: Path) -> None:
     correct(folder, lambda features: features.append(area(60, "core", "Tumor")))
     correct(folder, lambda features: features.append(area(60, "rim", "Tumor")))
     assert state(folder)[1] == ["Tumorrim"]
+
+
+def placed(side: float, at: float, name: str | None, class_name: str | None = None) -> dict[str, Any]:
+    return moved(area(side, name, class_name), at)
+
+
+def test_of_two_regions_of_one_name_each_is_its_own(folder: Path) -> None:
+    def first(features: Features) -> None:
+        features.extend([placed(60, 0, "Tumor"), placed(40, 80, "Tumor")])
+
+    def reshaped(features: Features) -> None:
+        features.extend([placed(60, 0, "Tumor"), placed(30, 80, "Tumor")])
+
+    assert len(correct(folder, first).corrections) == 2
+    undo, region = correct(folder, reshaped).corrections
+    assert (undo, isinstance(region, MakeRegion)) == (Undo(2), True)
+    assert correct(folder, reshaped).corrections == ()
+    assert sorted(shape.polygon.area for shape in stored_regions(folder)) == [900, 3600]
+
+
+def test_a_region_that_was_taken_back_in_the_page_stays_so(folder: Path) -> None:
+    def drawn(features: Features) -> None:
+        features.append(placed(60, 0, "T"))
+
+    correct(folder, drawn)
+    stored_slides(folder)[0].corrections.append([Undo(1)], who="ada", seen=1)
+    assert correct(folder, drawn).corrections == ()
+
+
+def test_after_a_report_an_own_area_that_was_changed_is_replaced_and_none_is_lost(folder: Path) -> None:
+    def drawn(features: Features) -> None:
+        features.extend([placed(60, 0, None, "Ignore*"), placed(40, 80, None), placed(50, 10, "T")])
+
+    correct(folder, drawn)
+    report_slides(folder)
+
+    def changed(features: Features) -> None:
+        features.extend([placed(20, 0, None, "Ignore*"), placed(30, 45, None), placed(50, 10, "rim")])
+
+    correct(folder, changed)
+    assert sorted((one.name.split(" (")[0], one.polygon.area) for one in stored_regions(folder)) == [
+        ("Region 1", 1600),
+        ("Region 2", 900),
+        ("excluded", 400),
+        ("rim", 2500),
+    ]
+    assert correct(folder, changed).corrections == ()
+
+
+def test_regions_of_others_stay_whatever_a_file_calls_its_own(folder: Path) -> None:
+    by_page = MakeRegion("Region 1", shapely.box(5, 5, 60, 60), None)
+    stored_slides(folder)[0].corrections.append([by_page], who="bob", seen=0)
+    correct(folder, lambda features: features.append(placed(40, 90, "Region 1")))
+    correct(folder, untouched)
+    assert [one.polygon for one in stored_regions(folder)] == [by_page.polygon]
 
 
 def test_an_added_cell_of_another_class_in_the_file_has_that_class(folder: Path) -> None:

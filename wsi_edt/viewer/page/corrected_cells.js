@@ -83,11 +83,11 @@ export class CorrectedCells {
     };
   }
 
-  // Whether the cells that `named` gave are as they were then.
-  are(named) {
-    return named.index.every((index, k) => {
+  // The kinds now of the cells that `named` gave.
+  kinds(named) {
+    return named.index.map((index) => {
       const place = this.#placeOf(index);
-      return place !== undefined && this.names[this.cells.kind[place]] === named.class[k];
+      return place === undefined ? GONE : this.cells.kind[place];
     });
   }
 

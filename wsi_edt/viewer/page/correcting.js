@@ -69,12 +69,23 @@ export class Correcting {
   }
 
   async add(x, y) {
-    if (this.cells.nearest(x, y, SAME_UM / this.info.mpp, (place) => this.passes(place) || this.#isGrey(place)) >= 0) {
+    const isTaken = () => this.#isTaken(x, y);
+    if (isTaken()) {
       say("There is a cell already.");
       return;
     }
-    await this.#store({ what: "add", x, y, class: this.hasClasses ? document.querySelector("input[name=added]:checked").value : "Nucleus" });
+    const kind = this.hasClasses ? document.querySelector("input[name=added]:checked").value : "Nucleus";
+    const made = () => (isTaken() ? null : { what: "add", x, y, class: kind }); // one that was sent before may be stored by then
+    await this.#storeMade(made, () => this.nearest(x, y) < 0);
     if (!this.closed && this.cells.nearest(x, y, 1, this.#isGrey) >= 0) say(ADDED_GREY);
+  }
+
+  // Whether a cell lies at (x, y), shown or just stored.
+  #isTaken(x, y) {
+    const reach = SAME_UM / this.info.mpp;
+    if (this.cells.nearest(x, y, reach, (place) => this.passes(place) || this.#isGrey(place)) >= 0) return true;
+    const gone = this.record.deleted;
+    return this.record.active.some((one) => one.what === "add" && !gone.has(-one.id) && Math.hypot(one.x - x, one.y - y) <= reach);
   }
 
   undo() { this.#again("undo"); }
@@ -92,7 +103,7 @@ export class Correcting {
 
   #change(what, places) {
     const able = what === "flip" ? places.filter((i) => this.corrected.kind[i] < 2) : places;
-    if (able.length) this.#store({ what, cells: this.corrected.named(able) });
+    if (able.length) this.#storeOf(what, this.corrected.named(able));
     else say(places.length ? "There is nothing to flip: these cells have no class." : "There is no cell in that outline that is shown and counts.");
   }
 
@@ -105,7 +116,14 @@ export class Correcting {
     return name;
   }
 
-  #store(correction) { return this.#storeMade(() => correction, () => this.#holds(correction)); }
+  #store(correction) { return this.#storeMade(() => correction, () => true); }
+
+  // Of cells that are gone by then nothing is stored; it means what it meant before others corrected if they are as they were.
+  #storeOf(what, cells) {
+    const seen = this.corrected.kinds(cells);
+    const made = () => (what === "delete" && cells.index.every((index) => this.record.deleted.has(index)) ? null : { what, cells });
+    return this.#storeMade(made, () => this.corrected.kinds(cells).every((kind, k) => kind === seen[k]));
+  }
 
   // Store what `made()` gives. If others corrected first, the page shows that, and it is stored if `holds()` even so.
   async #storeMade(made, holds = () => false, told = "") {
@@ -120,12 +138,6 @@ export class Correcting {
       return;
     }
     this.#follow();
-  }
-
-  // Whether a correction means what it meant before others corrected: its cells are as they were, or it adds one where none is.
-  #holds({ what, x, y, cells }) {
-    if (what === "add") return this.nearest(x, y) < 0;
-    return !cells || this.corrected.are(cells);
   }
 
   #follow() {

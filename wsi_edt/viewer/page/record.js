@@ -64,6 +64,9 @@ export class CorrectionsRecord {
     return this.entries.filter(({ id }) => states.get(id));
   }
 
+  // The indices of the cells that are deleted, as corrections name them.
+  get deleted() { return new Set(this.active.filter(({ what }) => what === "delete").flatMap(({ cells }) => cells.index)); }
+
   // The ids that the next undo and the next redo would name; undefined if there is none.
   get next() {
     const [done, undone] = [[], []];
