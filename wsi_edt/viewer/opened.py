@@ -118,20 +118,24 @@ class OpenedSlide:
 
     def rescorer(self) -> Rescorer:
         """Scores it again; OutputError if its cells can't be read, or its results were moved away."""
-        folder = self.stored.folder
-        if not folder.is_dir():
-            raise OutputError("isn't there any more", where=folder, remedy="was it moved or renamed?")
+        self._refuse_moved()
         with self._loading:
             return self._rescorer
 
     @cached_property
     def result(self) -> Ki67Result:
         """The slide's numbers, as it was last reported. OutputError if they can't be read."""
+        self._refuse_moved()
         return read_ki67(self.stored.folder / names.KI67)
 
     def close(self) -> None:
         """Close the slide's file."""
         self._handles.close()
+
+    def _refuse_moved(self) -> None:
+        folder = self.stored.folder
+        if not folder.is_dir():
+            raise OutputError("isn't there any more", where=folder, remedy="was it moved or renamed?")
 
     @cached_property
     def _cells(self) -> Cells:

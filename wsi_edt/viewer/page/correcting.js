@@ -64,7 +64,7 @@ export class Correcting {
   outline(tool, corners) {
     const polygon = { type: "Polygon", coordinates: [[...corners, corners[0]]] };
     if (tool === "exclude") this.#store({ what: "exclude", polygon });
-    else if (tool === "region") this.#store({ what: "region", name: this.#regionName(), polygon });
+    else if (tool === "region") this.#makeRegion(polygon);
     else this.#change(tool.replace("-outlined", ""), within(this.cells, corners, this.passes));
   }
 
@@ -107,13 +107,16 @@ export class Correcting {
     else say(places.length ? "There is nothing to flip: these cells have no class." : "There is no cell in that outline that is shown and counts.");
   }
 
-  #regionName() {
+  #makeRegion(polygon) {
     const field = document.getElementById("region-name");
-    const taken = new Set(this.record.entries.map(({ name }) => name));
-    let name = field.value.trim();
-    for (let k = 1; !name; k++) if (!taken.has(`Region ${k}`)) name = `Region ${k}`;
+    const given = field.value.trim();
     field.value = "";
-    return name;
+    this.#storeMade(() => ({ what: "region", name: given || this.#freeName(), polygon }), () => true);
+  }
+
+  #freeName() {
+    const taken = new Set(this.record.entries.map(({ name }) => name));
+    for (let k = 1; ; k++) if (!taken.has(`Region ${k}`)) return `Region ${k}`;
   }
 
   #store(correction) { return this.#storeMade(() => correction, () => true); }
