@@ -139,7 +139,9 @@ def test_the_last_report_is_shown_and_slides_that_end_meanwhile(own_results: Pat
     shutil.move(own_results / "deep", own_results.parent / "deep")
     with viewing(own_results) as client:
         assert [one["name"] for one in client.ask("slides.json").json["slides"]] == ["a.png"]
-        before = client.ask("slide/0/info.json").json["threshold"]["reported"]
+        seen = client.ask("slide/0/info.json").json
+        before = seen["threshold"]["reported"]
+        assert client.ask("slide/0/score.json").json["report"] == seen["report"]
         shutil.move(own_results.parent / "deep", own_results / "deep")
         report_slides(own_results / "a.png", ReportOptions(threshold=0.7))
         assert [one["name"] for one in client.ask("slides.json").json["slides"]] == [
@@ -148,6 +150,7 @@ def test_the_last_report_is_shown_and_slides_that_end_meanwhile(own_results: Pat
         ]
         info = client.ask("slide/0/info.json").json
         assert info["threshold"]["reported"] == 0.7 != before
+        assert client.ask("slide/0/score.json").json["report"] == info["report"] != seen["report"]
         assert info["areas"][0]["total"] == client.ask("slide/0/score.json").json["before"][0]["total"]
         assert client.ask("slide/1/info.json").json["name"] == "deep/b <i>.png"
 

@@ -57,6 +57,7 @@ def slide_info(slide: OpenedSlide) -> Json:
             for kind in CellClass
         ],
         "threshold": {"run": stored.cells.decode.threshold, "reported": stored.threshold},
+        "report": _report(slide),
         "counting": _counting(seen.drawn),
         "areas": areas_json(result, _regions(stored, stored.reported_record())),
         "staining": result.staining,
@@ -86,6 +87,7 @@ def score_fields(slide: OpenedSlide, *, threshold: float | None = None) -> Json:
     before, after = rescorer.before(), rescorer.after(record, threshold=threshold)
     return {
         "revision": record.revision,
+        "report": _report(slide),
         "threshold": after.counted_by.threshold,
         "remark": after.remark,
         "before": areas_json(before, slide.stored.seen.drawn.regions),
@@ -113,6 +115,11 @@ def areas_json(result: Ki67Result, regions: Sequence[Region]) -> list[Json]:
 def _regions(stored: StoredSlide, record: Record) -> Sequence[Region]:
     """What was drawn on a slide, before its run and since."""
     return (*stored.seen.drawn.regions, *corrected(Cells.empty(), record, threshold=0.0).regions)
+
+
+def _report(slide: OpenedSlide) -> str:
+    """What changes with each report, so that a page knows that it shows an earlier one."""
+    return " ".join(map(str, slide.report))
 
 
 def _counting(drawn: Drawn) -> Json | None:

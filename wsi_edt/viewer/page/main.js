@@ -74,7 +74,8 @@ async function open(number) {
       page.kept = threshold;
       refilter(layer.threshold);
     },
-    scored: ({ revision, before, after }) => {
+    scored: ({ revision, report, before, after }) => {
+      if (report !== info.report) say("This slide was reported again meanwhile, maybe by other rules: reload the page.");
       listAreas(before, revision ? after : before, go);
       outlines.show(after, correcting.excluded);
       if (page.scored !== null && page.scored !== revision) layers.corrected();
