@@ -13,10 +13,10 @@ import numpy as np
 
 from wsi_edt.annotations import read_drawing
 from wsi_edt.cells import CellClass, Cells
-from wsi_edt.corrections import Corrected, Correction, corrected
+from wsi_edt.corrections import Corrected, Correction, Record, corrected
 from wsi_edt.corrections.applied import flipped_classes
 from wsi_edt.corrections.edited import NEW, Edited, compared
-from wsi_edt.errors import AnnotationError, UsageError
+from wsi_edt.errors import AnnotationError, OutputError, UsageError
 from wsi_edt.ki67 import Ki67Result
 from wsi_edt.ki67.corrections_made import corrections_in_words
 from wsi_edt.ki67.drawn import which_count
@@ -84,13 +84,14 @@ def correct_slide(
     StaleError
         If somebody corrects meanwhile.
     OutputError
-        If the slide isn't finished, or the record can't be read or written.
+        If the slide isn't finished, or the record can't be read or written, or lacks what the report was made with.
     """
     slide = _only_slide(folder)
     if not edited.is_file():
         what = "is a folder" if edited.is_dir() else "doesn't exist"
         raise UsageError(what, where=edited, remedy="name the file that was exported again")
     record = slide.corrections.read()
+    _refuse_lost(slide, record)
     every = slide.every_cell()
     origin = shown_corner(slide.seen.bounds, slide.output.origin)
     drawing = read_drawing(edited, replace(slide.seen.drawn_on, corner=origin))
@@ -140,6 +141,15 @@ def _only_slide(folder: Path) -> StoredSlide:
     if not found.slides:
         raise found.why_none()
     return found.slides[0]
+
+
+def _refuse_lost(slide: StoredSlide, record: Record) -> None:
+    if record.revision < slide.reported_revision:
+        raise OutputError(
+            f"was reported with {slide.reported_revision} corrections, of which corrections.json has {record.revision} now",
+            where=slide.folder,
+            remedy="put the file back, or run wsi-edt report without them and import cells.geojson again",
+        )
 
 
 def _shown(slide: StoredSlide, every: Cells) -> Corrected:

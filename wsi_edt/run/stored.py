@@ -104,8 +104,14 @@ class StoredSlide:
 
     def reported_record(self) -> Record:
         """The corrections that the last report was made with."""
+        revision = self.reported_revision
+        return self.corrections.read().at(revision) if revision else NOTHING
+
+    @property
+    def reported_revision(self) -> int:
+        """How many corrections the last report was made with."""
         revision = self.mark.written_as.get("corrections", 0)
-        return self.corrections.read().at(revision) if isinstance(revision, int) and revision else NOTHING
+        return revision if isinstance(revision, int) else 0
 
     def findings(
         self,

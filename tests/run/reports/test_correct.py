@@ -24,7 +24,7 @@ from wsi_edt.corrections import (
     Undo,
     corrected,
 )
-from wsi_edt.errors import AnnotationError, UsageError, WsiEdtError
+from wsi_edt.errors import AnnotationError, OutputError, UsageError, WsiEdtError
 from wsi_edt.qupath.classes import ClassNames
 from wsi_edt.qupath.regions import Region
 from wsi_edt.run.correct import CorrectOutcome, correct_slide
@@ -386,6 +386,18 @@ def test_a_file_of_an_earlier_report_is_refused_as_it_would_undo_what_came_after
     report_slides(folder)
     with pytest.raises(AnnotationError, match="it was made from an earlier one"):
         correct_slide(folder, earlier, who="ada", classes=ClassNames())
+
+
+def test_a_record_that_lacks_what_was_reported_is_refused(folder: Path) -> None:
+    correct(folder, edit_all)
+    report_slides(folder)
+    (folder / "corrections.json").unlink()
+    with pytest.raises(
+        OutputError, match="was reported with 5 corrections, of which corrections.json has 0 now"
+    ):
+        correct(folder, untouched)
+    report_slides(folder)
+    assert correct(folder, untouched).corrections == ()
 
 
 def test_nothing_is_stored_if_nothing_is_asked_for(folder: Path) -> None:
