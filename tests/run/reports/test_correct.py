@@ -393,7 +393,7 @@ def test_a_record_that_lacks_what_was_reported_is_refused(folder: Path) -> None:
     report_slides(folder)
     (folder / "corrections.json").unlink()
     with pytest.raises(
-        OutputError, match="was reported with 5 corrections, of which corrections.json has 0 now"
+        OutputError, match=r"was reported with 5 corrections, of which corrections\.json has 0 now"
     ):
         correct(folder, untouched)
     report_slides(folder)
