@@ -339,7 +339,7 @@ def test_classes_of_a_set_of_your_own_get_a_meaning(tmp_path: Path, caplog: pyte
         "--mpp",
         "0.25",
     ]
-    with pytest.raises(AnnotationError, match="in evaluate by --class 'Neoplastic=nucleus'"):
+    with pytest.raises(AnnotationError, match="by --class 'Neoplastic=nucleus'"):
         CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
     for meaning in ("Neoplastic=negative", "2+=positive", "Absent=ignore"):
         arguments += ["--class", meaning]

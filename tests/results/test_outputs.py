@@ -121,7 +121,7 @@ def test_the_readme_lists_every_file() -> None:
     listed = re.findall(r"^ {6,10}(\S+?)/? {2,}", tree, re.MULTILINE)
     written = [output.name for output in outputs(OutputOptions())]
     batch = [names.SUMMARY, names.BATCH_REPORT, names.RUN_RECORD]
-    slide = [*written, names.TISSUE, names.STORE, names.ERROR_LOG]
+    slide = [*written, names.TISSUE, names.STORE, names.ERROR_LOG, names.CORRECTIONS]
     assert sorted(name for name in listed if not name.startswith("case7")) == sorted([*batch, *slide])
 
 

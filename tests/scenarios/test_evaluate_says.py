@@ -207,7 +207,7 @@ def test_foreign_classes_of_geojson_get_a_meaning_by_an_option_that_the_refusal_
     said = evaluate(found, truth)
     assert (said.code, said.rows) == (1, {})
     assert "in all 1 'Tumor: 1+', 1 'Tumor: 2+', 1 'Neoplastic'" in said.words
-    assert "in evaluate by --class 'Tumor: 1+=" in said.words
+    assert "by --class 'Tumor: 1+=" in said.words
     meant = ("1+=positive", "Tumor: 2+=positive", "neoplastic=negative")
     said = evaluate(found, truth, *(word for one in meant for word in ("--class", one)))
     assert (said.rows["positive"], said.rows["negative"], said.words) == (POSITIVE_ROW, NEGATIVE_ROW, "")
@@ -251,7 +251,7 @@ def test_foreign_classes_of_a_property_get_a_meaning(
     said = evaluate(found, truth)
     assert (said.code, said.rows) == (1, {})
     assert f"(in all 2 '{texts[0]}', 1 '{texts[2]}')" in said.words
-    assert f"in evaluate by --class '{texts[0]}=" in said.words
+    assert f"by --class '{texts[0]}=" in said.words
     said = evaluate(found, truth, "--class", f"{texts[0]}=positive", "--class", f"{texts[2]}=negative")
     assert (said.rows["positive"], said.rows["negative"], said.words) == (POSITIVE_ROW, NEGATIVE_ROW, "")
 
