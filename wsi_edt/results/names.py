@@ -28,5 +28,5 @@ TISSUE: Final = "tissue.png"
 STORE: Final = "store.zarr"
 MAPS: Final = "maps.ome.zarr"
 ZARRS: Final = (STORE, MAPS)  # folders of many files, none of which is a result by itself
-CORRECTIONS: Final = "corrections.json"  # of persons; no run or report touches it
+CORRECTIONS: Final = "corrections.json"  # of persons; no run or report changes it
 ERROR_LOG: Final = "error.log"

@@ -59,3 +59,9 @@ def own(made: Path, tmp_path: Path) -> tuple[Path, Path]:
     slides = shutil.copytree(made / "slides", tmp_path / "slides")
     run_all(slides, tmp_path / "own")
     return slides, tmp_path / "own"
+
+
+@pytest.fixture
+def folder(out: Path) -> Path:
+    """The results of one slide."""
+    return out / "a.png"

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import shapely
 
-from wsi_edt.cells import CellClass
+from tests.run.reports.edits import (
+    Features,
+    area,
+    cell,
+    correct,
+    edit_all,
+    edited,
+    moved,
+    of_class,
+    reclass,
+    state,
+    untouched,
+)
 from wsi_edt.cli.main import run_command
 from wsi_edt.corrections import (
     Add,
@@ -22,103 +32,12 @@ from wsi_edt.corrections import (
     NamedCells,
     Threshold,
     Undo,
-    corrected,
 )
 from wsi_edt.errors import AnnotationError, OutputError, UsageError, WsiEdtError
 from wsi_edt.qupath.classes import ClassNames
-from wsi_edt.qupath.regions import Region
-from wsi_edt.run.correct import CorrectOutcome, correct_slide
+from wsi_edt.run.correct import correct_slide
 from wsi_edt.run.report import report_slides
 from wsi_edt.run.stored import stored_slides
-
-Features = list[dict[str, Any]]
-
-
-@pytest.fixture
-def folder(out: Path) -> Path:
-    """The results of one slide."""
-    return out / "a.png"
-
-
-def untouched(features: Features) -> None:
-    """As it was written."""
-
-
-def state(folder: Path) -> tuple[list[tuple[float, float, str]], list[str]]:
-    """Where each cell lies and its class, and the regions, as the next report would have them."""
-    (slide,) = stored_slides(folder)
-    left = corrected(slide.every_cell(), slide.corrections.read(), threshold=slide.threshold)
-    labels = [CellClass(kind).label for kind in left.cells.class_id.tolist()]
-    cells = zip(left.cells.x.round(2).tolist(), left.cells.y.round(2).tolist(), labels, strict=True)
-    return sorted(cells), sorted(str(region.class_name) + region.name for region in left.regions)
-
-
-def stored_regions(folder: Path) -> tuple[Region, ...]:
-    """The regions as the next report would have them."""
-    (slide,) = stored_slides(folder)
-    return corrected(slide.every_cell(), slide.corrections.read(), threshold=slide.threshold).regions
-
-
-def edited(folder: Path, edit: Callable[[Features], object]) -> Path:
-    """The slide's cells as QuPath would export them after an edit."""
-    document = json.loads((folder / "cells.geojson").read_text())
-    edit(document["features"])
-    path = folder.parent / "edited.geojson"
-    path.write_text(json.dumps(document))
-    return path
-
-
-def correct(folder: Path, edit: Callable[[Features], object], **given: Any) -> CorrectOutcome:
-    classes = ClassNames.from_options(given.pop("classes", ()))
-    return correct_slide(folder, edited(folder, edit), who="ada", classes=classes, **given)
-
-
-def reclass(features: Features, which: int, name: str | None) -> None:
-    if name is None:
-        del features[which]["properties"]["classification"]
-    else:
-        features[which]["properties"]["classification"] = {"name": name, "color": [1, 2, 3]}
-
-
-def label(feature: dict[str, Any]) -> str:
-    return str(feature["properties"]["classification"]["name"])
-
-
-def of_class(features: Features, name: str) -> list[int]:
-    return [k for k, feature in enumerate(features) if label(feature) == name]
-
-
-def cell(x: float, y: float, name: str) -> dict[str, Any]:
-    return {
-        "type": "Feature",
-        "id": "12345678-1234-4234-8234-123456789abc",
-        "geometry": {"type": "Point", "coordinates": [x, y]},
-        "properties": {"objectType": "detection", "classification": {"name": name, "color": [1, 2, 3]}},
-    }
-
-
-def area(side: float, name: str | None, class_name: str | None) -> dict[str, Any]:
-    ring = [[10, 10], [10 + side, 10], [10 + side, 10 + side], [10, 10 + side], [10, 10]]
-    properties: dict[str, Any] = {"objectType": "annotation"}
-    properties |= {"name": name} if name else {}
-    properties |= {"classification": {"name": class_name, "color": [1, 2, 3]}} if class_name else {}
-    return {
-        "type": "Feature",
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
-        "properties": properties,
-    }
-
-
-def moved(feature: dict[str, Any], by: float) -> dict[str, Any]:
-    ring = [[x + by, y + by] for x, y in feature["geometry"]["coordinates"][0]]
-    return feature | {"geometry": {"type": "Polygon", "coordinates": [ring]}}
-
-
-def edit_all(features: Features) -> None:
-    reclass(features, of_class(features, "Negative")[2], "Tumor: Positive")
-    features.append(cell(33.25, 44.5, "Negative"))
-    features += [area(60, "core", "Tumor"), area(20, None, "Ignore*")]
-    del features[of_class(features, "Positive")[4]]
 
 
 def test_each_edit_becomes_a_correction(folder: Path) -> None:
@@ -161,11 +80,6 @@ def test_what_lies_off_the_slide_is_refused(folder: Path, feature: dict[str, Any
     assert not stored_slides(folder)[0].corrections.read().revision
 
 
-def test_an_area_that_reaches_over_the_slides_edge_is_taken(folder: Path) -> None:
-    outcome = correct(folder, lambda features: features.append(area(5000, "all", "Tumor")))
-    assert [type(one) for one in outcome.corrections] == [MakeRegion]
-
-
 def test_the_same_file_again_and_the_cells_of_the_next_report_change_nothing(folder: Path) -> None:
     correct(folder, edit_all)
     assert correct(folder, edit_all).corrections == ()
@@ -184,67 +98,6 @@ def test_what_is_taken_back_in_the_file_is_taken_back(folder: Path) -> None:
     changed = state(folder)
     assert correct(folder, edit_all).corrections == ()
     assert state(folder) == changed
-
-
-def test_a_region_that_was_renamed_in_the_file_is_renamed(folder: Path) -> None:
-    correct(folder, lambda features: features.append(area(60, "core", "Tumor")))
-    correct(folder, lambda features: features.append(area(60, "rim", "Tumor")))
-    assert state(folder)[1] == ["Tumorrim"]
-
-
-def placed(side: float, at: float, name: str | None, class_name: str | None = None) -> dict[str, Any]:
-    return moved(area(side, name, class_name), at)
-
-
-def test_of_two_regions_of_one_name_each_is_its_own(folder: Path) -> None:
-    def first(features: Features) -> None:
-        features.extend([placed(60, 0, "Tumor"), placed(40, 80, "Tumor")])
-
-    def reshaped(features: Features) -> None:
-        features.extend([placed(60, 0, "Tumor"), placed(30, 80, "Tumor")])
-
-    assert len(correct(folder, first).corrections) == 2
-    undo, region = correct(folder, reshaped).corrections
-    assert (undo, isinstance(region, MakeRegion)) == (Undo(2), True)
-    assert correct(folder, reshaped).corrections == ()
-    assert sorted(shape.polygon.area for shape in stored_regions(folder)) == [900, 3600]
-
-
-def test_a_region_that_was_taken_back_in_the_page_stays_so(folder: Path) -> None:
-    def drawn(features: Features) -> None:
-        features.append(placed(60, 0, "T"))
-
-    correct(folder, drawn)
-    stored_slides(folder)[0].corrections.append([Undo(1)], who="ada", seen=1)
-    assert correct(folder, drawn).corrections == ()
-
-
-def test_after_a_report_an_own_area_that_was_changed_is_replaced_and_none_is_lost(folder: Path) -> None:
-    def drawn(features: Features) -> None:
-        features.extend([placed(60, 0, None, "Ignore*"), placed(40, 80, None), placed(50, 10, "T")])
-
-    correct(folder, drawn)
-    report_slides(folder)
-
-    def changed(features: Features) -> None:
-        features.extend([placed(20, 0, None, "Ignore*"), placed(30, 45, None), placed(50, 10, "rim")])
-
-    correct(folder, changed)
-    assert sorted((one.name.split(" (")[0], one.polygon.area) for one in stored_regions(folder)) == [
-        ("Region 1", 1600),
-        ("Region 2", 900),
-        ("excluded", 400),
-        ("rim", 2500),
-    ]
-    assert correct(folder, changed).corrections == ()
-
-
-def test_regions_of_others_stay_whatever_a_file_calls_its_own(folder: Path) -> None:
-    by_page = MakeRegion("Region 1", shapely.box(5, 5, 60, 60), None)
-    stored_slides(folder)[0].corrections.append([by_page], who="bob", seen=0)
-    correct(folder, lambda features: features.append(placed(40, 90, "Region 1")))
-    correct(folder, untouched)
-    assert [one.polygon for one in stored_regions(folder)] == [by_page.polygon]
 
 
 def test_an_added_cell_of_another_class_in_the_file_has_that_class(folder: Path) -> None:

@@ -149,7 +149,7 @@ try {
     page.chosen = null;
   };
   const asked = Number(location.hash.slice(1));
-  const first = Number.isInteger(asked) && asked < slides.length ? asked : 0;
+  const first = Number.isInteger(asked) && asked >= 0 && asked < slides.length ? asked : 0;
   listSlides(slides, first, show);
   await show(first);
 } catch (error) {
