@@ -144,3 +144,13 @@ def test_a_table_is_trained_printed_and_not_trained_again(paper: Any, tmp_path: 
     again = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert again.output.splitlines()[-12:] == first.output.splitlines()[-12:]
     assert checkpoints == {path: path.stat().st_mtime_ns for path in out.rglob("checkpoint.safetensors")}
+
+
+def test_a_folder_that_cant_be_made(paper: Any, tmp_path: Path) -> None:
+    make_uw(tmp_path / "data" / "uw", range(46, 56))
+    (tmp_path / "file").touch()
+    arguments = ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "file" / "out"), "--smoke"]
+    outcome = CliRunner().invoke(paper("table9").main, arguments)
+    assert outcome.exit_code == 1
+    assert f"Error: {tmp_path / 'file'}" in outcome.output
+    assert "Not a directory; give another folder with --out" in outcome.output

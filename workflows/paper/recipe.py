@@ -243,5 +243,9 @@ def with_options(title: str, table: Table, act: Action) -> click.Command:
             act(data, out, budget, seeds or (1 if smoke else 3), device)
         except WsiEdtError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            raise click.ClickException(
+                f"{error.filename or out}: {error.strerror or error}; give another folder with --out, or make room"
+            ) from error
 
     return main
