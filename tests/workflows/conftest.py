@@ -16,6 +16,7 @@ from wsi_edt.training.config import TrainConfig
 
 GPU = Path(__file__).parents[2] / "workflows" / "gpu"
 BENCHMARKS = GPU.parent / "benchmarks"
+SHIPPED_MODEL = GPU.parent / "shipped_model"
 GPU_MPP = 0.5
 
 
@@ -29,6 +30,12 @@ def gpu_scripts() -> Iterator[Any]:
 def scripts() -> Iterator[Any]:
     """Imports a script of workflows/benchmarks by its name."""
     yield from _scripts_of(BENCHMARKS)
+
+
+@pytest.fixture(scope="module")
+def shipped_model() -> Iterator[Any]:
+    """Imports a script of workflows/shipped_model by its name."""
+    yield from _scripts_of(SHIPPED_MODEL)
 
 
 def _scripts_of(folder: Path) -> Iterator[Any]:

@@ -1,35 +1,82 @@
-"""What a training learns from while a laboratory is left out, and what it may be tested on."""
+"""What a training learns from while a laboratory is left out, what it may be tested on, and batch norms that adapt."""
 
-import runpy
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from wsi_edt.detection.whole_image import NetworkMaps
+from wsi_edt.networks import IMAGENET, NetworkSpec, build_network
 from wsi_edt.training import read_config
 
-SCRIPTS = Path(__file__).parents[2] / "workflows" / "shipped_model"
-RECIPE = SCRIPTS / "leave_one_out.toml"
-SCRIPT = runpy.run_path(str(SCRIPTS / "leave_one_out.py"))
-LABORATORIES, CHOSEN_ON, OTHERWISE, without = (
-    SCRIPT[name] for name in ("LABORATORIES", "CHOSEN_ON", "OTHERWISE", "without")
-)
+RECIPE = Path(__file__).parents[2] / "workflows" / "shipped_model" / "leave_one_out.toml"
+HRNET = NetworkSpec.from_table({"architecture": "hrnet", "width": 18}, maps=1)
+NAMES = ("bcdata", "shidc", "glioma", "immunoratio", "gepnet")
 
 
-@pytest.mark.parametrize("laboratory", LABORATORIES)
-def test_nothing_of_the_laboratory_is_learnt_from(laboratory: str) -> None:
-    own = without(read_config(RECIPE), laboratory, seed=2)
+def test_each_laboratory_can_be_left_out(shipped_model: Any) -> None:
+    assert tuple(shipped_model("leave_one_out").LABORATORIES) == NAMES
+
+
+@pytest.mark.parametrize("laboratory", NAMES)
+def test_nothing_of_the_laboratory_is_learnt_from(shipped_model: Any, laboratory: str) -> None:
+    script = shipped_model("leave_one_out")
+    own = script.without(read_config(RECIPE), laboratory, seed=2)
     names = {one.name for one in own.sets}
-    assert not names & set(LABORATORIES[laboratory])
-    assert not set(own.augmentation.styles) & set(LABORATORIES[laboratory])
+    assert not names & set(script.LABORATORIES[laboratory])
+    assert not set(own.augmentation.styles) & set(script.LABORATORIES[laboratory])
     # Colours come from sets that are trained on, or from folders.
     assert all(name in names or name.startswith("unlabelled/") for name in own.augmentation.styles)
     assert own.seed == 2
 
 
-def test_settings_are_chosen_on_images_that_nobody_trains_on() -> None:
-    recipe = read_config(RECIPE)
-    for laboratory in LABORATORIES:
-        own = without(recipe, laboratory, seed=1)
-        chosen_on = OTHERWISE if laboratory == "bcdata" else CHOSEN_ON
+def test_settings_are_chosen_on_images_that_nobody_trains_on(shipped_model: Any) -> None:
+    script, recipe = shipped_model("leave_one_out"), read_config(RECIPE)
+    for laboratory in script.LABORATORIES:
+        own = script.without(recipe, laboratory, seed=1)
+        chosen_on = script.OTHERWISE if laboratory == "bcdata" else script.CHOSEN_ON
         trained = [one for one in own.sets if one.name == chosen_on.name]
         assert [one.split for one in trained] == ([] if laboratory == "bcdata" else ["train"])
+
+
+def test_crops_cover_a_picture_evenly(shipped_model: Any) -> None:
+    rows, columns = np.indices((100, 200), np.uint8)
+    crops = shipped_model("adapted").crops_of(np.stack([rows, columns, rows], axis=-1), side=64, most=100)
+    corners = {(int(crop[0, 0, 0]), int(crop[0, 0, 1])) for crop in crops}
+    # 36 px are left in height: tops 0, 36; 136 in width: half a crop, 34 px, apart at most
+    assert corners == {(top, left) for top in (0, 36) for left in (0, 34, 68, 102, 136)}
+    assert all(crop.shape == (64, 64, 3) for crop in crops)
+
+
+def test_a_small_picture_is_one_crop(shipped_model: Any) -> None:
+    assert shipped_model("adapted").crops_of(np.zeros((70, 64, 3), np.uint8)).shape == (1, 64, 64, 3)
+
+
+def test_batch_norms_take_their_share_of_a_picture(shipped_model: Any) -> None:
+    torch.manual_seed(1)
+    network = build_network(HRNET).eval()
+    pixels = torch.randn(2, 3, 64, 64) * 3 + 1
+    first = next(one for one in network.modules() if isinstance(one, nn.Conv2d))
+    seen: list[torch.Tensor] = []
+    handle = first.register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))
+    network(pixels)
+    handle.remove()
+    made = shipped_model("adapted").adapted(network, pixels, 0.25)
+    norm = next(one for one in made.modules() if isinstance(one, nn.BatchNorm2d))
+    # Fresh norms have mean 0 and variance 1.
+    torch.testing.assert_close(norm.running_mean, 0.25 * seen[0].mean((0, 2, 3)))
+    torch.testing.assert_close(norm.running_var, 0.75 + 0.25 * seen[0].var((0, 2, 3)))
+    untouched = next(one for one in network.modules() if isinstance(one, nn.BatchNorm2d))
+    assert torch.equal(untouched.running_var, torch.ones_like(untouched.running_var))
+
+
+def test_no_share_changes_nothing(shipped_model: Any) -> None:
+    network = build_network(HRNET).eval()
+    images = np.random.default_rng(1).integers(0, 255, (1, 64, 96, 3), np.uint8)
+    plain = NetworkMaps(network, IMAGENET).maps(images)
+    own = shipped_model("adapted").AdaptedMaps
+    np.testing.assert_array_equal(own(network, IMAGENET, 0.0).maps(images), plain)
+    assert not np.allclose(own(network, IMAGENET, 0.5).maps(images), plain)

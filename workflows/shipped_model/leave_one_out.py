@@ -4,7 +4,8 @@
 
 Each training goes without the set, and without its colours; it can be stopped and continued. Settings are chosen on what
 the other sets hold back (bcdata's validation images; glioma's if bcdata is left out). `--score MODEL` tests an existing
-model in the same way, which says something about the sets that it wasn't trained on.
+model in the same way, which says something about the sets that it wasn't trained on. `--norms 0.5` tests with batch norms
+that take half of their statistics from each picture itself: what adapting to a slide could gain.
 
 Read of each set what its labels allow: shidc and gepnet mark only some nuclei, so that only recall means something;
 immunoratio's points are clicks that miss the centre by 1.3 µm: they are moved to the darkest place near them first, and
@@ -20,11 +21,13 @@ from pathlib import Path
 
 import click
 import numpy as np
+from adapted import AdaptedMaps
 
 from wsi_edt.bundles import Bundle, find_bundle
 from wsi_edt.bundles.weights import load_network
 from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.detection.compute import Device
+from wsi_edt.detection.runtimes.runtime import MapRunner
 from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.errors import WsiEdtError
 from wsi_edt.evaluation import ImageMetrics
@@ -32,6 +35,7 @@ from wsi_edt.evaluation.predictions import PredictedImage, Predictor, prediction
 from wsi_edt.evaluation.selection import RADII_PX, THRESHOLDS, select, threshold_counts
 from wsi_edt.evaluation.statistics import index_drift
 from wsi_edt.maps import DecodeSettings
+from wsi_edt.networks import IMAGENET
 from wsi_edt.training import read_config, train
 from wsi_edt.training.checkpoint import network_of, read_trained
 from wsi_edt.training.config import TrainConfig
@@ -123,15 +127,20 @@ def _drift(images: Sequence[PredictedImage], settings: DecodeSettings) -> str:
     return f"{index_drift(table.statistics()[RADII_PX.index(10.0)]):.1f}"
 
 
-def predictor_from(bundle: Bundle) -> Predictor:
-    """A model as it is, in float32."""
-    runner = NetworkMaps(load_network(bundle), bundle.normalisation)
+def predictor_from(bundle: Bundle, *, norms: float = 0.0) -> Predictor:
+    """A model in float32, whose batch norms take that share of their statistics from each picture."""
+    network = load_network(bundle)
+    runner: MapRunner = NetworkMaps(network, bundle.normalisation)
+    if norms:
+        runner = AdaptedMaps(network, bundle.normalisation, norms)
     return Predictor(runner, bundle.model_mpp, bundle.decode.maps, bundle.network.stride)
 
 
-def _test_model(model: str, laboratories: Sequence[str], data: Path, cases: tuple[str, ...]) -> None:
+def _test_model(
+    model: str, laboratories: Sequence[str], data: Path, cases: tuple[str, ...], norms: float
+) -> None:
     bundle = find_bundle(model)
-    predictor = predictor_from(bundle)
+    predictor = predictor_from(bundle, norms=norms)
     for laboratory in laboratories:
         row = row_of(laboratory, predictor, data, seed=f"{bundle.name} {bundle.version}", cases=cases)
         click.echo(f"| {' | '.join(row)} |")
@@ -160,6 +169,12 @@ def _test_model(model: str, laboratories: Sequence[str], data: Path, cases: tupl
 @click.option(
     "--case", "cases", multiple=True, help="With --score: on this case alone. Can be given several times."
 )
+@click.option(
+    "--norms",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Share of a picture's own statistics in batch norms.",
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def main(
     config: Path,
@@ -169,6 +184,7 @@ def main(
     seeds: int,
     model: str | None,
     cases: tuple[str, ...],
+    norms: float,
     device: Device,
 ) -> None:
     """Train without each laboratory in turn, and print how well its nuclei are found: a row for each and seed."""
@@ -177,7 +193,7 @@ def main(
     click.echo("|---" * len(HEAD) + "|")
     if model is not None:
         try:
-            _test_model(model, laboratories, data, cases)
+            _test_model(model, laboratories, data, cases, norms)
         except WsiEdtError as error:
             raise click.ClickException(str(error)) from error
         return
@@ -187,7 +203,10 @@ def main(
             own = without(recipe, laboratory, seed=seed)
             trained = read_trained(train(own, data, out / f"{laboratory}-{seed}", device=device))
             network = network_of(own, trained.weights)
-            row = row_of(laboratory, predictor_of(network.to(device), own), data, seed=str(seed))
+            predictor = predictor_of(network.to(device), own)
+            if norms:
+                predictor = replace(predictor, runner=AdaptedMaps(network.cpu(), IMAGENET, norms))
+            row = row_of(laboratory, predictor, data, seed=str(seed))
             click.echo(f"| {' | '.join(row)} |")
 
 
