@@ -34,6 +34,14 @@ def test_a_missing_set_is_named_with_its_address(tmp_path: Path) -> None:
         counted("ccrcc", tmp_path / "ccrcc")
 
 
+def test_a_folder_without_images_is_no_part_of_a_set(tmp_path: Path) -> None:
+    (tmp_path / "uw" / "Detection").mkdir(parents=True)
+    with pytest.raises(
+        AnnotationError, match=r"holds no images in the layout of uw; get it from https://warwick"
+    ):
+        counted("uw", tmp_path / "uw")
+
+
 @pytest.mark.slide
 def test_uw_at_hand_is_whole(data_dir: Path) -> None:
     assert counted("uw", data_dir / "uw") == PUBLISHED["uw"].counts

@@ -132,6 +132,14 @@ def test_a_checkpoint_that_does_not_say_what_its_data_were(
     assert "fingerprint" not in (tmp_path / "model" / "README.md").read_text()
 
 
+def test_settings_that_find_nothing_are_said(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = untrained(CONFIG, data, tmp_path / "best.safetensors")
+    bundle_checkpoint(path, data, tmp_path / "model", threshold=1000.0)
+    assert "these settings find no annotated cell (threshold 1000)" in caplog.text
+
+
 def test_pictures_that_are_trained_on_under_another_name_are_said(data: Path, tmp_path: Path) -> None:
     shutil.copytree(data / "bcdata", tmp_path / "data" / "bcdata")
     shutil.copy(data / "bcdata/images/train/0.png", tmp_path / "data/bcdata/images/validation/1.png")

@@ -154,6 +154,7 @@ def _part(name: str, data: PaperSet, train: Sequence[str], test: Sequence[str]) 
         raise AnnotationError(
             f"has {len(train)} cases to train on and {len(test)} to test on, too few for a comparison",
             where=data.name,
+            remedy="three to train on and one to test on are the least; README.md has what the whole set holds",
         )
     return Part(name, data, tuple(one for one in train if one not in choose), choose, tuple(test))
 

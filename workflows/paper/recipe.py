@@ -117,7 +117,7 @@ def run(
 def parts_of(table: Table, data: Path, budget: Budget) -> list[Part]:
     """The parts of a table's set; for a trial without the set, of another."""
     name, division = table.data, table.division
-    if budget.name.startswith(SMOKE.name) and not (data / name).is_dir():
+    if budget.name.startswith(SMOKE.name) and not (data / name).is_dir() and (data / STAND_IN).is_dir():
         name, division = STAND_IN, "70-30"
         click.echo(
             f"{table.data} isn't in {data}: {name} stands in, so that the recipe is tried; read no figure from it"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from comparison import Budget, Row
 from recipe import Table, command
 
-# 36 trainings (six networks, three seeds, two folds) in some 8 core hours, by an estimate that README.md has.
+# 36 trainings: six networks, three seeds, two folds.
 NIGHT = Budget(
     "uw-night", batch_size=8, crop_px=128, learning_rate=1e-3, decay="cosine", steps=400, hrnet_width=18
 )

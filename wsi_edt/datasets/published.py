@@ -61,13 +61,15 @@ def counted(name: str, folder: Path) -> Counts:
     Raises
     ------
     AnnotationError
-        If there is no such folder, or an annotation can't be read.
+        If there is no such folder, no image of the set in it, or an annotation that can't be read.
     """
+    remedy = f"get it from {PUBLISHED[name].address}" if name in PUBLISHED else ""
     if not folder.is_dir():
-        remedy = f"get it from {PUBLISHED[name].address}" if name in PUBLISHED else ""
         raise AnnotationError(f"isn't there: the set {name!r} is expected in it", where=folder, remedy=remedy)
     facts = FORMATS[name]
     cells = [len(record.points) for split in facts.splits for record in facts.read(folder, split)]
+    if not cells:
+        raise AnnotationError(f"holds no images in the layout of {name}", where=folder, remedy=remedy)
     return Counts(len(cells), sum(cells))
 
 

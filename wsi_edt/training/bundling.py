@@ -98,6 +98,11 @@ def bundle_checkpoint(
     selection = select(
         held_out.predicted, method=own, evidence=evidence, window_px=window_px, threshold=threshold
     )
+    if not selection.metrics.get("f1_10px"):
+        _log.warning(
+            "these settings find no annotated cell (threshold %g): train longer, or look at the training's predictions/",
+            selection.settings.threshold,
+        )
     draft = Bundle(
         directory=out,
         name=out.resolve().name,
