@@ -47,8 +47,8 @@ def models(
     """List the shipped models, those in each FOLDER, and every network that can be trained.
 
     Parameters, operations of a tile of 512 × 512 px, and of models their scores and licence; with --measure tiles a second
-    on this machine. A network whose library isn't installed is listed with what to install. A model in a FOLDER that can't be
-    read is named last, and ends the command with 1; a FOLDER that holds no model is wrong usage.
+    on this machine. A network whose library isn't installed is listed with what to install. A model in a FOLDER that
+    can't be read is named last, and ends the command with 1; a FOLDER that holds no model is wrong usage.
     """
     from wsi_edt.doctor.catalogue import entries, row, unreadable
 
