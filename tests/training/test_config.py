@@ -165,7 +165,7 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
             r"are 0\.6 and 0\.5, more than 1 together.*add up to 1 at most",
         ),
         ("sets = []", r"sets is \[\], but it should not be empty"),
-        (A_SET, r"sets\[0\]\.weight is missing"),
+        (A_SET, r"sets\[0\]\.weight is missing; add it: it has no default"),
         (A_SET + "weight = 0", r"sets\[0\]\.weight is 0, but it should be greater than 0"),
         (A_SET + "weight = 1\n" + A_SET + "weight = 2", r"\[\[sets\]\] has two sets named 'bcdata'"),
         ('[[validation]]\nname = "nonesuch"', r"nonesuch.*choose one of bcdata"),

@@ -307,7 +307,7 @@ def _usage_error(details: ErrorDetails) -> UsageError:
     for part in location:
         entry += f"[{part}]" if isinstance(part, int) else f".{part}" if entry else str(part)
     if details["type"] == "missing":
-        return UsageError("is missing", where=entry)
+        return UsageError("is missing", where=entry, remedy="add it: it has no default")
     if details["type"] == "extra_forbidden":
         table = _table_at(location[:-1])
         return UsageError(
