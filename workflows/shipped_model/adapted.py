@@ -5,16 +5,13 @@ from __future__ import annotations
 import copy
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from wsi_edt.detection.runtimes.runtime import FloatMaps, Images
 from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.networks import Normalisation
 from wsi_edt.networks.network import Network, Normalise
-
-Images = npt.NDArray[np.uint8]
-FloatMaps = npt.NDArray[np.float32]
 
 CROP_PX, CROPS = 320, 24  # a side, and how many of a picture are looked at, at most
 
