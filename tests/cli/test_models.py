@@ -94,6 +94,11 @@ def test_wrong_names_are_wrong_usage(capsys: pytest.CaptureFixture[str], tmp_pat
     assert run_command(["models", str(tmp_path)]) == 2
 
 
+def test_repeats_of_nothing_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["models", "--repeats", "3"]) == 2
+    assert "--repeats counts measured batches; give --measure as well" in capsys.readouterr().err
+
+
 def test_the_list_needs_no_torch() -> None:
     code = (
         "import sys\n"

@@ -36,6 +36,10 @@ def test_only_what_is_named() -> None:
         "HRNet-w32",
         "HRNet-w48",
     ]
+    assert [entry.spec.options.title for entry in entries(only=["U-Net", "hrnet-W32"])] == [
+        "HRNet-w32",
+        "U-Net",
+    ]
     with pytest.raises(UsageError, match=r"no model or network 'resnet'; choose of .*m_hrnet"):
         entries(only=["resnet"])
 

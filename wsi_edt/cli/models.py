@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wsi_edt.errors import printable
+from wsi_edt.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from wsi_edt.detection.compute import Compute
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wsi_edt.doctor.catalogue import Entry, Row
     from wsi_edt.networks.cost import Cost
 
+_REPEATS = 5
 _COLUMNS = 100
 _LABEL = 9
 _NETWORK, _OPTIONS, _NUMBER, _SPEED = 22, 19, 8, 21
@@ -28,7 +29,7 @@ _NETWORK, _OPTIONS, _NUMBER, _SPEED = 22, 19, 8, 21
     "--only",
     multiple=True,
     metavar="NAME",
-    help="List that model or architecture alone; may be given several times.",
+    help="List that model, architecture or network alone; may be given several times.",
 )
 @click.option(
     "--measure", is_flag=True, help="Measure tiles a second here, in the runtime that a run would take."
@@ -36,13 +37,11 @@ _NETWORK, _OPTIONS, _NUMBER, _SPEED = 22, 19, 8, 21
 @click.option(
     "--repeats",
     type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="Batches that --measure times.",
+    help=f"Batches that --measure times.  [default: {_REPEATS}]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all figures.")
 def models(
-    folders: tuple[str, ...], only: tuple[str, ...], measure: bool, repeats: int, as_json: bool
+    folders: tuple[str, ...], only: tuple[str, ...], measure: bool, repeats: int | None, as_json: bool
 ) -> int:
     """List the shipped models, those in each FOLDER, and every network that can be trained.
 
@@ -52,6 +51,9 @@ def models(
     """
     from wsi_edt.doctor.catalogue import entries, row, unreadable
 
+    if repeats is not None and not measure:
+        raise UsageError("counts measured batches", where="--repeats", remedy="give --measure as well")
+    repeats = repeats or _REPEATS
     problems = unreadable(folders)
     listed = entries([folder for folder in folders if folder not in problems], only=only)
     compute = _compute() if measure else None

@@ -44,6 +44,12 @@ class Entry:
     licence: str
     bundle: Bundle | None = None
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What it may be called, in lower case: a network by its title, too."""
+        titles = (self.spec.options.title,) if self.kind == "network" else ()
+        return frozenset(name.casefold() for name in (self.name, *titles))
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -87,7 +93,7 @@ def entries(folders: Sequence[str] = (), *, only: Sequence[str] = ()) -> list[En
     Parameters
     ----------
     folders : of further models
-    only : names of models and architectures; without any, all of them
+    only : names of models, architectures or networks (their titles), in any case; without any, all of them
 
     Raises
     ------
@@ -107,13 +113,13 @@ def entries(folders: Sequence[str] = (), *, only: Sequence[str] = ()) -> list[En
         trained = tuple(bundle.name for bundle in bundles if bundle.network.options == options)
         networks.append(Entry("network", options.architecture, spec, trained, CODE_LICENCE))
     listed = [*models, *networks]
-    names = {entry.name for entry in listed}
-    unknown = next((name for name in only if name not in names), None)
+    wanted = {name.casefold() for name in only}
+    known = {name for entry in listed for name in entry.names}
+    unknown = next((name for name in only if name.casefold() not in known), None)
     if unknown is not None:
-        raise UsageError(
-            f"there is no model or network {unknown!r}", remedy=f"choose of {', '.join(sorted(names))}"
-        )
-    return [entry for entry in listed if not only or entry.name in only]
+        names = sorted({entry.name for entry in listed})
+        raise UsageError(f"there is no model or network {unknown!r}", remedy=f"choose of {', '.join(names)}")
+    return [entry for entry in listed if not only or wanted & entry.names]
 
 
 def row(entry: Entry, *, compute: Compute | None = None, repeats: int = 5) -> Row:
