@@ -69,6 +69,23 @@ def test_a_model_that_cannot_be_read_is_named_last(
     assert "can't be read" in last["problem"]
 
 
+def test_a_model_that_cannot_be_read_is_named_when_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "model.toml").write_text("x = [")
+    assert run_command(["models", str(tmp_path), "--only", tmp_path.name]) == 2
+    assert "model.toml can't be read as a model's description" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_used_ends_with_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    tiny = tiny_bundle(tmp_path / "tiny")
+    assert run_command(["models", str(tiny.directory), "--only", "tiny"]) == 0
+    tiny.weights.write_bytes(b"other")
+    assert run_command(["models", str(tiny.directory), "--only", "tiny"]) == 1
+    assert "isn't the file that model.toml describes" in capsys.readouterr().out
+    assert run_command(["models", str(tiny.directory), "--only", "tiny", "--json"]) == 1
+
+
 def test_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["models", "--only", "unext", "--measure", "--repeats", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.bundles.tiny import tiny_bundle
 from wsi_edt.bundles import DEFAULT_MODEL
+from wsi_edt.bundles.bundle import write_description
 from wsi_edt.detection.compute import Compute, RuntimeName
 from wsi_edt.detection.runtimes.graph_cache import cache_folder
 from wsi_edt.doctor import catalogue
@@ -67,6 +69,13 @@ def test_damaged_weights_are_said(tmp_path: Path) -> None:
     tiny.weights.write_bytes(b"other")
     (entry,) = entries([str(tiny.directory)], only=["tiny"])
     assert "isn't the file that model.toml describes" in row(entry).problem
+
+
+def test_weights_of_another_network_are_said(tmp_path: Path) -> None:
+    tiny = tiny_bundle(tmp_path / "tiny")
+    write_description(replace(tiny, network=NetworkSpec.from_table({"architecture": "unext"}, maps=3)))
+    (entry,) = entries([str(tiny.directory)], only=["tiny"])
+    assert re.search(r"weights\.safetensors holds [\d,]+ parameters, but unext", row(entry).problem)
 
 
 def test_a_network_whose_library_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

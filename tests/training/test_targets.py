@@ -213,7 +213,9 @@ def image_of_one() -> LabelledImage:
 def test_a_map_that_reaches_too_far_is_refused() -> None:
     field = field_of(image_of_one(), model_mpp=0.25, largest_px=400)
     # 1 / (√d + 1) is 0.01 at 9801 px.
-    with pytest.raises(UsageError, match=rf"maps\.target reaches farther than {LARGEST_REACH_PX} px"):
+    with pytest.raises(
+        UsageError, match=rf"maps\.target reaches farther than {LARGEST_REACH_PX} px with c1 = 0,"
+    ):
         TargetMaker([field], crop_px=64, kind=Edt(c1=0))
     assert TargetMaker([field], crop_px=64, kind=Edt(c1=1)).reach_px < LARGEST_REACH_PX
 

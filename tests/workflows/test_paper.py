@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -139,13 +144,123 @@ def test_a_table_is_trained_printed_and_not_trained_again(paper: Any, tmp_path: 
         and "| M_HRNet |" in first.output
         and "| U-Net |" not in first.output
     )
-    with (out / "smoke" / "table9.csv").open(encoding="utf-8") as file:
+    assert "a trial, whose figures mean nothing: 3 steps of 2 crops of 64 px" in first.output
+    assert "2 images tested." in first.output
+    with (out / "smoke" / "table9-only.csv").open(encoding="utf-8") as file:
         assert [row["row"] for row in csv.DictReader(file)] == ["HRNet", "M_HRNet"]
     checkpoints = {path: path.stat().st_mtime_ns for path in out.rglob("checkpoint.safetensors")}
     assert len(checkpoints) == 2
     again = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert again.output.splitlines()[-12:] == first.output.splitlines()[-12:]
     assert checkpoints == {path: path.stat().st_mtime_ns for path in out.rglob("checkpoint.safetensors")}
+
+
+@pytest.fixture(scope="module")
+def trained_once(paper: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data and a row of Table 9, trained and scored on it."""
+    folder = tmp_path_factory.mktemp("trained")
+    make_uw(folder / "data" / "uw", range(46, 56))
+    assert "3 steps of training" in hrnet_of(paper, folder)
+    return folder
+
+
+def hrnet_of(paper: Any, folder: Path) -> str:
+    """What the recipe prints for HRNet's row of Table 9, tried."""
+    arguments = ["--data", str(folder / "data"), "--out", str(folder / "out"), "--smoke", "--only", "HRNet"]
+    outcome = CliRunner().invoke(paper("table9").main, arguments, catch_exceptions=False)
+    assert outcome.exit_code == 0, outcome.output
+    return outcome.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (lambda entries: b"", "can't be read as scores"),
+        (lambda entries: b"\xff\xfe[", "can't be read as scores"),
+        (lambda entries: [], "can't be read as scores"),
+        (lambda entries: {"training": entries["training"]}, "can't be read as scores"),
+        (lambda entries: _ccls(entries, off="x"), "can't be read as scores"),
+        (lambda entries: _ccls(entries, images=0), "can't be read as scores"),
+        (lambda entries: _ccls(entries, off=40, off_squared=100), "can't be read as scores"),
+        (lambda entries: entries | {"training": "another"}, "is of another training, or of other images"),
+        (lambda entries: entries | {"data": "others"}, "is of images whose px or points have changed"),
+    ],
+)
+def test_scores_that_dont_count_are_made_again(
+    paper: Any, trained_once: Path, changes: Callable[[dict[str, Any]], Any], why: str
+) -> None:
+    (path,) = (trained_once / "out").rglob("scores.json")
+    right = path.read_bytes()
+    wrong = changes(json.loads(right))
+    path.write_bytes(wrong if isinstance(wrong, bytes) else json.dumps(wrong).encode())
+    assert f"{path} {why}: it is made again" in hrnet_of(paper, trained_once)
+    assert path.read_bytes() == right
+
+
+def _ccls(entries: dict[str, Any], **changes: object) -> dict[str, Any]:
+    return entries | {"scores": {"ccls": entries["scores"]["ccls"] | changes}}
+
+
+def test_scores_hold_for_the_pictures_that_were_tested(
+    paper: Any, trained_once: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained_once, folder)
+    divisions = paper("divisions")
+    tested = divisions.divided("uw", "folds", folder / "data")[0].shortened(2).test[0]
+    assert "made again" not in hrnet_of(paper, folder)
+    picture = folder / "data" / "uw" / "Detection" / tested / f"{tested}.png"
+    write_rgb(picture, np.zeros((96, 96, 3), np.uint8))
+    divisions.Part.digest.cache_clear()  # of this process
+    assert "is of images whose px or points have changed: it is made again" in hrnet_of(paper, folder)
+
+
+def test_a_recipe_that_cant_run_doesnt_stop_the_others(
+    paper: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def without_its_set() -> None:
+        raise click.ClickException("psu isn't there")
+
+    @click.command()
+    def whole() -> None:
+        click.echo("a table")
+
+    script = paper("all")
+    monkeypatch.setattr(script, "RECIPES", ("first", "second"))
+    for name, recipe in (("first", without_its_set), ("second", whole)):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(main=recipe))
+    assert script.main([]) == 1
+    told = capsys.readouterr()
+    assert "a table\nsecond: 0 s" in told.out
+    assert told.err == "Error: psu isn't there\nnot made: first\n"
+    assert script.main(["--unknown"]) == 2
+    assert capsys.readouterr().err.count("No such option") == 1
+
+
+def test_committed_scores_are_those_of_the_recipes(paper: Any, data_dir: Path) -> None:
+    scores, comparison, recipe = PAPER / "scores", paper("comparison"), paper("recipe")
+    committed = {path: json.loads(path.read_bytes())["data"] for path in scores.rglob("scores.json")}
+    at_hand, found = set(), set()
+    for name in paper("all").RECIPES:
+        table = paper(name).TABLE
+        if not (data_dir / table.data).is_dir():
+            continue
+        for part in recipe.parts_of(table, data_dir, table.night):
+            if part.digest(data_dir) not in committed.values():
+                continue  # a copy of the set with other images
+            at_hand.add(part.digest(data_dir))
+            for row, seed in product(table.rows, (1, 2, 3)):
+                training = comparison.Training(part, row, table.maps, table.night, seed)
+                path = scores / table.night.name / training.name / comparison.SCORES
+                if path in committed:
+                    tallies, why = comparison._read(path, training, data_dir)
+                    assert not why, path
+                    assert {tally.images for tally in tallies.values()} == {len(part.test)}
+                    found.add(path)
+    if not at_hand:
+        pytest.skip("none of the images that were scored are at hand")
+    assert found == {path for path, digest in committed.items() if digest in at_hand}
 
 
 def test_a_folder_that_cant_be_made(paper: Any, tmp_path: Path) -> None:

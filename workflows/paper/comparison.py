@@ -26,9 +26,11 @@ from wsi_edt.networks.registry import ARCHITECTURES
 from wsi_edt.training import train
 from wsi_edt.training.checkpoint import network_of, read_trained
 from wsi_edt.training.config import TrainConfig
+from wsi_edt.training.progress import LogRow, NoProgress, TrainingProgress
 from wsi_edt.training.validation import predictor_of
 
 SCORES = "scores.json"
+NOTED_STEPS = 100
 Note = Callable[[str], None]
 
 
@@ -140,7 +142,7 @@ class Training:
 
     @property
     def identity(self) -> str:
-        """Of what was trained on what, and scored on what: scores of anything else are made again."""
+        """Of what is trained on which images, and tested on which, by their names."""
         facts = (self.config().to_json(), self.part.choose, self.part.test)
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
@@ -172,16 +174,46 @@ class Training:
         )
 
 
+class Steps(NoProgress):
+    """Notes how far a training is, now and then."""
+
+    def __init__(self, note: Note) -> None:
+        self._note, self._steps = note, 0
+
+    def begun(self, *, step: int, steps: int) -> None:
+        """Note what lies ahead."""
+        self._steps = steps
+        if step < steps:
+            self._note(f"  {steps} steps of training" + (f", from step {step}" if step else ""))
+
+    def logged(self, row: LogRow) -> None:
+        """Note every hundredth step."""
+        if row.step % NOTED_STEPS == 0:
+            self._note(f"  step {row.step} of {self._steps}, {row.seconds:.0f} s")
+
+    def note(self, line: str) -> None:
+        """Pass it on."""
+        self._note(f"  {line}")
+
+
 def scores_of(
-    training: Training, methods: Sequence[str], data: Path, out: Path, *, device: Device
+    training: Training,
+    methods: Sequence[str],
+    data: Path,
+    out: Path,
+    *,
+    device: Device,
+    note: Note = lambda words: None,
 ) -> dict[str, Tally]:
     """How well a training's network does with each way of decoding; it is trained, or decoded, where that wasn't done."""
     folder = out / training.budget.name / training.name
-    found = _read(folder, training)
+    found, why = _read(folder / SCORES, training, data)
+    if why:
+        note(f"  {folder / SCORES} {why}: it is made again")
     missing = [method for method in methods if method not in found]
     if not missing:
         return found
-    predictor = predictor_for(training, data, out, device=device)
+    predictor = predictor_for(training, data, out, device=device, progress=Steps(note))
     chosen_on = [predictor.predict(image) for image in training.part.images("choose", data)]
     settings = {method: best_settings(chosen_on, method) for method in missing}
     del chosen_on
@@ -195,15 +227,17 @@ def scores_of(
     for method in missing:
         found[method] = replace(sums[method], ways=(words_of(settings[method]),))
     scores = {name: asdict(one) for name, one in found.items()}
-    entries = {"training": training.identity, "scores": scores}
+    entries = {"training": training.identity, "data": training.part.digest(data), "scores": scores}
     write_atomically(folder / SCORES, json.dumps(entries, indent=1).encode())
     return found
 
 
-def predictor_for(training: Training, data: Path, out: Path, *, device: Device) -> Predictor:
+def predictor_for(
+    training: Training, data: Path, out: Path, *, device: Device, progress: TrainingProgress | None = None
+) -> Predictor:
     """The training's network; it is trained, or trained to the end, if it isn't yet."""
-    config = training.config()
-    trained = read_trained(train(config, data, out / training.budget.name / training.name, device=device))
+    config, folder = training.config(), out / training.budget.name / training.name
+    trained = read_trained(train(config, data, folder, device=device, progress=progress))
     return predictor_of(network_of(config, trained.weights).to(device), config)
 
 
@@ -223,17 +257,27 @@ def run_all(
             try:
                 with FileLock(lock, timeout=patience):
                     note(f"{len(found) + 1} of {len(trainings)}: {name}")
-                    found[name] = scores_of(training, sorted(methods[name]), data, out, device=device)
+                    found[name] = scores_of(
+                        training, sorted(methods[name]), data, out, device=device, note=note
+                    )
             except Timeout:
                 note(f"another process has {name}")
     return found
 
 
-def _read(folder: Path, training: Training) -> dict[str, Tally]:
-    path = folder / SCORES
+def _read(path: Path, training: Training, data: Path) -> tuple[dict[str, Tally], str]:
+    """The scores in a file by method and, if it has none that count, why."""
     if not path.exists():
-        return {}
-    entries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if entries.get("training") != training.identity:
-        return {}
-    return {name: Tally.from_json(own) for name, own in entries["scores"].items()}
+        return {}, ""
+    try:
+        entries: dict[str, Any] = json.loads(path.read_bytes())
+        same_training, same_data = (
+            entries["training"] == training.identity,
+            entries["data"] == training.part.digest(data),
+        )
+        found = {name: Tally.from_json(own) for name, own in entries["scores"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}, "can't be read as scores"
+    if not same_training:
+        return {}, "is of another training, or of other images"
+    return (found, "") if same_data else ({}, "is of images whose px or points have changed")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +16,7 @@ import numpy as np
 from wsi_edt.datasets import ALL_SPLITS, FORMATS, LabelledImage, SetSpec, read_set
 from wsi_edt.datasets.published import compared, counted
 from wsi_edt.errors import AnnotationError
+from wsi_edt.training.fingerprint import marks_of
 from wsi_edt.training.material import deal
 
 Division = Literal["validation", "test", "folds", "70-30"]
@@ -80,8 +84,22 @@ class Part:
 
     def images(self, which: Literal["choose", "test"], data: Path) -> list[LabelledImage]:
         """The images of some of its cases."""
-        cases = self.choose if which == "choose" else self.test
-        return read_set(SetSpec.model_validate(self.data.entries | {"cases": cases}), data)
+        return read_set(self._spec(self.choose if which == "choose" else self.test), data)
+
+    @functools.cache  # noqa: B019 - a recipe has a handful of parts, and ends
+    def digest(self, data: Path) -> str:
+        """Of the px and the points of all its images: scores hold for these and no others."""
+        marks = []
+        for cases in (self.train, self.choose, self.test):
+            spec = self._spec(cases)
+            marks.append(marks_of(read_set(spec, data), [spec], data)[self.data.name])
+        text = json.dumps(
+            [{name: one.model_dump() for name, one in own.items()} for own in marks], sort_keys=True
+        )
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _spec(self, cases: tuple[str, ...]) -> SetSpec:
+        return SetSpec.model_validate(self.data.entries | {"cases": cases})
 
     def shortened(self, cases: int) -> Part:
         """The same with that many cases in each role at most, spread evenly."""

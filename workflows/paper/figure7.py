@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import cv2
 from comparison import Budget, Row, Training, predictor_for
+from divisions import Part
 from recipe import ONE_MAP, parts_of, run, with_options
 from table5 import TABLE
 from ways import RADII_PX, best_settings
@@ -23,9 +24,8 @@ LABELS = ("U-CSRNet", "M_U-CSRNet", "HRNet", "M_HRNet")
 METHOD = "ccls"
 
 
-def write_picture(row: Row, data: Path, out: Path, *, budget: Budget, device: Device) -> Path:
+def write_picture(row: Row, part: Part, data: Path, *, out: Path, budget: Budget, device: Device) -> Path:
     """Draw what the network of a row, trained from the first seed, finds in the first tested image; return the file."""
-    part = parts_of(TABLE, data, budget)[0]
     training = Training(part, row, ONE_MAP, budget, seed=1)
     predictor = predictor_for(training, data, out, device=device)
     settings = best_settings([predictor.predict(image) for image in part.images("choose", data)], METHOD)
@@ -45,12 +45,15 @@ def write_picture(row: Row, data: Path, out: Path, *, budget: Budget, device: De
 def draw(data: Path, out: Path, budget: Budget, _seeds: int, device: Device) -> None:
     """Draw the pictures; what isn't trained is trained first."""
     run(TABLE, data, out, budget=budget, seeds=1, device=device, only=LABELS)
+    part = parts_of(TABLE, data, budget)[0]
     for row in TABLE.rows:
         if row.label in LABELS and row.is_here:
-            click.echo(write_picture(row, data, out, budget=budget, device=device))
+            click.echo(write_picture(row, part, data, out=out, budget=budget, device=device))
 
 
-main = with_options("Fig. 7: what the networks of Table 5 find in one of its images.", TABLE, draw)
+main = with_options(
+    "Fig. 7: what the networks of Table 5, from the first seed, find in one of its images.", TABLE, draw
+)
 
 if __name__ == "__main__":
     main()

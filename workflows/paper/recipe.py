@@ -117,7 +117,7 @@ def run(
 def parts_of(table: Table, data: Path, budget: Budget) -> list[Part]:
     """The parts of a table's set; for a trial without the set, of another."""
     name, division = table.data, table.division
-    if budget.name.startswith(SMOKE.name) and not (data / name).is_dir() and (data / STAND_IN).is_dir():
+    if is_trial(budget) and not (data / name).is_dir() and (data / STAND_IN).is_dir():
         name, division = STAND_IN, "70-30"
         click.echo(
             f"{table.data} isn't in {data}: {name} stands in, so that the recipe is tried; read no figure from it"
@@ -131,10 +131,12 @@ def parts_of(table: Table, data: Path, budget: Budget) -> list[Part]:
     return [part.shortened(budget.cases) for part in parts[:1]]
 
 
-def printed(table: Table, results: Sequence[Result]) -> str:
+def printed(table: Table, results: Sequence[Result], budget: Budget) -> str:
     """The table as Markdown: mean ± standard deviation over seeds; in brackets the paper's figure, and the difference."""
     lines = [
         f"**{table.name}**: {table.title}",
+        "",
+        words_of(budget, results),
         "",
         f"| {' | '.join(['', *table.columns, 'seeds', 'window and threshold'])} |",
         "|---" * (len(table.columns) + 3) + "|",
@@ -159,6 +161,23 @@ def printed(table: Table, results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
+def words_of(budget: Budget, results: Sequence[Result]) -> str:
+    """What the rows were given, so that nobody takes a trial's figures, or a night's, for the paper's."""
+    tested = sorted({tally.images for result in results for tally in result.tallies})
+    images = " or ".join(str(count) for count in tested) or "no"
+    length = f"{budget.steps} steps" if budget.steps else f"{budget.epochs} epochs"
+    return (
+        f"Budget {budget.name}{': a trial, whose figures mean nothing' if is_trial(budget) else ''}: {length} of "
+        f"{budget.batch_size} crops of {budget.crop_px} px, learning rate {budget.learning_rate:g} ({budget.decay}), "
+        f"HRNets of width {budget.hrnet_width}; {images} images tested."
+    )
+
+
+def is_trial(budget: Budget) -> bool:
+    """Whether it is `--smoke`."""
+    return budget.name.startswith(SMOKE.name)
+
+
 def cell(values: Sequence[float], published: float | None) -> str:
     """One figure: ``73.1 ± 0.4 (73.8, −0.7)``; without brackets where we don't know the paper's."""
     mean = statistics.fmean(values)
@@ -169,15 +188,15 @@ def cell(values: Sequence[float], published: float | None) -> str:
     return f"{text} ({published:.1f}, {difference})"
 
 
-def as_csv(table: Table, results: Sequence[Result]) -> str:
+def as_csv(table: Table, results: Sequence[Result], budget: Budget) -> str:
     """A line for each row and seed, with all figures unrounded."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["row", "seed", "images", *table.columns, "window and threshold"])
+    writer.writerow(["row", "budget", "seed", "images", *table.columns, "window and threshold"])
     for result in results:
         for seed, one in enumerate(result.tallies, start=1):
             figures = [f"{one.figure(name):.4f}" for name in table.columns]
-            writer.writerow([result.row.label, seed, one.images, *figures, "; ".join(one.ways)])
+            writer.writerow([result.row.label, budget.name, seed, one.images, *figures, "; ".join(one.ways)])
     return text.getvalue()
 
 
@@ -190,9 +209,10 @@ def command(table: Table, *, figure: Callable[[Path, Sequence[Result]], None] | 
     def act(data: Path, out: Path, budget: Budget, seeds: int, device: Device) -> None:
         only: tuple[str, ...] = click.get_current_context().meta[ONLY]
         results = run(table, data, out, budget=budget, seeds=seeds, device=device, only=only)
-        where = out / budget.name / f"{table.stem}.csv"
-        write_atomically(where, as_csv(table, results).encode())
-        click.echo(f"\n{printed(table, results)}\n\n{where} has the figures of each seed.")
+        some = "-only" if only else ""  # beside the whole table's
+        where = out / budget.name / f"{table.stem}{some}.csv"
+        write_atomically(where, as_csv(table, results, budget).encode())
+        click.echo(f"\n{printed(table, results, budget)}\n\n{where} has the figures of each seed.")
         if figure is not None:
             picture = where.with_suffix(".svg")
             figure(picture, results)

@@ -45,11 +45,14 @@ class Tally:
 
     @classmethod
     def from_json(cls, entries: dict[str, Any]) -> Self:
-        """What `asdict` gave."""
+        """What `asdict` gave; KeyError, TypeError or ValueError for anything else."""
         near, far = _triples(entries["near"]), _triples(entries["far"])
-        return cls(
-            entries["images"], near, far, entries["off"], entries["off_squared"], tuple(entries["ways"])
-        )
+        images, off, off_squared = (int(entries[name]) for name in ("images", "off", "off_squared"))
+        if (
+            images < 1 or off * off > images * off_squared
+        ):  # the mean of squares is never less than the mean's square
+            raise ValueError("sums that no images have")
+        return cls(images, near, far, off, off_squared, tuple(entries["ways"]))
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(

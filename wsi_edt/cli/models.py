@@ -46,8 +46,9 @@ def models(
     """List the shipped models, those in each FOLDER, and every network that can be trained.
 
     Parameters, operations of a tile of 512 × 512 px, and of models their scores and licence; with --measure tiles a second
-    on this machine. A network whose library isn't installed is listed with what to install. A model in a FOLDER that
-    can't be read is named last, and ends the command with 1; a FOLDER that holds no model is wrong usage.
+    on this machine. A network whose library isn't installed is listed with what to install. A model that can't be used is
+    listed with the reason, one whose model.toml can't be read is named last, and either ends the command with 1; a FOLDER
+    that holds no model is wrong usage.
     """
     from wsi_edt.doctor.catalogue import entries, row, unreadable
 
@@ -55,16 +56,33 @@ def models(
         raise UsageError("counts measured batches", where="--repeats", remedy="give --measure as well")
     repeats = repeats or _REPEATS
     problems = unreadable(folders)
-    listed = entries([folder for folder in folders if folder not in problems], only=only)
+    try:
+        listed = entries([folder for folder in folders if folder not in problems], only=only)
+    except UsageError:  # the model that it asks for may be one of those
+        _print_problems(problems)
+        raise
     compute = _compute() if measure else None
-    rows = (row(entry, compute=compute, repeats=repeats) for entry in listed)
+    rows: list[Row] = []
+    coming = _kept(rows, (row(entry, compute=compute, repeats=repeats) for entry in listed))
     if as_json:
-        _print_json(rows, problems)
+        _print_json(coming, problems)
     else:
-        _print_text(listed, rows, measured=measure, repeats=repeats)
+        _print_text(listed, coming, measured=measure, repeats=repeats)
+    _print_problems(problems)
+    unusable = any(one.problem for one in rows if one.entry.kind == "model")
+    return 1 if problems or unusable else 0
+
+
+def _kept(rows: list[Row], coming: Iterator[Row]) -> Iterator[Row]:
+    """Each row as it comes, which is kept in `rows`."""
+    for one in coming:
+        rows.append(one)
+        yield one
+
+
+def _print_problems(problems: dict[str, str]) -> None:
     for problem in problems.values():
         click.echo(f"Error: {printable(problem)}", err=True)
-    return 1 if problems else 0
 
 
 def _compute() -> Compute:

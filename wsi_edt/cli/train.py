@@ -58,8 +58,10 @@ def train(config: Path, data: Path, out: Path, init: str | None, results: Path |
 
     \b
     init, seed, mpp   the model to start from, the seed, µm/px
-    [network]         architecture m_hrnet or hrnet, width 18, 32 or 48,
-                      stem_stride 2 or 1
+    [network]         architecture m_hrnet or one of those that
+                      `wsi-edt models` lists, with its options: width 18,
+                      32 or 48 and stem_stride 2 or 1 of hrnet and m_hrnet,
+                      theta of what begins with m_
     [maps]            names of positive, negative, nucleus;
                       target edt, idt, fidt or density; clamp; constants:
                       c1, c2, c3 of edt, c of idt, alpha, beta, c of fidt,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from safetensors import SafetensorError, safe_open
+
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle, model_names
+from wsi_edt.bundles.bundle import DESCRIPTION
 from wsi_edt.errors import ModelError, UnknownModelError, UsageError, WsiEdtError
 from wsi_edt.networks import NetworkSpec
 from wsi_edt.networks.catalogue import every_network, missing_library
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from wsi_edt.detection.compute import Compute
     from wsi_edt.detection.speed import Speed
 
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # a batch norm's, which aren't trained
 CODE_LICENCE = "MIT"  # of the networks' code, which is the program's own; weights have their model's
 
 
@@ -133,10 +138,10 @@ def row(entry: Entry, *, compute: Compute | None = None, repeats: int = 5) -> Ro
     """
     cost, speed, problem = None, None, ""
     try:
-        if entry.bundle is not None:
-            entry.bundle.verify()
         cost = cost_of(entry.spec)
         problem = missing_library(entry.spec.options)
+        if entry.bundle is not None and not problem:
+            _refuse_other_weights(entry.bundle, cost)
         speed = None if compute is None or problem else _speed(entry, compute, repeats)
     except WsiEdtError as error:
         problem = str(error)
@@ -164,6 +169,25 @@ def as_json(row: Row) -> Mapping[str, object]:
         "licence": entry.licence,
         "problem": row.problem or None,
     }
+
+
+def _refuse_other_weights(bundle: Bundle, cost: Cost) -> None:
+    """ModelError if the weights aren't the file that belongs to the description, or not as many as the network has."""
+    bundle.verify()
+    try:
+        with safe_open(bundle.weights, framework="np") as file:
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    except SafetensorError as error:
+        raise ModelError(
+            "can't be read as weights", where=bundle.weights, remedy="install the model again"
+        ) from error
+    trained = sum(math.prod(shape) for name, shape in shapes.items() if not name.endswith(STATISTICS))
+    if trained != cost.parameters:
+        raise ModelError(
+            f"holds {trained:,} parameters, but {bundle.network}, which {DESCRIPTION} describes, has {cost.parameters:,}",
+            where=bundle.weights,
+            remedy="correct [network] there, or install the model again",
+        )
 
 
 def _speed(entry: Entry, compute: Compute, repeats: int) -> Speed:

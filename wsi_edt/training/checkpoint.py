@@ -150,7 +150,11 @@ def _opened(path: Path) -> safe_open:
     try:
         return safe_open(path, framework="pt")
     except Exception as error:  # safetensors raises its own kinds for a damaged or foreign file
-        raise ModelError(f"can't be read as a training checkpoint: {error}", where=path) from error
+        raise ModelError(
+            f"can't be read as a training checkpoint: {error}",
+            where=path,
+            remedy="give another, or delete it and train anew",
+        ) from error
 
 
 def _header(path: Path, metadata: Mapping[str, str] | None) -> Header:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -306,8 +306,9 @@ def _profile(kind: DistanceKind, max_distance_px: float) -> npt.NDArray[np.float
     """A distance map's value by the distance's square, up to the last that isn't 0: (d²,) float32."""
     reach = reach_px(kind, max_distance_px=max_distance_px, limit_px=LARGEST_REACH_PX)
     if reach >= LARGEST_REACH_PX:
+        constants = ", ".join(f"{name} = {value:g}" for name, value in asdict(kind).items())
         raise UsageError(
-            f"reaches farther than {LARGEST_REACH_PX} px with these constants ({kind})",
+            f"reaches farther than {LARGEST_REACH_PX} px with {constants}",
             where="maps.target",
             remedy="give constants with which the map falls faster",
         )
