@@ -93,7 +93,7 @@ def test_measured(capsys: pytest.CaptureFixture[str]) -> None:
     heading, line = (next(x for x in lines if x.startswith(start)) for start in ("network ", "UNeXt "))
     assert heading.split()[-2:] == ["tiles/s", "weights"]
     assert float(line.split()[4]) > 0
-    assert any(x.startswith("tiles/s: the median of 1 batch (") for x in lines)
+    assert any(x.startswith("tiles/s: of such tiles, the median of 1 batch (") for x in lines)
 
 
 def test_columns_stay_apart() -> None:

@@ -166,7 +166,7 @@ def trained_once(paper: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def hrnet_of(paper: Any, folder: Path) -> str:
     """What the recipe prints for HRNet's row of Table 9, tried."""
-    arguments = ["--data", str(folder / "data"), "--out", str(folder / "out"), "--smoke", "--only", "HRNet"]
+    arguments = ["--data", str(folder / "data"), "--out", str(folder / "out"), "--smoke", "--only", "hrnet"]
     outcome = CliRunner().invoke(paper("table9").main, arguments, catch_exceptions=False)
     assert outcome.exit_code == 0, outcome.output
     return outcome.output

@@ -219,7 +219,7 @@ def command(table: Table, *, figure: Callable[[Path, Sequence[Result]], None] | 
             click.echo(f"{picture} is the picture.")
 
     made = with_options(f"{table.name}: {table.title}. Continues where it was stopped.", table, act)
-    labels = click.Choice([row.label for row in table.rows])
+    labels = click.Choice([row.label for row in table.rows], case_sensitive=False)
     made.params.append(
         click.Option(
             ["--only"], multiple=True, type=labels, expose_value=False, callback=_keep_only, help="Some rows."
