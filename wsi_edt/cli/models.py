@@ -129,8 +129,8 @@ def _print_text(listed: list[Entry], rows: Iterator[Row], *, measured: bool, rep
     if measured:
         batches = f"{repeats} batch{'' if repeats == 1 else 'es'}"
         notes.append(
-            f"tiles/s: of such tiles, the median of {batches} (slowest to fastest), of one worker process; a run may have several, "
-            "and its tiles are larger."
+            f"tiles/s: of such tiles, the median of {batches} (slowest to fastest), of one worker process; a run may have "
+            "several, and its tiles are larger."
         )
     click.echo("\n" + "\n".join(textwrap.fill(note, _COLUMNS) for note in notes))
 
