@@ -57,6 +57,22 @@ def test_a_neighbour_that_is_darker_does_not_draw_a_click_away() -> None:
     assert np.hypot(*(moved[1] - (71, 60))) < 1.5
 
 
+def test_a_click_leaves_a_nearer_nucleus_to_the_click_that_is_meant_for_it() -> None:
+    pixels = drawn((50, 60, BLUE), (68, 60, BLUE))
+    alone = centred(image(pixels, [(60, 60)]), within_um=5).points
+    assert np.hypot(*(alone[0] - (68, 60))) < 1.5
+    both = centred(image(pixels, [(60, 60), (69, 60)]), within_um=5).points
+    assert np.hypot(*(both - [(50, 60), (68, 60)]).T).max() < 2
+
+
+def test_a_large_nucleus_with_a_mottled_inside_is_one() -> None:
+    pixels = drawn((50, 60, BLUE))
+    for x, y in ((46, 57), (54, 63), (47, 64), (53, 56)):
+        cv2.circle(pixels, (x, y), 2, (150, 165, 215), -1)
+    moved = centred(image(pixels, [(56, 66)]), within_um=5).points
+    assert np.hypot(*(moved[0] - (50, 60))) < 1.5
+
+
 def test_two_clicks_never_become_one() -> None:
     clicks = [(47.0, 60.0), (53.0, 60.0)]
     moved = centred(image(drawn((50, 60, BLUE)), clicks), within_um=2.75).points

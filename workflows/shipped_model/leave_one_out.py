@@ -8,7 +8,7 @@ model in the same way, which says something about the sets that it wasn't traine
 that take half of their statistics from each picture itself: what adapting to a slide could gain.
 
 Read of each set what its labels allow: shidc and gepnet mark only some nuclei, so that only recall means something;
-immunoratio's points are clicks that miss the centre by 1.3 µm: they are moved to the darkest place near them first, and
+immunoratio's points are clicks that miss the centre by 1.3 µm: they are moved to dark spots near them first, and
 6 µm is a radius beside the usual ones. The index drift is how far the index moves over all thresholds whose F1 is within
 3 points of the best.
 """
@@ -51,7 +51,8 @@ LABORATORIES = {
 }
 CHOSEN_ON, OTHERWISE = SetSpec(name="bcdata", split="validation"), SetSpec(name="glioma")
 UM = 6.0  # a radius for clicks
-CLICKS_UM = {"immunoratio": 2.75}  # how far points are moved to their nuclei's middle before they are scored
+# How far points are moved at most to their nuclei's middle before they are scored.
+CLICKS_UM = {"immunoratio": 5.0}
 NUCLEI_ALONE = ("gepnet",)  # whose points have no class
 HEAD = (
     "left out", "seed", "images", "F1 at 10 px", "5 px", "6 µm", "recall", "precision", "positive", "negative",

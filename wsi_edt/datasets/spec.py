@@ -46,7 +46,7 @@ class SetSpec(BaseModel):
         ignore
     classes, nuclei : see `LabelledImage`; override the format's. If no point of the set has a class, `classes` is
         "nowhere" unless it is given
-    clicks_um : points were clicked in a hurry: each is moved to the darkest place within so many µm (see `centred`); 0:
+    clicks_um : points were clicked in a hurry: each is moved to a dark spot within so many µm (see `centred`); 0:
         they stay
     """
 
