@@ -251,6 +251,7 @@ def test_decode_of_nothing() -> None:
         ({"method": "peaks"}, "no method 'peaks'; choose ccls, lmss"),
         ({"window_px": 10}, "odd"),
         ({"window_px": 1}, "odd"),
+        ({"window_px": 100_001}, "from 3 to 127"),
         ({"threshold": -0.1}, "threshold"),
         ({"threshold": float("nan")}, "threshold"),
     ],

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from leave_one_out import HEAD, LABORATORIES, row_of, without
+from leave_one_out import HEAD, LABORATORIES, row_of, trained_without, without
 
 from wsi_edt.detection.compute import Device
-from wsi_edt.training import read_config, train
-from wsi_edt.training.checkpoint import network_of, read_trained
+from wsi_edt.training import read_config
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.validation import predictor_of
 
 RECIPE = Path(__file__).with_name("leave_one_out.toml")
 HE = ("uw", "monuseg", "glioma_he")
@@ -74,8 +72,7 @@ def main(data: Path, out: Path, laboratory: str, only: tuple[str, ...], device: 
         idea = with_idea(recipe, name)
         own = without(idea, laboratory, seed=idea.seed)
         folder = out / laboratory / "".join(letter if letter.isalnum() else "-" for letter in name)
-        trained = read_trained(train(own, data, folder, device=device))
-        predictor = predictor_of(network_of(own, trained.weights).to(device), own)
+        predictor = trained_without(own, data, folder, device=device)
         row = row_of(laboratory, predictor, data, seed=str(own.seed))
         click.echo(f"| {name} | {' | '.join(row)} |")
 

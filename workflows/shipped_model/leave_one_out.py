@@ -128,6 +128,16 @@ def _drift(images: Sequence[PredictedImage], settings: DecodeSettings) -> str:
     return f"{index_drift(table.statistics()[RADII_PX.index(10.0)]):.1f}"
 
 
+def trained_without(
+    own: TrainConfig, data: Path, folder: Path, *, device: Device, norms: float = 0.0
+) -> Predictor:
+    """The network of a recipe (of `without`), trained if it isn't yet; `norms` as in `predictor_from`."""
+    network = network_of(own, read_trained(train(own, data, folder, device=device)).weights)
+    if norms:
+        return replace(predictor_of(network, own), runner=AdaptedMaps(network, IMAGENET, norms))
+    return predictor_of(network.to(device), own)
+
+
 def predictor_from(bundle: Bundle, *, norms: float = 0.0) -> Predictor:
     """A model in float32, whose batch norms take that share of their statistics from each picture."""
     network = load_network(bundle)
@@ -202,11 +212,8 @@ def main(
     for seed in range(1, seeds + 1):
         for laboratory in laboratories:
             own = without(recipe, laboratory, seed=seed)
-            trained = read_trained(train(own, data, out / f"{laboratory}-{seed}", device=device))
-            network = network_of(own, trained.weights)
-            predictor = predictor_of(network.to(device), own)
-            if norms:
-                predictor = replace(predictor, runner=AdaptedMaps(network.cpu(), IMAGENET, norms))
+            folder = out / f"{laboratory}-{seed}"
+            predictor = trained_without(own, data, folder, device=device, norms=norms)
             row = row_of(laboratory, predictor, data, seed=str(seed))
             click.echo(f"| {' | '.join(row)} |")
 

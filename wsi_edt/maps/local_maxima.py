@@ -9,6 +9,8 @@ import numpy.typing as npt
 from wsi_edt.errors import UsageError
 
 FloatMap = npt.NDArray[np.float32]
+LARGEST_WINDOW_PX = 127  # half of it still lies within a tile's usual halo of 64 px: some 20 µm between two nuclei
+
 PixelIndices = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
@@ -30,8 +32,12 @@ def window_maximum(map_: FloatMap, window_px: int) -> FloatMap:
 
 def check_window(window_px: int) -> None:
     """UsageError unless a window may have that side."""
-    if window_px < 3 or window_px % 2 == 0:
-        raise UsageError(f"is {window_px}", where="window_px", remedy="choose an odd number of at least 3")
+    if not 3 <= window_px <= LARGEST_WINDOW_PX or window_px % 2 == 0:
+        raise UsageError(
+            f"is {window_px}",
+            where="window_px",
+            remedy=f"choose an odd number from 3 to {LARGEST_WINDOW_PX}",
+        )
 
 
 def no_pixels() -> PixelIndices:
