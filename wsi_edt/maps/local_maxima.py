@@ -9,7 +9,8 @@ import numpy.typing as npt
 from wsi_edt.errors import UsageError
 
 FloatMap = npt.NDArray[np.float32]
-LARGEST_WINDOW_PX = 127  # half of it still lies within a tile's usual halo of 64 px: some 20 µm between two nuclei
+# Half of it still lies within a tile's usual halo of 64 px, some 20 µm.
+LARGEST_WINDOW_PX = 127
 
 PixelIndices = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
