@@ -179,7 +179,7 @@ def test_constants_that_make_no_map_are_refused() -> None:
             edt_map(points, SHAPE, max_distance_px=wrong)
     with pytest.raises(UsageError, match="c2 > 0"):
         edt_map(points, SHAPE, max_distance_px=60.0, c2=0.0)
-    with pytest.raises(UsageError, match="c > 0"):
+    with pytest.raises(UsageError, match="0 < c <= 100"):
         idt_map(points, SHAPE, c=0.0)
     with pytest.raises(UsageError, match="beta"):
         fidt_map(points, SHAPE, beta=0.0)

@@ -51,8 +51,8 @@ def test_of_a_table() -> None:
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        ({"architecture": "m_resnet"}, f"network.architecture is 'm_resnet'; known are {KNOWN}"),
-        ({"architecture": 3}, f"network.architecture is 3; known are {KNOWN}"),
+        ({"architecture": "m_resnet"}, f"network.architecture is 'm_resnet'; choose one of {KNOWN}"),
+        ({"architecture": 3}, f"network.architecture is 3; choose one of {KNOWN}"),
         ({"width": 19}, "network.width is 19; m_hrnet takes 18, 32 or 48"),
         ({"width": "18"}, "network.width is '18'; m_hrnet takes 18, 32 or 48"),
         ({"width": 18.0}, "network.width is 18.0; m_hrnet takes 18, 32 or 48"),
@@ -60,7 +60,7 @@ def test_of_a_table() -> None:
         ({"stem_stride": True}, "network.stem_stride is True; m_hrnet takes 2 or 1"),
         (
             {"depth": 5},
-            "network.depth isn't an option of m_hrnet; known are architecture, width, stem_stride, theta",
+            "network.depth isn't an option of m_hrnet; m_hrnet has architecture, width, stem_stride, theta",
         ),
     ],
 )

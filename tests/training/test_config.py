@@ -126,7 +126,7 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
         ("[schedule]\nema_decay = 1.0", r"schedule\.ema_decay is 1\.0, but it should be less than 1"),
         ("[network]\nwidth = 19", r"network\.width is 19; m_hrnet takes 18, 32 or 48"),
         ("network = 3", r"network is 3, but it should be a table"),
-        ('[network]\narchitecture = "lenet"', r"network\.architecture is 'lenet'; known are m_hrnet"),
+        ('[network]\narchitecture = "lenet"', r"network\.architecture is 'lenet'; choose one of m_hrnet"),
         ("[network]\ncolour = 1", r"network\.colour isn't an option of m_hrnet"),
         ('[maps]\nnames = "nucleus"', r'maps\.names is "nucleus", but it should be a list'),
         (
@@ -145,9 +145,9 @@ A_SET = '[[sets]]\nname = "bcdata"\n'
         ('[maps]\ntarget = "fidt"\nadaptive = true', r"maps\.adaptive is a constant of density, not of fidt"),
         (
             "[maps]\nc2 = 0",
-            r"there is no EDT map for c1 10, c2 0 and c3 1; choose c1 >= 0, c2 > 0 and c3 > 0",
+            r"there is no EDT map for c1 10, c2 0 and c3 1; choose c1 >= 0, c2 > 0 and 0 < c3 <= 100",
         ),
-        ("[maps]\nc3 = 200", r"there is no EDT map for .*c3 200; choose .* at most 100"),
+        ("[maps]\nc3 = 200", r"there is no EDT map for .*c3 200; choose .* c3 <= 100"),
         ('[maps]\ntarget = "density"\nsigma_px = 0', r"there is no density map for sigma_px 0"),
         ('[maps]\nc1 = "5"', r'maps\.c1 is "5", but it should be a valid number'),
         (

@@ -16,6 +16,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock, Timeout
 from scipy.io import savemat
 
 from tests.training.sets import make_bcdata, spots, write_rgb
@@ -181,6 +182,7 @@ def hrnet_of(paper: Any, folder: Path) -> str:
         (lambda entries: {"training": entries["training"]}, "can't be read as scores"),
         (lambda entries: _ccls(entries, off="x"), "can't be read as scores"),
         (lambda entries: _ccls(entries, images=0), "can't be read as scores"),
+        (lambda entries: _ccls(entries, far=[[-5, 1, 2]] * 3), "can't be read as scores"),
         (lambda entries: _ccls(entries, off=40, off_squared=100), "can't be read as scores"),
         (lambda entries: entries | {"training": "another"}, "is of another training, or of other images"),
         (lambda entries: entries | {"data": "others"}, "is of images whose px or points have changed"),
@@ -199,6 +201,22 @@ def test_scores_that_dont_count_are_made_again(
 
 def _ccls(entries: dict[str, Any], **changes: object) -> dict[str, Any]:
     return entries | {"scores": {"ccls": entries["scores"]["ccls"] | changes}}
+
+
+def test_processes_that_end_together_write_one_after_the_other(
+    paper: Any, trained_once: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, held = paper("recipe"), []
+
+    def write(path: Path, content: bytes) -> None:
+        with pytest.raises(Timeout):
+            FileLock(path.parent / "results.lock", timeout=0).acquire()
+        held.append(path.name)
+
+    monkeypatch.setattr(script, "write_atomically", write)
+    printed = hrnet_of(paper, trained_once)
+    assert held == ["table9-only.csv"]
+    assert printed.index("| HRNet |") < printed.index("table9-only.csv has the figures")
 
 
 def test_scores_hold_for_the_pictures_that_were_tested(
@@ -270,4 +288,4 @@ def test_a_folder_that_cant_be_made(paper: Any, tmp_path: Path) -> None:
     outcome = CliRunner().invoke(paper("table9").main, arguments)
     assert outcome.exit_code == 1
     assert f"Error: {tmp_path / 'file'}" in outcome.output
-    assert "Not a directory; give another folder with --out" in outcome.output
+    assert "Not a directory; a part of its path is a file" in outcome.output

@@ -100,5 +100,5 @@ def test_an_image_that_isnt_there(paper: Any, gpu_data: Path, tmp_path: Path) ->
     (gpu_data / "train").rename(gpu_data / "points")
     command = ["--data", gpu_data, "--dataset", "points", "--mpp", 0.5, "--image", "z.png", "--out", tmp_path]
     result = CliRunner().invoke(paper("figures").main, [*map(str, command)])
-    assert result.exit_code == 1
-    assert "there is no image 'z.png' in the set; choose of a.png" in result.output
+    assert result.exit_code == 2
+    assert "there is no image 'z.png' in the set; choose one of a.png" in result.output

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ways import best_settings, words_of
 
 from wsi_edt.detection.compute import Device
 from wsi_edt.evaluation.predictions import PredictedImage, Predictor
-from wsi_edt.files import write_atomically
+from wsi_edt.files import write_atomically, writing
 from wsi_edt.networks.registry import ARCHITECTURES
 from wsi_edt.training import train
 from wsi_edt.training.checkpoint import network_of, read_trained
@@ -263,6 +264,15 @@ def run_all(
             except Timeout:
                 note(f"another process has {name}")
     return found
+
+
+@contextmanager
+def one_writer(folder: Path) -> Iterator[None]:
+    """Let one process at a time write results there: those that shared the trainings end together."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "results.lock"):
+        yield
 
 
 def _read(path: Path, training: Training, data: Path) -> tuple[dict[str, Tally], str]:

@@ -101,8 +101,8 @@ def chosen_image(images: list[LabelledImage], name: str | None) -> LabelledImage
         return max(images, key=lambda image: len(image.points))
     named = [image for image in images if image.path.name == name]
     if not named:
-        known = ", ".join(image.path.name for image in images[:10])
-        raise UsageError(f"there is no image {name!r} in the set", remedy=f"choose of {known}, …")
+        known = ", ".join(image.path.name for image in images[:10]) + (", …" if len(images) > 10 else "")
+        raise UsageError(f"there is no image {name!r} in the set", remedy=f"choose one of {known}")
     return named[0]
 
 

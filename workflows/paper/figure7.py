@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import cv2
-from comparison import Budget, Row, Training, predictor_for
+from comparison import Budget, Row, Training, one_writer, predictor_for
 from divisions import Part
 from recipe import ONE_MAP, parts_of, run, with_options
 from table5 import TABLE
@@ -38,7 +38,8 @@ def write_picture(row: Row, part: Part, data: Path, *, out: Path, budget: Budget
     )
     encoded = cv2.imencode(".png", failure_picture(pixels, found, caption=caption)[:, :, ::-1])[1]
     path = out / budget.name / f"figure7-{row.network}.png"
-    write_atomically(path, encoded.tobytes())
+    with one_writer(path.parent):
+        write_atomically(path, encoded.tobytes())
     return path
 
 

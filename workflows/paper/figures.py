@@ -383,7 +383,9 @@ def main(
             write(out, name, inches, draw)
             click.echo(out / f"{name}.png")
     except WsiEdtError as error:
-        raise click.ClickException(str(error)) from error
+        refusal = click.ClickException(str(error))
+        refusal.exit_code = error.exit_code
+        raise refusal from error
     missing = {"ccls", "mga"} - {name for name, _, _ in drawn}
     why = {"ccls": "its cells aren't found by CCLS on one map", "mga": "its first layer isn't MGA"}
     for name in sorted(missing):

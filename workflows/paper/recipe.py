@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
-from comparison import PAPER, SMOKE, Budget, Row, Training, run_all
+from comparison import PAPER, SMOKE, Budget, Row, Training, one_writer, run_all
 from divisions import STAND_IN, Division, Part, divided, facts_of
 from tally import Tally
 
 from wsi_edt.detection.compute import Device
 from wsi_edt.errors import WsiEdtError
-from wsi_edt.files import write_atomically
+from wsi_edt.files import remedy_of, write_atomically
 
 ONE_MAP, TWO_MAPS = ("nucleus",), ("positive", "negative")
 UNIFIED = ("MAE", "RMSE", "F1 5", "P 5", "R 5", "F1 10", "P 10", "R 10")
@@ -211,12 +211,14 @@ def command(table: Table, *, figure: Callable[[Path, Sequence[Result]], None] | 
         results = run(table, data, out, budget=budget, seeds=seeds, device=device, only=only)
         some = "-only" if only else ""  # beside the whole table's
         where = out / budget.name / f"{table.stem}{some}.csv"
-        write_atomically(where, as_csv(table, results, budget).encode())
-        click.echo(f"\n{printed(table, results, budget)}\n\n{where} has the figures of each seed.")
-        if figure is not None:
-            picture = where.with_suffix(".svg")
-            figure(picture, results)
-            click.echo(f"{picture} is the picture.")
+        click.echo(f"\n{printed(table, results, budget)}\n")
+        with one_writer(where.parent):
+            write_atomically(where, as_csv(table, results, budget).encode())
+            click.echo(f"{where} has the figures of each seed.")
+            if figure is not None:
+                picture = where.with_suffix(".svg")
+                figure(picture, results)
+                click.echo(f"{picture} is the picture.")
 
     made = with_options(f"{table.name}: {table.title}. Continues where it was stopped.", table, act)
     labels = click.Choice([row.label for row in table.rows], case_sensitive=False)
@@ -265,7 +267,7 @@ def with_options(title: str, table: Table, act: Action) -> click.Command:
             raise click.ClickException(str(error)) from error
         except OSError as error:
             raise click.ClickException(
-                f"{error.filename or out}: {error.strerror or error}; give another folder with --out, or make room"
+                f"{error.filename or out}: {error.strerror or error}; {remedy_of(error)}"
             ) from error
 
     return main

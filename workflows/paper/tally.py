@@ -48,9 +48,8 @@ class Tally:
         """What `asdict` gave; KeyError, TypeError or ValueError for anything else."""
         near, far = _triples(entries["near"]), _triples(entries["far"])
         images, off, off_squared = (int(entries[name]) for name in ("images", "off", "off_squared"))
-        if (
-            images < 1 or off * off > images * off_squared
-        ):  # the mean of squares is never less than the mean's square
+        # The mean of squares is never less than the mean's square.
+        if images < 1 or off * off > images * off_squared or min(map(min, (*near, *far))) < 0:
             raise ValueError("sums that no images have")
         return cls(images, near, far, off, off_squared, tuple(entries["ways"]))
 

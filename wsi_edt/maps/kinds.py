@@ -44,7 +44,7 @@ class Edt:
         if not (self.c1 >= 0 and self.c2 > 0 and 0 < self.c3 <= 1 / FLOOR):
             raise UsageError(
                 f"there is no EDT map for c1 {self.c1:g}, c2 {self.c2:g} and c3 {self.c3:g}",
-                remedy="choose c1 >= 0, c2 > 0 and c3 > 0, at most 100",
+                remedy="choose c1 >= 0, c2 > 0 and 0 < c3 <= 100",
             )
 
     def values(self, distance: Distances, *, max_distance_px: float) -> Distances:
@@ -62,7 +62,7 @@ class Idt:
 
     def __post_init__(self) -> None:
         if not 0 < self.c <= 1 / FLOOR:
-            raise UsageError(f"there is no IDT map for c {self.c:g}", remedy="choose c > 0, at most 100")
+            raise UsageError(f"there is no IDT map for c {self.c:g}", remedy="choose 0 < c <= 100")
 
     def values(self, distance: Distances, *, max_distance_px: float) -> Distances:
         """As `Edt.values`; max(DT) doesn't matter."""
@@ -81,7 +81,7 @@ class Fidt:
         if not (self.alpha >= 0 and self.beta > 0 and 0 < self.c <= 1 / FLOOR):
             raise UsageError(
                 f"there is no FIDT map for alpha {self.alpha:g}, beta {self.beta:g} and c {self.c:g}",
-                remedy="choose alpha >= 0, beta > 0 and c > 0, at most 100",
+                remedy="choose alpha >= 0, beta > 0 and 0 < c <= 100",
             )
 
     def values(self, distance: Distances, *, max_distance_px: float) -> Distances:

@@ -44,7 +44,9 @@ class NetworkSpec:
         name = entries.pop("architecture", DEFAULT_ARCHITECTURE)
         if not isinstance(name, str) or name not in ARCHITECTURES:
             raise UsageError(
-                f"is {name!r}", where="network.architecture", remedy=f"known are {', '.join(ARCHITECTURES)}"
+                f"is {name!r}",
+                where="network.architecture",
+                remedy=f"choose one of {', '.join(ARCHITECTURES)}",
             )
         options: Any = ARCHITECTURES[name]
         known = [field.name for field in fields(options)]
@@ -53,7 +55,7 @@ class NetworkSpec:
             raise UsageError(
                 f"isn't an option of {name}",
                 where=f"network.{unknown}",
-                remedy=f"known are {', '.join(['architecture', *known])}",
+                remedy=f"{name} has {', '.join(['architecture', *known])}",
             )
         return cls(options(**entries), maps)
 

@@ -151,9 +151,9 @@ def _opened(path: Path) -> safe_open:
         return safe_open(path, framework="pt")
     except Exception as error:  # safetensors raises its own kinds for a damaged or foreign file
         raise ModelError(
-            f"can't be read as a training checkpoint: {error}",
+            f"is damaged, or isn't a training checkpoint: {error}",
             where=path,
-            remedy="give another, or delete it and train anew",
+            remedy="give the checkpoint.safetensors of a training, or train anew",
         ) from error
 
 
