@@ -37,7 +37,7 @@ from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
 from wsi_edt.bundles.weights import load_network
 from wsi_edt.datasets import FORMATS, SetSpec, held_out_split, read_set
 from wsi_edt.detection.whole_image import NetworkMaps
-from wsi_edt.errors import UsageError, WsiEdtError
+from wsi_edt.errors import UnknownModelError, UsageError, WsiEdtError
 from wsi_edt.files import write_atomically
 from wsi_edt.maps import (
     Edt,
@@ -382,10 +382,10 @@ def main(
         for name, inches, draw in drawn:
             write(out, name, inches, draw)
             click.echo(out / f"{name}.png")
+    except (UsageError, UnknownModelError) as error:
+        raise click.UsageError(str(error)) from error
     except WsiEdtError as error:
-        refusal = click.ClickException(str(error))
-        refusal.exit_code = error.exit_code
-        raise refusal from error
+        raise click.ClickException(str(error)) from error
     missing = {"ccls", "mga"} - {name for name, _, _ in drawn}
     why = {"ccls": "its cells aren't found by CCLS on one map", "mga": "its first layer isn't MGA"}
     for name in sorted(missing):
