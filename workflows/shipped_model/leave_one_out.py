@@ -7,10 +7,7 @@ the other sets hold back (bcdata's validation images; glioma's if bcdata is left
 model in the same way, which says something about the sets that it wasn't trained on. `--norms 0.5` tests with batch norms
 that take half of their statistics from each picture itself: what adapting to a slide could gain.
 
-Read of each set what its labels allow: shidc and gepnet mark only some nuclei, so that only recall means something;
-immunoratio's points are clicks that miss the centre by 1.3 µm: they are moved to dark spots near them first, and
-6 µm is a radius beside the usual ones. The index drift is how far the index moves over all thresholds whose F1 is within
-3 points of the best.
+columns.py says what the columns are. immunoratio's points are clicks, which are moved to dark spots near them first.
 """
 
 from __future__ import annotations
@@ -20,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import numpy as np
 from adapted import AdaptedMaps
+from columns import COLUMNS, columns
 
 from wsi_edt.bundles import Bundle, find_bundle
 from wsi_edt.bundles.weights import load_network
@@ -30,10 +27,8 @@ from wsi_edt.detection.compute import Device
 from wsi_edt.detection.runtimes.runtime import MapRunner
 from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.errors import WsiEdtError
-from wsi_edt.evaluation import ImageMetrics
-from wsi_edt.evaluation.predictions import PredictedImage, Predictor, prediction_metrics
-from wsi_edt.evaluation.selection import RADII_PX, THRESHOLDS, select, threshold_counts
-from wsi_edt.evaluation.statistics import index_drift
+from wsi_edt.evaluation.predictions import PredictedImage, Predictor
+from wsi_edt.evaluation.selection import select
 from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import IMAGENET
 from wsi_edt.training import read_config, train
@@ -50,14 +45,10 @@ LABORATORIES = {
     "gepnet": ("gepnet",),
 }
 CHOSEN_ON, OTHERWISE = SetSpec(name="bcdata", split="validation"), SetSpec(name="glioma")
-UM = 6.0  # a radius for clicks
 # How far points are moved at most to their nuclei's middle before they are scored.
 CLICKS_UM = {"immunoratio": 5.0}
 NUCLEI_ALONE = ("gepnet",)  # whose points have no class
-HEAD = (
-    "left out", "seed", "images", "F1 at 10 px", "5 px", "6 µm", "recall", "precision", "positive", "negative",
-    "index error", "bias", "index drift", "settings",
-)  # fmt: skip
+HEAD = ("left out", "seed", "images", *COLUMNS, "settings")
 
 
 def without(recipe: TrainConfig, laboratory: str, *, seed: int) -> TrainConfig:
@@ -89,43 +80,18 @@ def row_of(
     settings = select(predictions(predictor, chosen_on, data)).settings
     spec = SetSpec(name=laboratory, split="all", clicks_um=CLICKS_UM.get(laboratory, 0), cases=cases or None)
     images = predictions(predictor, spec, data)
-    own = figures(images, settings, laboratory=laboratory, model_mpp=predictor.model_mpp)
+    own = columns_of(images, settings, laboratory=laboratory, model_mpp=predictor.model_mpp)
     return [laboratory, seed, str(len(images)), *own]
 
 
-def figures(
+def columns_of(
     images: Sequence[PredictedImage], settings: DecodeSettings, *, laboratory: str, model_mpp: float
 ) -> list[str]:
-    """F1 at each radius, then recall, precision, F1 by class, the index's error, bias, drift at 10 px, and the settings."""
-    nuclei = laboratory in NUCLEI_ALONE
-    at = {
-        radius: prediction_metrics(images, settings, radius_px=radius, nuclei=nuclei)
-        for radius in (10.0, 5.0, UM / model_mpp)
-    }
-    far = at[10.0]
-    chosen = f"{settings.evidence}, {settings.window_px}, {settings.threshold:g}"
-    return [
-        *(f"{one.all.f1:.3f}" for one in at.values()),
-        f"{far.all.recall:.3f}",
-        f"{far.all.precision:.3f}",
-        *(f"{one.f1:.3f}" if one else "" for one in (far.positive, far.negative)),
-        *_index(far),
-        _drift(images, settings) if far.has_index else "",
-        chosen,
-    ]
-
-
-def _index(far: ImageMetrics) -> list[str]:
-    if not far.has_index:
-        return ["", ""]
-    statistics = far.statistics
-    return [f"{float(np.asarray(value)):.1f}" for value in (statistics.index_mae, statistics.index_bias)]
-
-
-def _drift(images: Sequence[PredictedImage], settings: DecodeSettings) -> str:
-    lowest = replace(settings, threshold=THRESHOLDS[0])
-    table = threshold_counts(images, lambda image: image.predicted(lowest))
-    return f"{index_drift(table.statistics()[RADII_PX.index(10.0)]):.1f}"
+    """`COLUMNS` of a laboratory's images, and the settings that found its cells."""
+    found = columns(
+        [(image, settings) for image in images], model_mpp=model_mpp, nuclei=laboratory in NUCLEI_ALONE
+    )
+    return [*found, f"{settings.evidence}, {settings.window_px}, {settings.threshold:g}"]
 
 
 def trained_without(

@@ -13,7 +13,16 @@ from pathlib import Path
 
 import click
 import numpy as np
-from leave_one_out import CHOSEN_ON, CLICKS_UM, LABORATORIES, OTHERWISE, figures, predictions, predictor_from
+from columns import COLUMNS
+from leave_one_out import (
+    CHOSEN_ON,
+    CLICKS_UM,
+    LABORATORIES,
+    OTHERWISE,
+    columns_of,
+    predictions,
+    predictor_from,
+)
 
 from wsi_edt.bundles import find_bundle
 from wsi_edt.datasets import SetSpec, read_set
@@ -26,8 +35,7 @@ from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.validation import predictor_of
 
 OWN = "ours"  # the set of the configuration that the laboratory's fields replace
-HEAD = ("own fields", "tested on", "F1 at 10 px", "5 px", "6 µm", "recall", "precision", "positive", "negative",
-        "index error", "bias", "index drift", "settings")  # fmt: skip
+HEAD = ("own fields", "tested on", *COLUMNS, "settings")
 
 
 def fields_of(laboratory: str, data: Path, most: int, *, seed: int) -> tuple[str, ...]:
@@ -54,7 +62,7 @@ def with_fields(recipe: TrainConfig, laboratory: str, cases: tuple[str, ...], *,
 def rows_of(
     predictor: Predictor, laboratory: str, taken: tuple[str, ...], data: Path
 ) -> dict[str, list[str]]:
-    """The figures on the laboratory's other fields and on what must not be forgotten."""
+    """The columns on the laboratory's other fields and on what must not be forgotten."""
     home = predictions(predictor, CHOSEN_ON, data)
     settings = select(home).settings
     others = SetSpec(name=laboratory, split="all", without=taken, clicks_um=CLICKS_UM.get(laboratory, 0))
@@ -64,7 +72,7 @@ def rows_of(
         "glioma": predictions(predictor, OTHERWISE, data),
     }
     return {
-        name: figures(images, settings, laboratory=name, model_mpp=predictor.model_mpp)
+        name: columns_of(images, settings, laboratory=name, model_mpp=predictor.model_mpp)
         for name, images in tested.items()
     }
 
