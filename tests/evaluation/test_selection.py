@@ -36,6 +36,13 @@ def image(name: str, seed: int, false_peak: float, case: str = "") -> PredictedI
     return PredictedImage(name, case or name, maps, MAPS, truth)
 
 
+def test_the_median_score_is_of_the_cells_that_are_found() -> None:
+    # 40 cells of an ideal map have 1, false peaks of 0.35 stay below the threshold.
+    assert select([image("a", 0, 0.35), image("b", 1, 0.35)]).metrics["median_score"] == 1
+    empty = PredictedImage("c", "c", np.zeros((3, 200, 200), np.float32), MAPS, image("c", 0, 0.1).truth)
+    assert "median_score" not in select([empty]).metrics
+
+
 def test_threshold_lies_above_the_false_peaks() -> None:
     chosen = select([image("a", 0, 0.25), image("b", 1, 0.35), image("c", 2, 0.3)])
     assert 0.35 <= chosen.settings.threshold < 1
@@ -130,7 +137,8 @@ def test_models_of_one_map() -> None:
     chosen = select(images)
     assert (chosen.settings.maps, chosen.settings.evidence) == (("nucleus",), "nucleus")
     assert 0.35 <= chosen.settings.threshold < 1
-    assert set(chosen.metrics) == {"f1_10px", "f1_5px", "count_mae", "f1_10px_left_out", "f1_5px_left_out"}
+    figures = {"f1_10px", "f1_5px", "count_mae", "median_score", "f1_10px_left_out", "f1_5px_left_out"}
+    assert set(chosen.metrics) == figures
     assert chosen.metrics["f1_5px"] == 1
 
 

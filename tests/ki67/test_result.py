@@ -59,6 +59,7 @@ def test_the_fields_of_a_slide_with_an_index() -> None:
         "what_is_counted": COUNTS,
         "threshold": None,
         "model_threshold": None,
+        "model_median_score": None,
         "research_use": "For research use only; not for diagnosis.",
         "provenance": None,
         "conventions": Conventions().to_json(),

@@ -7,7 +7,8 @@ the other sets hold back (bcdata's validation images; glioma's if bcdata is left
 model in the same way, which says something about the sets that it wasn't trained on. `--norms 0.5` tests with batch norms
 that take half of their statistics from each picture itself: what adapting to a slide could gain.
 
-columns.py says what the columns are. immunoratio's points are clicks, which are moved to dark spots near them first.
+columns.py says what the columns are; "scores" is the cells' median score as a share of that of the images that chose the
+settings. immunoratio's points are clicks, which are moved to dark spots near them first.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import numpy as np
 from adapted import AdaptedMaps
 from columns import COLUMNS, columns
 
 from wsi_edt.bundles import Bundle, find_bundle
+from wsi_edt.bundles.bundle import MEDIAN_SCORE
 from wsi_edt.bundles.weights import load_network
 from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.detection.compute import Device
@@ -28,8 +31,7 @@ from wsi_edt.detection.runtimes.runtime import MapRunner
 from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.errors import WsiEdtError
 from wsi_edt.evaluation.predictions import PredictedImage, Predictor
-from wsi_edt.evaluation.selection import select
-from wsi_edt.maps import DecodeSettings
+from wsi_edt.evaluation.selection import Selection, select
 from wsi_edt.networks import IMAGENET
 from wsi_edt.training import read_config, train
 from wsi_edt.training.checkpoint import network_of, read_trained
@@ -47,8 +49,9 @@ LABORATORIES = {
 CHOSEN_ON, OTHERWISE = SetSpec(name="bcdata", split="validation"), SetSpec(name="glioma")
 # How far points are moved at most to their nuclei's middle before they are scored.
 CLICKS_UM = {"immunoratio": 5.0}
+OF_SET = (*COLUMNS, "scores", "settings")
 NUCLEI_ALONE = ("gepnet",)  # whose points have no class
-HEAD = ("left out", "seed", "images", *COLUMNS, "settings")
+HEAD = ("left out", "seed", "images", *OF_SET)
 
 
 def without(recipe: TrainConfig, laboratory: str, *, seed: int) -> TrainConfig:
@@ -77,21 +80,24 @@ def row_of(
 ) -> list[str]:
     """The metrics of a network in a laboratory, or on some of its cases."""
     chosen_on = OTHERWISE if laboratory == "bcdata" else CHOSEN_ON
-    settings = select(predictions(predictor, chosen_on, data)).settings
+    chosen = select(predictions(predictor, chosen_on, data))
     spec = SetSpec(name=laboratory, split="all", clicks_um=CLICKS_UM.get(laboratory, 0), cases=cases or None)
     images = predictions(predictor, spec, data)
-    own = columns_of(images, settings, laboratory=laboratory, model_mpp=predictor.model_mpp)
+    own = columns_of(images, chosen, laboratory=laboratory, model_mpp=predictor.model_mpp)
     return [laboratory, seed, str(len(images)), *own]
 
 
 def columns_of(
-    images: Sequence[PredictedImage], settings: DecodeSettings, *, laboratory: str, model_mpp: float
+    images: Sequence[PredictedImage], chosen: Selection, *, laboratory: str, model_mpp: float
 ) -> list[str]:
-    """`COLUMNS` of a laboratory's images, and the settings that found its cells."""
+    """What `OF_SET` names, of a laboratory's images."""
+    settings = chosen.settings
     found = columns(
         [(image, settings) for image in images], model_mpp=model_mpp, nuclei=laboratory in NUCLEI_ALONE
     )
-    return [*found, f"{settings.evidence}, {settings.window_px}, {settings.threshold:g}"]
+    scores = np.concatenate([image.predicted(settings).score for image in images])
+    share = f"{np.median(scores) / chosen.metrics[MEDIAN_SCORE]:.2f}" if len(scores) else ""
+    return [*found, share, f"{settings.evidence}, {settings.window_px}, {settings.threshold:g}"]
 
 
 def trained_without(

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import click
 import numpy as np
-from columns import COLUMNS
 from leave_one_out import (
     CHOSEN_ON,
     CLICKS_UM,
     LABORATORIES,
+    OF_SET,
     OTHERWISE,
     columns_of,
     predictions,
@@ -35,7 +35,7 @@ from wsi_edt.training.config import TrainConfig
 from wsi_edt.training.validation import predictor_of
 
 OWN = "ours"  # the set of the configuration that the laboratory's fields replace
-HEAD = ("own fields", "tested on", *COLUMNS, "settings")
+HEAD = ("own fields", "tested on", *OF_SET)
 
 
 def fields_of(laboratory: str, data: Path, most: int, *, seed: int) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def rows_of(
 ) -> dict[str, list[str]]:
     """The columns on the laboratory's other fields and on what must not be forgotten."""
     home = predictions(predictor, CHOSEN_ON, data)
-    settings = select(home).settings
+    chosen = select(home)
     others = SetSpec(name=laboratory, split="all", without=taken, clicks_um=CLICKS_UM.get(laboratory, 0))
     tested = {
         f"{laboratory}, other fields": predictions(predictor, others, data),
@@ -72,7 +72,7 @@ def rows_of(
         "glioma": predictions(predictor, OTHERWISE, data),
     }
     return {
-        name: columns_of(images, settings, laboratory=name, model_mpp=predictor.model_mpp)
+        name: columns_of(images, chosen, laboratory=name, model_mpp=predictor.model_mpp)
         for name, images in tested.items()
     }
 

@@ -19,6 +19,7 @@ from wsi_edt.slides.stain_style import KnownStains
 
 DESCRIPTION, WEIGHTS, CARD = "model.toml", "weights.safetensors", "README.md"
 DEFAULT_MODEL = "ki67-m-hrnet-w18"
+MEDIAN_SCORE = "median_score"  # its name among the metrics
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # In a wheel the models lie inside the package, in an editable installation beside it.
@@ -68,6 +69,12 @@ class Bundle:
         """The weights' file, also while the model takes another's place (see `wsi_edt.bundles.weights.write_bundle`)."""
         arriving = self.directory / arriving_name(self.sha256)
         return arriving if arriving.is_file() else self.directory / WEIGHTS
+
+    @property
+    def median_score(self) -> float | None:
+        """Of the cells that it found on the pictures that its settings were chosen on; None if it doesn't say."""
+        value = self.metrics.get(MEDIAN_SCORE)
+        return value if isinstance(value, float) else None
 
     def with_decode(self, decode: DecodeSettings, metrics: Mapping[str, float]) -> Bundle:
         """The same model with other settings, and the metrics that they reach."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.few_cells import few_cells
 from wsi_edt.ki67.findings import CountedBy
+from wsi_edt.ki67.low_scores import LOW_SCORES, low_scores
 from wsi_edt.ki67.number import AreaFacts
 from wsi_edt.slides.quality import SlideQuality
 
@@ -35,10 +36,10 @@ def doubts_about(
     """What is doubtful about an area's index; nothing if it has none, or if it is a hotspot or a field.
 
     An interval is made of the cells that were found, and can't know that others were missed. So whatever is wrong with the
-    slide (blur, pen, stain, an unfinished copy, black) is a doubt, as are too few cells; and that more than half of the
-    tissue, or of a region's, was excluded: whoever leaves out so much should look at what is left. That regions
-    hold only a part of the slide is none: to draw the tumour is what a pathologist does, and the rest is meant to be left
-    out.
+    slide (blur, pen, stain, an unfinished copy, black) is a doubt, as are too few cells, and cells that the model is unsure
+    of; and that more than half of the tissue, or of a region's, was excluded: whoever leaves out so much should look at
+    what is left. That regions hold only a part of the slide is none: to draw the tumour is what a pathologist does, and the
+    rest is meant to be left out.
     A slide that isn't stained with DAB has no index, and so no decision. Another threshold than the model's own finds other
     cells than those that its accuracy was measured with, and often shifts the index.
 
@@ -48,8 +49,8 @@ def doubts_about(
     """
     if facts.reason is not None or facts.area.kind in SELECTED:
         return ()
-    changed = "" if counted_by is None else counted_by.changed_threshold
-    return (*_doubts(facts, quality), *_doubts_of_threshold(changed))
+    doubts = _doubts(facts, quality)
+    return tuple(doubts) if counted_by is None else (*doubts, *_doubts_of_model(facts, counted_by))
 
 
 def _doubts(facts: AreaFacts, quality: SlideQuality) -> Iterator[Doubt]:
@@ -69,7 +70,11 @@ def _doubts(facts: AreaFacts, quality: SlideQuality) -> Iterator[Doubt]:
         yield Doubt(flag.name, flag.sentence)
 
 
-def _doubts_of_threshold(changed: str) -> Iterator[Doubt]:
+def _doubts_of_model(facts: AreaFacts, counted_by: CountedBy) -> Iterator[Doubt]:
+    unsure = low_scores(facts.area.cells, counted_by)
+    if unsure:
+        yield Doubt(LOW_SCORES, unsure)
+    changed = counted_by.changed_threshold
     if changed:
         yield Doubt(
             changed.removeprefix("the "),

@@ -28,12 +28,14 @@ class CountedBy:
     sentence : what it counts, in its bundle's own words
     threshold : the score that a cell exceeds; None of findings that no run made
     model_threshold : the model's own, which its accuracy was measured with; None if that isn't known
+    model_median_score : of the cells that it found on the pictures that its threshold was chosen on; None if it doesn't say
     """
 
     model: str
     sentence: str
     threshold: float | None = None
     model_threshold: float | None = None
+    model_median_score: float | None = None
 
     @property
     def changed_threshold(self) -> str:

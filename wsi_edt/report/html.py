@@ -10,6 +10,7 @@ from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.four_fields import CountedField
 from wsi_edt.ki67.hotspots import Hotspot, Order
+from wsi_edt.ki67.low_scores import LOW_SCORES, REMEDY
 from wsi_edt.ki67.reasons import reason_in_words
 from wsi_edt.ki67.text import NONE, count, percent, with_interval
 from wsi_edt.report.corrections import before_and_after, corrected_by, step_lines
@@ -123,7 +124,7 @@ def slide_page(result: Ki67Result, figures: SlideFigures, *, overview: str, cell
         orders=Order,
         in_words=in_words,
         undecided=_undecided(area),
-        remedies_of_flags={flag.name: flag.remedy for flag in result.quality.flags},
+        remedies_of_doubts={LOW_SCORES: REMEDY} | {flag.name: flag.remedy for flag in result.quality.flags},
         remedy=REMEDIES.get(area.reason) if area.reason else None,
         reason=reason_in_words(area.reason, result.counted_by),
         counts=result.counted_by.sentence,

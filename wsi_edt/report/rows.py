@@ -11,6 +11,7 @@ from wsi_edt.ki67.areas import AreaKind
 from wsi_edt.ki67.decision import Verdict
 from wsi_edt.ki67.estimate import Estimate
 from wsi_edt.ki67.hotspots import Hotspot, Order
+from wsi_edt.ki67.low_scores import LOW_SCORES
 from wsi_edt.ki67.reasons import reason_in_words
 from wsi_edt.ki67.text import percent, with_interval
 from wsi_edt.tables.harmless import as_it_was, harmless
@@ -31,7 +32,8 @@ class SummaryRow:
     Attributes
     ----------
     whole : the numbers of its whole tissue; None if it failed
-    quality : the names of what is wrong with the slide itself, joined by "; "; empty if nothing is
+    quality : the names of what is wrong with the slide itself, or with what was found on it, joined by "; "; empty if
+        nothing is
     seconds : of workers; None if that isn't known
     error : why there is no result, in one sentence
     case : as the laboratory calls what the slide belongs to; empty if nobody said
@@ -73,7 +75,7 @@ class SummaryRow:
             status=Status.DONE if result.whole.assessable else Status.NOT_ASSESSABLE,
             whole=result.whole,
             staining=result.staining,
-            quality=result.quality.flag_names,
+            quality=_quality(result),
             slide_mpp=result.slide_mpp,
             seconds=seconds,
             model=result.counted_by.model,
@@ -181,6 +183,12 @@ class SummaryRow:
             "regions": harmless(self.regions),
             "error": harmless(self.error or ""),
         }
+
+
+def _quality(result: Ki67Result) -> str:
+    """The flags of the slide and of what was found on it."""
+    unsure = [doubt.name for doubt in result.whole.doubts if doubt.name == LOW_SCORES]
+    return "; ".join([flag.name for flag in result.quality.flags] + unsure)
 
 
 def verdict_words(verdicts: Sequence[Verdict], index_percent: float | None) -> str:

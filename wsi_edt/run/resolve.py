@@ -63,7 +63,11 @@ def resolve(
     )
     detector = DetectorSpec(bundle.name, bundle.sha256, bundle.directory, decode, cells.compute)
     counted_by = CountedBy(
-        cells.model, f"The model counts {bundle.counts}.", decode.threshold, bundle.decode.threshold
+        cells.model,
+        f"The model counts {bundle.counts}.",
+        decode.threshold,
+        bundle.decode.threshold,
+        bundle.median_score,
     )
     return RunSettings(options, cells, detector, counted_by, bundle.stains)
 
