@@ -4,8 +4,8 @@
         [--laboratory immunoratio --case 16704-03]
 
 A network that went on learning elsewhere often keeps more of what it knew where its weights are moved a part of the way
-back to where it started (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022). Settings are chosen on bcdata's
-validation images at each share; the columns are those of leave_one_out.py.
+back to where it started (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022). Settings are chosen on
+bcdata's validation images at each share; the columns are those of leave_one_out.py.
 """
 
 from __future__ import annotations
