@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -54,6 +55,21 @@ def test_the_model_says_the_rest(bundle: Bundle) -> None:
     assert (cells.model, cells.model_sha256) == ("tiny 1", bundle.sha256)
     assert (cells.model_mpp, cells.halo_px, cells.decode) == (bundle.model_mpp, bundle.halo_px, bundle.decode)
     assert (cells.compute, cells.batch_size) == (Compute("cpu", "openvino", "bf16", 2), 4)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "score"), [({"median_score": 0.32}, 0.32), ({}, None), ({"median_score": "high"}, None)]
+)
+def test_how_sure_the_model_usually_is_reaches_the_reports(
+    bundle: Bundle, tmp_path: Path, metrics: dict[str, Any], score: float | None
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(bundle.directory, own)
+    write_description(replace(bundle, directory=own, metrics=metrics))
+    settings = resolve(RunOptions(model=str(own)), [LAPTOP], slides=SLIDES, out=tmp_path)
+    assert settings.counted_by.model_median_score == score
+    # What it is compared with changes no cell.
+    assert settings.cells.cells_hash() == resolved(bundle, [LAPTOP]).cells.cells_hash()
 
 
 def test_what_one_machine_lacks_none_is_asked_for(bundle: Bundle) -> None:
