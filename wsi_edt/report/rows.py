@@ -188,7 +188,7 @@ class SummaryRow:
 def _quality(result: Ki67Result) -> str:
     """The flags of the slide and of what was found on it."""
     unsure = [doubt.name for doubt in result.whole.doubts if doubt.name == LOW_SCORES]
-    return "; ".join([flag.name for flag in result.quality.flags] + unsure)
+    return "; ".join(filter(None, [result.quality.flag_names, *unsure]))
 
 
 def verdict_words(verdicts: Sequence[Verdict], index_percent: float | None) -> str:
