@@ -18,7 +18,7 @@ from wsi_edt.maps.methods import method_named, shares
 
 Evidence = Literal["max", "sum", "nucleus", "separate"]
 
-MAP_NAMES = ("positive", "negative", "nucleus")
+MAP_NAMES = ("positive", "negative", "nucleus", "presence")
 _CLASS_MAPS = (("positive", CellClass.POSITIVE), ("negative", CellClass.NEGATIVE))
 
 

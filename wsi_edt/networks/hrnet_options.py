@@ -31,6 +31,7 @@ class HRNetOptions:
 
     width: int = 18
     stem_stride: int = 2
+    stem_norm: str = "batch"
 
     def __post_init__(self) -> None:
         check_choice(self, "width", self.width, WIDTHS)
@@ -49,7 +50,9 @@ class HRNetOptions:
         """The network with that many output maps and fresh weights."""
         from wsi_edt.networks.hrnet import HRNet  # needs torch
 
-        return HRNet(self.width, maps=maps, theta=None, stem_stride=self.stem_stride)
+        return HRNet(
+            self.width, maps=maps, theta=None, stem_stride=self.stem_stride, stem_norm=self.stem_norm
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +83,6 @@ class MHRNetOptions(HRNetOptions):
         """The network with that many output maps and fresh weights."""
         from wsi_edt.networks.hrnet import HRNet  # needs torch
 
-        return HRNet(self.width, maps=maps, theta=self.theta, stem_stride=self.stem_stride)
+        return HRNet(
+            self.width, maps=maps, theta=self.theta, stem_stride=self.stem_stride, stem_norm=self.stem_norm
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from wsi_edt.bundles.bundle import Bundle
@@ -20,7 +22,7 @@ def start_from(init: Bundle, network: Network, config: TrainConfig) -> None:
     ModelError
         If the configuration describes another network, or the model's input is normalised otherwise.
     """
-    if init.network.options != config.spec.options:
+    if replace(init.network.options, stem_norm="batch") != replace(config.spec.options, stem_norm="batch"):
         raise ModelError(
             f"is {init.network}, but the configuration asks for {config.spec}",
             where=init.name,
