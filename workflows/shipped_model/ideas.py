@@ -36,18 +36,6 @@ IDEAS: dict[str, Idea] = {
     "recipe, another seed": lambda _: {"seed": 2},
     "no style mixing": in_section("augmentation", style=0.0, styles=[]),
     "style mixing of 90 %": in_section("augmentation", style=0.9),
-    "style mixing per stain": in_section("augmentation", style_space="stain"),
-    "H&E pictures lend colours, too": lambda entries: {
-        "augmentation": entries["augmentation"] | {"styles": [*entries["augmentation"]["styles"], *HE]}
-    },
-    "half of the crops around a cell of either class": in_section("augmentation", balance=0.5),
-    "hard px weighted": in_section("loss", hard=4.0),
-    "half of the stem's norms by instance": lambda entries: {
-        "network": entries["network"] | {"stem_norm": "instance"}
-    },
-    "presence map beside the others": in_section(
-        "maps", names=["positive", "negative", "nucleus", "presence"]
-    ),
     "stronger jitter": in_section("augmentation", **STRONGER),
     "stronger jitter, no style mixing": in_section("augmentation", style=0.0, styles=[], **STRONGER),
     "three times as long": in_section("schedule", steps=1800),

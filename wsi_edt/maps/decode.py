@@ -18,7 +18,7 @@ from wsi_edt.maps.methods import method_named, shares
 
 Evidence = Literal["max", "sum", "nucleus", "separate"]
 
-MAP_NAMES = ("positive", "negative", "nucleus", "presence")
+MAP_NAMES = ("positive", "negative", "nucleus")
 _CLASS_MAPS = (("positive", CellClass.POSITIVE), ("negative", CellClass.NEGATIVE))
 
 

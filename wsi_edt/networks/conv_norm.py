@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from typing import Literal, TypeVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -14,16 +13,6 @@ from wsi_edt.networks.difference import MGA, DifferenceConv2d
 
 Padding = Literal["zeros", "replicate"]
 M = TypeVar("M", bound=nn.Module)
-
-
-class HalfInstanceNorm(nn.BatchNorm2d):
-    """Half of the channels by each picture's own statistics, half by a batch norm (Pan et al. 2018)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → the same shape."""
-        half = self.num_features // 2
-        own = functional.instance_norm(x[:, :half], weight=self.weight[:half], bias=self.bias[:half])
-        return torch.cat([own, super().forward(x)[:, half:]], dim=1)
 
 
 class ConvNorm(nn.Module):
@@ -44,7 +33,7 @@ class ConvNorm(nn.Module):
         """Make it one convolution, with the norm in its weights and a bias; differences become plain convolutions first."""
         if isinstance(self.convolution, MGA | DifferenceConv2d):
             self.convolution = self.convolution.folded().eval()
-        if type(self.norm) is nn.BatchNorm2d:
+        if isinstance(self.norm, nn.BatchNorm2d):
             transposed = isinstance(self.convolution, nn.ConvTranspose2d)
             self.convolution = fuse_conv_bn_eval(self.convolution, self.norm, transpose=transposed)  # type: ignore[type-var]
             self.norm = nn.Identity()

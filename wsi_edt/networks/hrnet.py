@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wsi_edt.networks.conv_norm import ConvNorm, HalfInstanceNorm, Padding, conv_norm, with_fused_norms
+from wsi_edt.networks.conv_norm import ConvNorm, Padding, conv_norm, with_fused_norms
 from wsi_edt.networks.full_size import doubled, initialise, map_layer
 from wsi_edt.networks.hrnet_options import HRNetOptions
 from wsi_edt.networks.network import Network
@@ -136,9 +136,7 @@ class HRNet(Network):
 
     stride: ClassVar[int] = HRNetOptions.stride
 
-    def __init__(
-        self, width: int, *, maps: int, theta: float | None, stem_stride: int = 2, stem_norm: str = "batch"
-    ) -> None:
+    def __init__(self, width: int, *, maps: int, theta: float | None, stem_stride: int = 2) -> None:
         super().__init__()
         first = first_convolution(STEM_CHANNELS, theta=theta, stride=stem_stride)
         halving = 1 if stem_stride == 2 else 2  # layers: stage 1 works at 1/4
@@ -146,9 +144,6 @@ class HRNet(Network):
             ConvNorm(first, STEM_CHANNELS),
             *(conv_norm(STEM_CHANNELS, STEM_CHANNELS, stride=2) for _ in range(halving)),
         )
-        if stem_norm == "instance":
-            for layer in self.stem:
-                layer.norm = HalfInstanceNorm(STEM_CHANNELS)
         wide = STEM_CHANNELS * BOTTLENECK_EXPANSION
         self.stage1 = nn.Sequential(
             *(Bottleneck(STEM_CHANNELS if block == 0 else wide, STEM_CHANNELS) for block in range(4))

@@ -31,7 +31,6 @@ class HRNetOptions:
 
     width: int = 18
     stem_stride: int = 2
-    stem_norm: str = "batch"
 
     def __post_init__(self) -> None:
         check_choice(self, "width", self.width, WIDTHS)
@@ -50,9 +49,7 @@ class HRNetOptions:
         """The network with that many output maps and fresh weights."""
         from wsi_edt.networks.hrnet import HRNet  # needs torch
 
-        return HRNet(
-            self.width, maps=maps, theta=None, stem_stride=self.stem_stride, stem_norm=self.stem_norm
-        )
+        return HRNet(self.width, maps=maps, theta=None, stem_stride=self.stem_stride)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +80,4 @@ class MHRNetOptions(HRNetOptions):
         """The network with that many output maps and fresh weights."""
         from wsi_edt.networks.hrnet import HRNet  # needs torch
 
-        return HRNet(
-            self.width, maps=maps, theta=self.theta, stem_stride=self.stem_stride, stem_norm=self.stem_norm
-        )
+        return HRNet(self.width, maps=maps, theta=self.theta, stem_stride=self.stem_stride)

@@ -81,7 +81,6 @@ class BatchMaker:
             scale=scale,
             turns=config.augmentation.turns,
             seed=config.seed,
-            balance=config.augmentation.balance,
         )
         self._targets = TargetMaker(
             self._fields,

@@ -38,13 +38,11 @@ class Loss(Section):
     Attributes
     ----------
     cell_weight : squared errors of the maps count (1 + cell_weight · target) times
-    hard : squared errors count (1 + hard · error) times
     consistency : weight of the squared difference between the maps of a crop's middle part by itself and within the crop,
         far from the part's edge: it teaches the network not to depend on what a tile's halo can't hold
     """
 
     cell_weight: float = Field(default=0.0, ge=0)
-    hard: float = Field(default=0.0, ge=0)
     consistency: float = Field(default=0.0, ge=0)
 
 
@@ -60,8 +58,6 @@ class Augmentation(Section):
     blur, sharpen, jpeg : the share of crops that get it; blur and sharpen exclude each other
     turns : the share of crops that get one of the eight flips and right-angle turns
     style : the share of crops that take on some of another picture's colours
-    style_space : whether those are means and spreads of colours' densities or of stains'
-    balance : the share of crops that are taken around a cell, of positive and negative ones equally often
     styles : the pictures that lend them: names of sets, or of folders of images below the data folder
     """
 
@@ -75,8 +71,6 @@ class Augmentation(Section):
     turns: float = Field(default=1.0, ge=0, le=1)
     style: float = Field(default=0.0, ge=0, le=1)
     styles: tuple[str, ...] = Field(default=(), strict=False)
-    style_space: Literal["colour", "stain"] = "colour"
-    balance: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:

@@ -13,7 +13,7 @@ from wsi_edt.training.targets import MAPS
 
 CONSTANTS = ("c1", "c2", "c3", "c", "alpha", "beta", "sigma_px", "adaptive")  # of targets
 
-MapName = Literal["positive", "negative", "nucleus", "presence"]
+MapName = Literal["positive", "negative", "nucleus"]
 
 
 class Maps(Section):

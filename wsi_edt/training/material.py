@@ -114,7 +114,7 @@ def _styles(
         own = [decoded(file) for file in files]
         marks[name] = picture_marks(files, own)
         pictures += own
-    styles = Styles.of(pictures, space=config.augmentation.style_space)
+    styles = Styles.of(pictures)
     if not len(styles):
         raise UsageError("names no picture with tissue", where="augmentation.styles", remedy="name others")
     return styles, marks
@@ -173,9 +173,7 @@ def _check_apart(material: Material) -> None:
 
 def _check_taught(material: Material, names: tuple[str, ...]) -> None:
     for name in names:
-        extents = {
-            image.nuclei if name in ("nucleus", "presence") else image.classes for image in material.training
-        }
+        extents = {image.nuclei if name == "nucleus" else image.classes for image in material.training}
         if extents <= {Labelled.NOWHERE}:
             raise UsageError(
                 f"no set teaches the map {name!r}",

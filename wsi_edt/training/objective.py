@@ -42,8 +42,6 @@ def losses(network: Network, pixels: Tensor, maps: Tensor, weight: Tensor, *, se
     predicted = network(pixels)
     if settings.cell_weight:
         weight = weight * (1 + settings.cell_weight * maps)
-    if settings.hard:
-        weight = weight * (1 + settings.hard * (predicted.detach() - maps).abs())
     error = (weight * (predicted - maps) ** 2).mean()
     if not settings.consistency:
         return Losses(error, error.new_zeros(()), error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -65,7 +65,6 @@ class CropSampler:
     scale: float
     turns: float
     seed: int
-    balance: float = 0.0
 
     @classmethod
     def of(
@@ -77,38 +76,18 @@ class CropSampler:
         scale: float,
         turns: float,
         seed: int,
-        balance: float = 0.0,
     ) -> Self:
         """A sampler that draws the sets by these weights."""
-        return cls(fields, chances(fields, weights), crop_px, scale, turns, seed, balance)
+        return cls(fields, chances(fields, weights), crop_px, scale, turns, seed)
 
     def crops(self, step: int, count: int) -> list[Crop]:
         """That many crops of a step."""
         draws = np.random.default_rng((self.seed, step)).random((count, 8))
         which = np.searchsorted(np.cumsum(self.chances), draws[:, 0], side="right")
-        crops = [
+        return [
             self._crop(min(field, len(self.fields) - 1), draw)
             for field, draw in zip(which.tolist(), draws[:, 1:].tolist(), strict=True)
         ]
-        if not self.balance:
-            return crops
-        rng = np.random.default_rng((self.seed, step, 7))
-        return [self._around_a_cell(crop, rng) if rng.random() < self.balance else crop for crop in crops]
-
-    def _around_a_cell(self, crop: Crop, rng: np.random.Generator) -> Crop:
-        field = self.fields[crop.field]
-        classes = np.unique(field.class_id)
-        if not len(classes):
-            return crop
-        own = np.flatnonzero(field.class_id == rng.choice(classes))
-        middle = field.points[rng.choice(own)] + rng.uniform(-OFF_CENTRE, OFF_CENTRE, 2) * crop.side_px
-        x, y = (
-            round(_held(_held(at - crop.side_px / 2, low, high, crop.side_px), 0, length, crop.side_px))
-            for at, low, high, length in zip(
-                middle.tolist(), field.held[:2], field.held[2:], (field.width, field.height), strict=True
-            )
-        )
-        return replace(crop, x=x, y=y)
 
     def _crop(self, number: int, draw: list[float]) -> Crop:
         scale, place, right, down, turned, quarter_turns, flip = draw

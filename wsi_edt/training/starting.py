@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor, nn
 
 from wsi_edt.bundles.bundle import Bundle
@@ -22,7 +20,7 @@ def start_from(init: Bundle, network: Network, config: TrainConfig) -> None:
     ModelError
         If the configuration describes another network, or the model's input is normalised otherwise.
     """
-    if replace(init.network.options, stem_norm="batch") != replace(config.spec.options, stem_norm="batch"):
+    if init.network.options != config.spec.options:
         raise ModelError(
             f"is {init.network}, but the configuration asks for {config.spec}",
             where=init.name,

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from skimage.color import hed_from_rgb, rgb_from_hed
 from torch import Tensor
 
 from wsi_edt.slides.stain_style import LEAST_TISSUE, TISSUE_DENSITY
@@ -26,8 +25,6 @@ MEAN_JITTER, SPREAD_JITTER = 0.2, 0.15
 FACTORS = (0.4, 2.5)  # by which a spread may change
 LEAST_SPREAD = 0.02
 
-Space = Literal["colour", "stain"]
-
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -37,27 +34,23 @@ class Styles:
 
     Attributes
     ----------
-    mean, spread : (N, 3) of the natural optical densities of red, green and blue, or of what they are as stains
-    space : "colour", or "stain": haematoxylin, eosin and DAB
+    mean, spread : (N, 3) of the natural optical densities of red, green and blue
     """
 
     mean: FloatArray
     spread: FloatArray
-    space: Space = "colour"
 
     @classmethod
-    def of(cls, pictures: Sequence[npt.NDArray[np.uint8]], *, space: Space = "colour") -> Self:
+    def of(cls, pictures: Sequence[npt.NDArray[np.uint8]]) -> Self:
         """The styles of pictures (H, W, 3) uint8 RGB; a picture without tissue has none."""
         means, spreads = [], []
         for picture in pictures:
             density = -np.log((picture[::EVERY, ::EVERY].reshape(-1, 3).astype(np.float64) + 1) / 256)
             tissue = density[density.sum(axis=1) > TISSUE_DENSITY]
-            if space == "stain":
-                tissue = tissue @ hed_from_rgb
             if len(tissue) > LEAST_TISSUE * len(density):
                 means.append(tissue.mean(axis=0))
                 spreads.append(tissue.std(axis=0))
-        return cls(*(np.array(part, np.float32).reshape(-1, 3) for part in (means, spreads)), space)
+        return cls(*(np.array(part, np.float32).reshape(-1, 3) for part in (means, spreads)))
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -70,13 +63,12 @@ class Styles:
             *(
                 (own[which] * factor).astype(np.float32)
                 for own, factor in zip((self.mean, self.spread), factors, strict=True)
-            ),
-            space=self.space,
+            )
         )
 
     def select(self, which: npt.NDArray[np.integer] | slice) -> Self:
         """Some of them."""
-        return type(self)(self.mean[which], self.spread[which], self.space)
+        return type(self)(self.mean[which], self.spread[which])
 
 
 def restyled(density: Tensor, styles: Styles, share: FloatArray) -> Tensor:
@@ -93,8 +85,6 @@ def restyled(density: Tensor, styles: Styles, share: FloatArray) -> Tensor:
     (B, 3, N) float32; what was white may become a little darker, or negative, which is clipped later
     """
     tissue = (density.sum(dim=1, keepdim=True) > TISSUE_DENSITY).float()
-    if styles.space == "stain":
-        density = torch.matmul(_matrix(hed_from_rgb.T, density), density)
     count = tissue.sum(dim=2, keepdim=True).clamp_(min=1)
     mean = (density * tissue).sum(dim=2, keepdim=True) / count  # (B, 3, 1)
     centred = density - mean
@@ -104,9 +94,4 @@ def restyled(density: Tensor, styles: Styles, share: FloatArray) -> Tensor:
         sent(values, density.device)[:, :, None] for values in (styles.mean, styles.spread)
     )
     factor = (1 + part * (wanted_spread / spread - 1)).clamp_(*FACTORS)
-    moved = torch.addcmul(mean + part * (wanted_mean - mean), centred, factor)
-    return torch.matmul(_matrix(rgb_from_hed.T, moved), moved) if styles.space == "stain" else moved
-
-
-def _matrix(values: npt.NDArray[np.float64], like: Tensor) -> Tensor:
-    return sent(np.ascontiguousarray(values, np.float32), like.device)
+    return torch.addcmul(mean + part * (wanted_mean - mean), centred, factor)

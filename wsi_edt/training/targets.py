@@ -24,9 +24,7 @@ from wsi_edt.training.transfer import sent
 
 BoolArray = npt.NDArray[np.bool_]
 
-MAPS = ("positive", "negative", "nucleus", "presence")
-PRESENCE_PX = 9  # the disc of 1 around each nucleus
-PRESENCE_WEIGHT = 0.1  # of its px, which are 1 far more often than an EDT map's
+MAPS = ("positive", "negative", "nucleus")
 NEAR_PX = 14  # a partially labelled image is trusted this close to a point: about the radius of a cell's disc in the map
 LARGEST_REACH_PX = 256  # of a cell's disc; with the paper's constants IDT reaches farthest, 99 px
 
@@ -169,8 +167,7 @@ class TargetMaker:
         self._near = _offsets(NEAR_PX)
         self.reach_px = max(reach, NEAR_PX)
         extents = [
-            [field.nuclei if name in ("nucleus", "presence") else field.classes for name in names]
-            for field in fields
+            [field.nuclei if name == "nucleus" else field.classes for name in names] for field in fields
         ]
         self._everywhere, self._near_points = (
             np.array([[extent is wanted for extent in row] for row in extents], np.float32).reshape(
@@ -217,13 +214,6 @@ class TargetMaker:
         for number, name in enumerate(self._names):
             if name in _CLASS_OF_MAP:
                 maps[:, number] = classes[:, _CLASS_OF_MAP[name]]
-            elif name == "presence":
-                maps[:, number] = self._trusted(
-                    points,
-                    len(fields),
-                    np.ones(len(fields), bool),
-                    near=self._near[(self._near**2).sum(axis=1) <= PRESENCE_PX**2],
-                )
             elif self._density:
                 torch.sum(classes, dim=1, out=maps[:, number])
             else:
@@ -233,8 +223,6 @@ class TargetMaker:
         if partial.any():
             trusted = self._trusted(points, len(fields), np.any(partial > 0, axis=1))
             weight.addcmul_(self._on_device(partial)[:, :, None, None], trusted[:, None])
-        if "presence" in self._names:
-            weight[:, self._names.index("presence")] *= PRESENCE_WEIGHT
         if labelled is not None:
             weight.mul_(labelled[:, None])
 
@@ -249,14 +237,10 @@ class TargetMaker:
         canvas.view(-1).scatter_reduce_(0, index.view(-1), values.view(-1), "amax")
         return self._uncovered(canvas)
 
-    def _trusted(
-        self, points: CropPoints, crops: int, wanted: BoolArray, *, near: npt.NDArray[np.int64] | None = None
-    ) -> Tensor:
+    def _trusted(self, points: CropPoints, crops: int, wanted: BoolArray) -> Tensor:
         """1 where a point of its crop is near, for the crops wanted, else 0: (B, H, W) float32."""
         one_class = replace(points, channel=np.zeros_like(points.channel))
-        canvas, index, _ = self._canvas(
-            one_class.select(wanted[points.crop]), crops, self._near if near is None else near, channels=1
-        )
+        canvas, index, _ = self._canvas(one_class.select(wanted[points.crop]), crops, self._near, channels=1)
         canvas.view(-1).index_fill_(0, index.view(-1), 1.0)
         return self._uncovered(canvas)[:, 0]
 
