@@ -80,6 +80,20 @@ def test_models_from_before_there_was_a_method(bundle: Bundle, tmp_path: Path) -
         read_bundle(tmp_path)
 
 
+def test_models_from_before_there_was_a_gain(bundle: Bundle, tmp_path: Path) -> None:
+    raised = replace(bundle.decode, negative_gain=1.4)
+    write_description(replace(bundle, directory=tmp_path.resolve(), decode=raised))
+    assert read_bundle(tmp_path).decode == raised
+    description = tmp_path / "model.toml"
+    text = description.read_text()
+    assert "negative_gain = 1.4\n" in text
+    description.write_text(text.replace("negative_gain = 1.4\n", ""))
+    assert read_bundle(tmp_path).decode == replace(raised, negative_gain=1.0)
+    description.write_text(text.replace("negative_gain = 1.4", "negative_gain = 0"))
+    with pytest.raises(ModelError, match=r"model\.toml: there is no gain 0 of negative maps"):
+        read_bundle(tmp_path)
+
+
 def test_weights_survive_at_half_precision(bundle: Bundle) -> None:
     network = load_network(bundle)
     assert not network.training

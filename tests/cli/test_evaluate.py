@@ -174,6 +174,7 @@ def test_errors_are_the_users(files: tuple[str, str], tmp_path: Path) -> None:
         ["--split", "test"],
         ["--method", "ccls"],
         ["--threshold", "0.3"],
+        ["--negative-gain", "1.3"],
         ["--failures", str(tmp_path / "new")],
         [],
     ):
@@ -230,10 +231,15 @@ def test_a_model_is_evaluated_with_other_ways_from_maps_to_cells(tmp_path: Path)
         facts: dict[str, Any] = json.loads(out.read_text())
         return facts
 
+    def gain(facts: dict[str, Any]) -> float:
+        value: float = facts["negative_gain"]
+        return value
+
     def ways(facts: dict[str, Any]) -> tuple[str, str, int, float]:
         return facts["method"], facts["evidence"], facts["window_px"], facts["threshold"]
 
     assert ways(evaluated()) == ("ccls", "sum", 11, 0.3)
+    assert [gain(evaluated(*own)) for own in ((), ("--negative-gain", "1.3"))] == [1, 1.3]
     assert ways(evaluated("--method", "lmds")) == ("lmds", "sum", 3, 100 / 255)
     options = ("--method", "lmss", "--evidence", "separate", "--window", "5", "--threshold", "0.2")
     assert ways(evaluated(*options)) == ("lmss", "separate", 5, 0.2)

@@ -1,5 +1,7 @@
 """Settings are chosen on validation images: cells are found, the index is unbiased, and what is left of it elsewhere."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,8 +16,10 @@ from wsi_edt.evaluation.selection import (
     ThresholdCounts,
     best_place,
     select,
+    steadiest_gain,
     threshold_counts,
 )
+from wsi_edt.evaluation.statistics import index_drift
 from wsi_edt.maps import METHODS, DecodeSettings, Evidence, decode, edt_map
 
 MAPS = ("positive", "negative", "nucleus")
@@ -110,6 +114,52 @@ def counted(*candidates: tuple[int, int, int, int, int, int]) -> ThresholdCounts
     return ThresholdCounts(("a", "b"), has_classes=True, counts=counts)
 
 
+def uneven(seed: int, share: float) -> PredictedImage:
+    """Peaks of 0.1 to 0.6, whose negative ones are lower by that share, and the same cells as truth."""
+    rng = np.random.default_rng(seed)
+    places = np.arange(100)
+    x, y = (np.asarray(place * 20.0 + 10.5, np.float64) for place in (places % 10, places // 10))
+    class_id = rng.permutation(np.repeat([POSITIVE, NEGATIVE], 50)).astype(np.uint8)
+    heights = np.empty(100)
+    for one, factor in ((POSITIVE, 1.0), (NEGATIVE, share)):
+        heights[class_id == one] = np.linspace(0.1, 0.6, 50) * factor
+    maps = np.zeros((3, 200, 200), np.float32)
+    own = np.where(class_id == POSITIVE, 0, 1)
+    maps[own, y.astype(int), x.astype(int)] = heights
+    return PredictedImage(str(seed), str(seed), maps, MAPS, Cells(x, y, np.ones(100, np.float32), class_id))
+
+
+@pytest.mark.parametrize(("share", "gain"), [(1.0, 1.0), (1 / 1.2, 1.2), (1 / 1.5, 1.5), (1 / 1.8, 1.8)])
+def test_the_steadiest_gain_makes_up_for_lower_negative_maps(share: float, gain: float) -> None:
+    images = [uneven(0, share), uneven(1, share)]
+    assert steadiest_gain(images) == gain
+    for evidence in ("max", "separate"):
+        assert steadiest_gain(images, evidence=evidence, window_px=15) == gain
+    chosen = select(images)
+    assert chosen.settings.negative_gain == gain
+    assert select(images, negative_gain=1.3).settings.negative_gain == 1.3
+    # One cell of these moves the index by half a point.
+    drifts = []
+    for one in (1.0, chosen.settings.negative_gain):
+        settings = DecodeSettings(MAPS, "sum", 11, THRESHOLDS[0], negative_gain=one)
+        found = threshold_counts(images, lambda image, own=settings: image.predicted(own))  # type: ignore[misc]
+        drifts.append(index_drift(found.statistics()[0]))
+    assert drifts[1] <= drifts[0]
+    if share == 1 / 1.5:
+        assert drifts[1] < 0.6 < 1.2 < drifts[0]
+
+
+def test_without_classes_there_is_no_gain() -> None:
+    image_ = uneven(0, 0.5)
+    nuclei = np.full(len(image_.truth.x), NUCLEUS, np.uint8)
+    truth = Cells(image_.truth.x, image_.truth.y, image_.truth.score, nuclei)
+    assert steadiest_gain([replace(image_, truth=truth)]) == 1
+    assert steadiest_gain([replace(image_, maps=image_.maps[1:2], map_names=("nucleus",), truth=truth)]) == 1
+    # The nucleus map has no gain either.
+    assert steadiest_gain([image_], evidence="nucleus") == 1
+    assert select([image_], evidence="nucleus", negative_gain=1.5).settings.negative_gain == 1
+
+
 def test_of_equally_good_settings_the_index_decides() -> None:
     best = (90, 0, 80, 0, 90, 80)  # F1 0.919, index 52.9 % instead of 50 %
     level = (85, 0, 85, 0, 85, 85)  # the same cells in all, index 50 %
@@ -175,8 +225,10 @@ def test_each_method_is_measured_as_it_would_find_cells(method: str) -> None:
     found = prediction_metrics(images, chosen.settings)
     assert 0 < found.all.f1 < 1
     assert chosen.metrics["f1_10px"] == round(found.all.f1, 4)
-    settled = select(images, method=method, evidence="separate", window_px=15, threshold=0.155)
-    assert settled.settings == DecodeSettings(MAPS, "separate", 15, 0.155, method)
+    settled = select(
+        images, method=method, evidence="separate", window_px=15, threshold=0.155, negative_gain=1.2
+    )
+    assert settled.settings == DecodeSettings(MAPS, "separate", 15, 0.155, method, 1.2)
     assert settled.metrics["f1_10px"] == round(prediction_metrics(images, settled.settings).all.f1, 4)
 
 

@@ -1,5 +1,6 @@
 """CCLS and its relatives against brute force, hand-made plateaus and the paper's own windows."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -217,6 +218,58 @@ def test_decode_gives_place_class_and_score(
     assert again.score.tolist() == peaks.score.tolist()
 
 
+@pytest.mark.parametrize(
+    ("evidence", "cells"),
+    [
+        ("max", [(5, 5, 0.8, POSITIVE), (20, 5, 1.05, NEGATIVE), (5, 20, 0.6, NEGATIVE)]),
+        ("sum", [(5, 5, 1.25, POSITIVE), (20, 5, 1.25, NEGATIVE), (5, 20, 1.0, NEGATIVE)]),
+        (
+            "nucleus",
+            [(5, 5, 0.6, POSITIVE), (20, 5, 0.5, NEGATIVE), (5, 20, 0.9, NEGATIVE), (20, 20, 0.35, NEGATIVE)],
+        ),
+        (
+            "separate",
+            [
+                (5, 5, 0.8, POSITIVE),
+                (5, 5, 0.45, NEGATIVE),
+                (20, 5, 1.05, NEGATIVE),
+                (5, 20, 0.4, POSITIVE),
+                (5, 20, 0.6, NEGATIVE),
+            ],
+        ),
+    ],
+)
+def test_a_gain_raises_the_negative_map_where_cells_are_looked_for(
+    evidence: Literal["max", "sum", "nucleus", "separate"], cells: list[tuple[int, int, float, CellClass]]
+) -> None:
+    """The maps of `class_maps` with 1.5 × negative: classes are those of the maps as they are."""
+    names = ("positive", "negative", "nucleus")
+    settings = DecodeSettings(names, evidence, 11, 0.3, negative_gain=1.5)
+    maps = class_maps()
+    found = decode(maps, settings)
+    rows = {
+        (x, y, CellClass(one)): s
+        for x, y, s, one in zip(found.x, found.y, found.score, found.class_id, strict=True)
+    }
+    assert rows == {(x, y, one): pytest.approx(score) for x, y, score, one in cells}
+    assert len(found) == len(rows)
+    np.testing.assert_array_equal(maps, class_maps())  # looking changes nothing
+
+
+def test_a_gain_changes_no_class() -> None:
+    # 1.5 × 0.7 is more than 0.8, but the positive map is the higher one.
+    maps = np.stack([flat((10, 10, 0.8)), flat((10, 10, 0.7))])
+    settings = DecodeSettings(("positive", "negative"), "sum", 11, 0.3, negative_gain=1.5)
+    assert decode(maps, settings).class_id.tolist() == [POSITIVE]
+
+
+def test_a_gain_finds_pale_nuclei_beside_dark_ones() -> None:
+    maps = np.stack([flat((5, 5, 0.3)), flat((20, 20, 0.2))])
+    at = partial(DecodeSettings, ("positive", "negative"), "sum", 11, 0.25)
+    assert decode(maps, at()).class_id.tolist() == [POSITIVE]
+    assert decode(maps, at(negative_gain=1.5)).class_id.tolist() == [POSITIVE, NEGATIVE]
+
+
 def test_decode_without_classes() -> None:
     settings = DecodeSettings(("nucleus",), "nucleus", window_px=11, threshold=0.3)
     peaks = decode(class_maps()[2:], settings)
@@ -254,6 +307,9 @@ def test_decode_of_nothing() -> None:
         ({"window_px": 100_001}, "from 3 to 127"),
         ({"threshold": -0.1}, "threshold"),
         ({"threshold": float("nan")}, "threshold"),
+        ({"negative_gain": 0.0}, "no gain 0 of negative maps"),
+        ({"negative_gain": float("inf")}, "no gain inf"),
+        ({"negative_gain": float("nan")}, "no gain nan"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changed: dict[str, Any], message: str) -> None:

@@ -11,9 +11,10 @@ import pytest
 from tests.stand_ins import make_settings
 from wsi_edt.detection.compute import Compute
 from wsi_edt.errors import UsageError
+from wsi_edt.maps import DecodeSettings, Evidence
 from wsi_edt.results.outputs import OutputOptions
 from wsi_edt.run.discover import find_slides
-from wsi_edt.run.settings import CellSettings
+from wsi_edt.run.settings import CellSettings, refuse_impossible_threshold
 
 OTHER: dict[str, Any] = {
     "model_sha256": "1" * 64,
@@ -96,6 +97,34 @@ def test_another_method_is_another_result() -> None:
     assert other.differences(cells.to_json()) == "the files of the model colour 1 have changed"
     for one in (cells, other):
         assert CellSettings.from_json(one.to_json()) == one
+
+
+def test_another_gain_is_another_result() -> None:
+    cells = make_settings().cells
+    assert "negative_gain" not in cells.to_json()["decode"]  # type: ignore[operator]
+    other = replace(cells, decode=replace(cells.decode, negative_gain=1.4))
+    assert other.cells_hash() != cells.cells_hash()
+    assert CellSettings.from_json(other.to_json()) == other
+
+
+@pytest.mark.parametrize(
+    ("evidence", "gain", "highest"),
+    [
+        ("sum", 1.0, 2),
+        ("sum", 1.4, 2.4),
+        ("max", 1.0, 1),
+        ("max", 1.4, 1.4),
+        ("separate", 0.5, 1),
+        ("nucleus", 1.4, 1),
+    ],
+)
+def test_no_score_exceeds_the_sum_of_what_the_evidence_is_made_of(
+    evidence: Evidence, gain: float, highest: float
+) -> None:
+    decode = DecodeSettings(("positive", "negative", "nucleus"), evidence, 11, 0.2, negative_gain=gain)
+    refuse_impossible_threshold(highest - 0.01, decode)
+    with pytest.raises(UsageError, match=f"less than {highest:g} "):
+        refuse_impossible_threshold(highest, decode)
 
 
 @pytest.mark.parametrize("mpp", [0.0, -1.0, 40.0, float("nan")])

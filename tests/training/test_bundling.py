@@ -202,12 +202,18 @@ def test_a_model_has_the_method_that_its_training_validated_with(data: Path, tmp
     assert "above 0.392157 of the maximum (3×3 px window, LMDS)" in card
     assert "`wsi-edt run` refuses it" in card and "wsi-edt run SLIDES" not in card
     arguments = (path, "--data", data, "--out", tmp_path / "other", "--method", "peak_local_max")
-    made = invoked(bundle, *arguments, "--evidence", "separate", "--window", 5, "--threshold", 0.125)
-    assert "other: peak_local_max, evidence separate, window 5 px, threshold 0.125" in made.output
+    settled = ("--evidence", "separate", "--window", 5, "--threshold", 0.125, "--negative-gain", 1.25)
+    made = invoked(bundle, *arguments, *settled)
+    words = "other: peak_local_max, evidence separate, window 5 px, threshold 0.125, negative maps × 1.25"
+    assert words in made.output
     other = read_bundle(tmp_path / "other").decode
-    assert other == DecodeSettings(("positive", "negative"), "separate", 5, 0.125, "peak_local_max")
+    assert other == DecodeSettings(("positive", "negative"), "separate", 5, 0.125, "peak_local_max", 1.25)
     card = (tmp_path / "other" / "README.md").read_text()
-    assert "--method peak_local_max --evidence separate --window 5 --threshold 0.125" in card
+    assert (
+        "--method peak_local_max --evidence separate --window 5 --threshold 0.125 --negative-gain 1.25"
+        in card
+    )
+    assert "the peaks of positive and of 1.25 · negative, each for itself, above 0.125" in card
     with pytest.raises(UsageError, match="evidence 'nucleus' needs the maps nucleus"):
         bundle_checkpoint(path, data, tmp_path / "none", evidence="nucleus")
 

@@ -110,3 +110,11 @@ def test_a_fold_is_found_with_what_the_other_folds_choose(shipped_model: Any) ->
     # Fold 0's settings come from folds 1 and 2 together: at 0.2 to 0.25 the false peak of fold 2 is all that is wrong.
     ((_, settings_0),) = chosen[0]["home"]
     assert 0.2 <= settings_0.threshold < 0.25
+
+
+def test_a_gain_that_is_given_is_that_of_all_folds(shipped_model: Any) -> None:
+    script = shipped_model("cross_validate")
+    truth: list[Truth] = [(50, POSITIVE), (150, NEGATIVE)]
+    found = [{"home": [image(name, [(50, POSITIVE, 0.6), (150, NEGATIVE, 0.4)], truth)]} for name in "ab"]
+    folds = script.decoded(found, choose_on="home", negative_gain=1.3)
+    assert [one.negative_gain for fold in folds for _, one in fold["home"]] == [1.3, 1.3]

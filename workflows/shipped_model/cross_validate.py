@@ -37,12 +37,17 @@ def held_out(config: TrainConfig, data: Path, out: Path, *, device: Device = "cp
     return {name: [predictor.predict(image) for image in own] for name, own in images.items()}
 
 
-def decoded(found: Sequence[Predictions], *, choose_on: str) -> list[dict[str, Decoded]]:
-    """By fold and set: what the fold holds out, each with the settings that the other folds' images of a set choose."""
+def decoded(
+    found: Sequence[Predictions], *, choose_on: str, negative_gain: float | None = None
+) -> list[dict[str, Decoded]]:
+    """By fold and set: what the fold holds out, each with the settings that the other folds' images of a set choose.
+
+    `negative_gain` as for `select`.
+    """
     by_fold: list[dict[str, Decoded]] = []
     for index, own in enumerate(found):
         others = [one.get(choose_on, []) for one in (*found[:index], *found[index + 1 :])]
-        settings = select(list(chain.from_iterable(others))).settings
+        settings = select(list(chain.from_iterable(others)), negative_gain=negative_gain).settings
         by_fold.append({name: [(image, settings) for image in images] for name, images in own.items()})
     return by_fold
 
@@ -53,15 +58,24 @@ def decoded(found: Sequence[Predictions], *, choose_on: str) -> list[dict[str, D
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--folds", default=4, show_default=True)
 @click.option("--choose-on", default="bcdata", show_default=True, help="The set that chooses the settings.")
+@click.option("--negative-gain", type=float, help="Of all folds, instead of what the others choose.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-def main(config: Path, data: Path, out: Path, folds: int, choose_on: str, device: Device) -> None:
+def main(
+    config: Path,
+    data: Path,
+    out: Path,
+    folds: int,
+    choose_on: str,
+    negative_gain: float | None,
+    device: Device,
+) -> None:
     """Print a row for each set and fold, and one for all of the set's images, each as its own fold found it."""
     recipe = read_config(config)
     found = []
     for index in range(folds):
         fold = TrainConfig.model_validate(recipe.model_dump() | {"folds": {"count": folds, "index": index}})
         found.append(held_out(fold, data, out / f"fold-{index}", device=device))
-    by_fold = decoded(found, choose_on=choose_on)
+    by_fold = decoded(found, choose_on=choose_on, negative_gain=negative_gain)
     click.echo(f"| set | fold | images | {' | '.join(COLUMNS)} |")
     click.echo("|---" * (len(COLUMNS) + 3) + "|")
     for name in (spec.name for spec in recipe.validation):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -191,6 +191,7 @@ def _print(curves: Sequence[IndexCurve], threshold: float) -> None:
 @click.option("--mpp", type=float, help="µm/px of slides that state none.")
 @click.option("--evidence", type=click.Choice(get_args(Evidence)), help="Instead of the model's own.")
 @click.option("--window", "window_px", type=int, help="Instead of the model's own, px.")
+@click.option("--negative-gain", type=float, help="Instead of the model's own.")
 @click.option("--lowest", default=LOWEST, show_default=True, help="The first threshold.")
 @click.option("--threads", default=1, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
@@ -202,6 +203,7 @@ def main(
     mpp: float | None,
     evidence: Evidence | None,
     window_px: int | None,
+    negative_gain: float | None,
     lowest: float,
     threads: int,
     device: str,
@@ -210,11 +212,8 @@ def main(
 ) -> None:
     """Print the index of each slide over the threshold."""
     bundle = find_bundle(model)
-    settings = replace(
-        bundle.decode,
-        evidence=evidence or bundle.decode.evidence,
-        window_px=window_px or bundle.decode.window_px,
-        threshold=lowest,
+    settings = bundle.decode.changed(
+        evidence=evidence, window_px=window_px, threshold=lowest, negative_gain=negative_gain
     )
     compute = Compute(resolve_device(device), "torch", "fp32", threads)
     detector = Detector.load(bundle, settings=settings, compute=compute)
@@ -223,13 +222,14 @@ def main(
         for path in slides
     ]
     threshold = bundle.decode.threshold
-    print(f"{bundle.name} {bundle.version}, {settings.evidence}, window {settings.window_px} px")
+    gain = f"negative maps × {settings.negative_gain:g}"
+    title = f"{bundle.name} {bundle.version}, {settings.evidence}, window {settings.window_px} px, {gain}"
+    print(title)
     _print(curves, threshold)
     if csv_path is not None:
         write_atomically(csv_path, curves_csv(curves))
     if figure is not None:
         panels = [_draw_indices, _draw_counts] + ([_draw_differences] if len(curves) > 1 else [])
-        title = f"{bundle.name} {bundle.version}, {settings.evidence}, window {settings.window_px} px"
         write_panels(figure, [partial(panel, curves, threshold) for panel in panels], title=title)
 
 

@@ -76,11 +76,17 @@ def predictions(predictor: Predictor, spec: SetSpec, data: Path) -> list[Predict
 
 
 def row_of(
-    laboratory: str, predictor: Predictor, data: Path, *, seed: str, cases: tuple[str, ...] = ()
+    laboratory: str,
+    predictor: Predictor,
+    data: Path,
+    *,
+    seed: str,
+    cases: tuple[str, ...] = (),
+    negative_gain: float | None = None,
 ) -> list[str]:
-    """The metrics of a network in a laboratory, or on some of its cases."""
+    """The metrics of a network in a laboratory, or on some of its cases; `negative_gain` as for `select`."""
     chosen_on = OTHERWISE if laboratory == "bcdata" else CHOSEN_ON
-    chosen = select(predictions(predictor, chosen_on, data))
+    chosen = select(predictions(predictor, chosen_on, data), negative_gain=negative_gain)
     spec = SetSpec(name=laboratory, split="all", clicks_um=CLICKS_UM.get(laboratory, 0), cases=cases or None)
     images = predictions(predictor, spec, data)
     own = columns_of(images, chosen, laboratory=laboratory, model_mpp=predictor.model_mpp)
@@ -97,7 +103,8 @@ def columns_of(
     )
     scores = np.concatenate([image.predicted(settings).score for image in images])
     share = f"{np.median(scores) / chosen.metrics[MEDIAN_SCORE]:.2f}" if len(scores) else ""
-    return [*found, share, f"{settings.evidence}, {settings.window_px}, {settings.threshold:g}"]
+    words = (settings.evidence, settings.window_px, f"{settings.threshold:g}", f"{settings.negative_gain:g}")
+    return [*found, share, ", ".join(map(str, words))]
 
 
 def trained_without(
@@ -120,12 +127,24 @@ def predictor_from(bundle: Bundle, *, norms: float = 0.0) -> Predictor:
 
 
 def _test_model(
-    model: str, laboratories: Sequence[str], data: Path, cases: tuple[str, ...], norms: float
+    model: str,
+    laboratories: Sequence[str],
+    data: Path,
+    cases: tuple[str, ...],
+    norms: float,
+    negative_gain: float | None,
 ) -> None:
     bundle = find_bundle(model)
     predictor = predictor_from(bundle, norms=norms)
     for laboratory in laboratories:
-        row = row_of(laboratory, predictor, data, seed=f"{bundle.name} {bundle.version}", cases=cases)
+        row = row_of(
+            laboratory,
+            predictor,
+            data,
+            seed=f"{bundle.name} {bundle.version}",
+            cases=cases,
+            negative_gain=negative_gain,
+        )
         click.echo(f"| {' | '.join(row)} |")
 
 
@@ -158,6 +177,9 @@ def _test_model(
     default=0.0,
     help="Share of a picture's own statistics in batch norms.",
 )
+@click.option(
+    "--negative-gain", type=float, help="Of the negative map, instead of what the other sets choose."
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def main(
     config: Path,
@@ -168,6 +190,7 @@ def main(
     model: str | None,
     cases: tuple[str, ...],
     norms: float,
+    negative_gain: float | None,
     device: Device,
 ) -> None:
     """Train without each laboratory in turn, and print how well its nuclei are found: a row for each and seed."""
@@ -176,7 +199,7 @@ def main(
     click.echo("|---" * len(HEAD) + "|")
     if model is not None:
         try:
-            _test_model(model, laboratories, data, cases, norms)
+            _test_model(model, laboratories, data, cases, norms, negative_gain)
         except WsiEdtError as error:
             raise click.ClickException(str(error)) from error
         return
@@ -186,7 +209,7 @@ def main(
             own = without(recipe, laboratory, seed=seed)
             folder = out / f"{laboratory}-{seed}"
             predictor = trained_without(own, data, folder, device=device, norms=norms)
-            row = row_of(laboratory, predictor, data, seed=str(seed))
+            row = row_of(laboratory, predictor, data, seed=str(seed), negative_gain=negative_gain)
             click.echo(f"| {' | '.join(row)} |")
 
 

@@ -161,6 +161,7 @@ def read_bundle(folder: Path) -> Bundle:
                 decode["window_px"],
                 float(decode["threshold"]),
                 decode.get("method", "ccls"),  # models from before there was a choice
+                float(decode.get("negative_gain", 1.0)),
             ),
             sha256=entries["sha256"],
             counts=entries["counts"],
@@ -213,6 +214,7 @@ def write_description(bundle: Bundle) -> None:
             "evidence": bundle.decode.evidence,
             "window_px": bundle.decode.window_px,
             "threshold": bundle.decode.threshold,
+            "negative_gain": bundle.decode.negative_gain,
         },
         "training": dict(bundle.training),
         "scores": dict(bundle.metrics),

@@ -18,7 +18,8 @@ from wsi_edt.cli.paths import OutFolder
     "--data",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that holds the data sets: evidence, window and threshold are chosen on images that weren't trained on.",
+    help="Folder that holds the data sets: evidence, window, threshold and gain are chosen on images that weren't trained "
+    "on.",
 )
 @click.option(
     "--out",
@@ -59,6 +60,12 @@ from wsi_edt.cli.paths import OutFolder
     "scanners should have the same index, for example); of lmss and lmds a share of the map's maximum.  [default: chosen "
     "as well, but for lmds, whose own is 100/255]",
 )
+@click.option(
+    "--negative-gain",
+    type=Finite(min=0.0, min_open=True),
+    help="By how much the negative map is multiplied where cells are looked for, so that a threshold drops pale and dark "
+    "nuclei alike.  [default: the one with which the index moves least over the threshold]",
+)
 @click.option("--version", default="1", show_default=True, help="The model's version.")
 @click.option(
     "--halo-px",
@@ -82,6 +89,7 @@ def bundle(
     evidence: Literal["max", "sum", "nucleus", "separate"] | None,
     window_px: int | None,
     threshold: float | None,
+    negative_gain: float | None,
     version: str,
     halo_px: int,
     changed_data: bool,
@@ -93,9 +101,9 @@ def bundle(
     This writes half-precision weights, their description, and a draft of the model card, README.md: training data with
     their licences, the command, the accuracy. Complete it by hand; a card that is there stays.
 
-    How maps become cells by that method (evidence, window, threshold) is chosen on images that weren't trained on: the sets
-    under [[validation]] in the training's configuration, or with --fold what the folds of a cross-validation held out. They
-    must be those of the training, unless --changed-data is given.
+    How maps become cells by that method (evidence, window, threshold, gain) is chosen on images that weren't trained on:
+    the sets under [[validation]] in the training's configuration, or with --fold what the folds of a cross-validation held
+    out. They must be those of the training, unless --changed-data is given.
     """
     from wsi_edt.training.bundling import bundle_checkpoint
 
@@ -108,6 +116,7 @@ def bundle(
         evidence=evidence,
         window_px=window_px,
         threshold=threshold,
+        negative_gain=negative_gain,
         version=version,
         halo_px=halo_px,
         changed_data=changed_data,
@@ -117,7 +126,7 @@ def bundle(
     decode = made.decode
     click.echo(
         f"{made.directory}: {decode.method}, evidence {decode.evidence}, window {decode.window_px} px, threshold "
-        f"{decode.threshold:g}"
+        f"{decode.threshold:g}, negative maps × {decode.negative_gain:g}"
     )
     for name, value in made.metrics.items():
         click.echo(f"  {name:24} {value:.4f}")

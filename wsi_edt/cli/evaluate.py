@@ -64,6 +64,11 @@ LARGEST_MPP = 1000.0
     "model's, or for lmds 100/255]",
 )
 @click.option(
+    "--negative-gain",
+    type=Finite(min=0.0, min_open=True),
+    help="With --model: by how much the negative map is multiplied where cells are looked for.  [default: the model's]",
+)
+@click.option(
     "--radius",
     "radii_px",
     type=Finite(min=0.0),
@@ -131,6 +136,7 @@ def evaluate(
     evidence: Literal["max", "sum", "nucleus", "separate"] | None,
     window_px: int | None,
     threshold: float | None,
+    negative_gain: float | None,
     radii_px: tuple[float, ...],
     mpp: float | None,
     class_names: tuple[str, ...],
@@ -160,9 +166,11 @@ def evaluate(
         check_figure_path(figure_path)
     if slide_path is not None and (predicted is None or truth is None):
         raise UsageError("--slide is for PREDICTED and TRUTH", remedy="leave it out")
-    if model is None and any(one is not None for one in (method, evidence, window_px, threshold)):
+    if model is None and any(
+        one is not None for one in (method, evidence, window_px, threshold, negative_gain)
+    ):
         raise UsageError(
-            "--method, --evidence, --window and --threshold say how a model's maps become cells",
+            "--method, --evidence, --window, --threshold and --negative-gain say how a model's maps become cells",
             remedy="give --model and --dataset too",
         )
     if model is not None and dataset is not None and predicted is None:
@@ -174,7 +182,11 @@ def evaluate(
 
         bundle = find_bundle(model)
         decode = bundle.decode.changed(
-            method=method, evidence=evidence, window_px=window_px, threshold=threshold
+            method=method,
+            evidence=evidence,
+            window_px=window_px,
+            threshold=threshold,
+            negative_gain=negative_gain,
         )
         bundle = bundle.with_decode(decode, bundle.metrics)
         evaluation = _evaluate_model(bundle, data_set, radii_px=radii_px, resamples=resamples)

@@ -71,6 +71,7 @@ def evaluate_model(
             "method": bundle.decode.method,
             "evidence": bundle.decode.evidence,
             "window_px": bundle.decode.window_px,
+            "negative_gain": bundle.decode.negative_gain,
         },
         note=_note_on_labels(images, has_classes="positive" in bundle.decode.maps),
         images=images,

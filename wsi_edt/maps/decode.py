@@ -61,11 +61,13 @@ class DecodeSettings:
     window_px : odd side of the method's window, in map px
     threshold : what a cell must exceed: the evidence itself or, if the method is relative, a share of the map's maximum
     method : how cells are found in that map, of `METHODS`
+    negative_gain : by how much the negative map is multiplied in the evidence, but not where the class is decided: a
+        network's negative maps are lower than its positive ones, so that a threshold would drop pale nuclei first
 
     Raises
     ------
     UsageError
-        If there is no such map, evidence, window, threshold or method, or the evidence needs other maps.
+        If there is no such map, evidence, window, threshold, method or gain, or the evidence needs other maps.
     """
 
     maps: tuple[str, ...]
@@ -73,6 +75,7 @@ class DecodeSettings:
     window_px: int
     threshold: float
     method: str = "ccls"
+    negative_gain: float = 1.0
 
     def __post_init__(self) -> None:
         names = ", ".join(self.maps)
@@ -100,6 +103,10 @@ class DecodeSettings:
                 f"nothing exceeds the threshold {self.threshold:g} of {self.method}, a share of the map's maximum",
                 remedy="choose less than 1",
             )
+        if not 0.0 < self.negative_gain < float("inf"):
+            raise UsageError(
+                f"there is no gain {self.negative_gain:g} of negative maps", remedy="choose more than 0"
+            )
 
     @property
     def radius_px(self) -> int:
@@ -116,6 +123,13 @@ class DecodeSettings:
         """Whether the threshold is a share of each map's maximum, see `Method`."""
         return method_named(self.method).is_relative
 
+    @property
+    def highest_score(self) -> float:
+        """What no score exceeds: a network learns maps that lie in [0, 1], and the evidence is made of them."""
+        if self.is_relative or self.evidence == "nucleus":
+            return 1.0
+        return 1.0 + self.negative_gain if self.evidence == "sum" else max(1.0, self.negative_gain)
+
     def changed(
         self,
         *,
@@ -123,6 +137,7 @@ class DecodeSettings:
         evidence: Evidence | None = None,
         window_px: int | None = None,
         threshold: float | None = None,
+        negative_gain: float | None = None,
     ) -> DecodeSettings:
         """The same with some other entries; None leaves one as it is.
 
@@ -151,15 +166,17 @@ class DecodeSettings:
             evidence=self.evidence if evidence is None else evidence,
             window_px=self.window_px if window_px is None else window_px,
             threshold=self.threshold if threshold is None else threshold,
+            negative_gain=self.negative_gain if negative_gain is None else negative_gain,
         )
 
 
 def decode(maps: FloatMap, settings: DecodeSettings) -> Peaks:
     """The cells of one tile's maps.
 
-    The method finds them on the evidence map; the higher of the positive and the negative map there decides their class
-    (negative on a tie), so that one cell is never counted once per class. With the evidence "separate" each of the two maps
-    is decoded for itself, and a cell has the class of its map.
+    The method finds them on the evidence map, in which the negative map counts `negative_gain` times; the higher of the
+    positive and the negative map, as they are, decides their class there (negative on a tie), so that one cell is never
+    counted once per class. With the evidence "separate" each of the two maps is decoded for itself, and a cell has the
+    class of its map.
 
     Parameters
     ----------
@@ -173,14 +190,17 @@ def decode(maps: FloatMap, settings: DecodeSettings) -> Peaks:
     assert maps.ndim == 3, maps.shape
     assert len(maps) == len(settings.maps), (maps.shape, settings.maps)
     named = dict(zip(settings.maps, maps, strict=True))
+    raised = dict(named)
+    if "negative" in named and settings.negative_gain != 1.0:
+        raised["negative"] = named["negative"] * np.float32(settings.negative_gain)
     if settings.is_separate:
-        return _both([_found(named[name], settings, class_id) for name, class_id in _CLASS_MAPS])
+        return _both([_found(raised[name], settings, class_id) for name, class_id in _CLASS_MAPS])
     if settings.evidence == "nucleus":
-        evidence = named["nucleus"]
+        evidence = raised["nucleus"]
     elif settings.evidence == "max":
-        evidence = np.maximum(named["positive"], named["negative"])
+        evidence = np.maximum(raised["positive"], raised["negative"])
     else:
-        evidence = named["positive"] + named["negative"]
+        evidence = raised["positive"] + raised["negative"]
     peaks = _found(evidence, settings, CellClass.NUCLEUS)
     if "positive" not in named:
         return peaks

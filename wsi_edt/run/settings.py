@@ -23,9 +23,6 @@ from wsi_edt.slides.tissue import TissueMask
 
 LARGEST_TILE_PX = 8192  # whose maps and features already take tens of GB
 
-# A network learns maps that lie in [0, 1]; evidence is one of them, or the sum of two.
-_HIGHEST_SCORES = {"max": 1.0, "nucleus": 1.0, "separate": 1.0, "sum": 2.0}
-
 # The settings that have an option of their own; all others are the model's.
 _OPTIONS = {
     "device": "--device",
@@ -93,6 +90,8 @@ class CellSettings:
         assert isinstance(decode, dict)
         if self.decode.method == "ccls":
             del decode["method"]
+        if self.decode.negative_gain == 1.0:
+            del decode["negative_gain"]
         compute = fields.pop("compute")
         assert isinstance(compute, dict)
         return fields | compute
@@ -217,7 +216,7 @@ class RunSettings:
 
 def refuse_impossible_threshold(threshold: float, decode: DecodeSettings) -> None:
     """UsageError if no score can exceed the threshold; `decode` is the model's own."""
-    highest = _HIGHEST_SCORES[decode.evidence]
+    highest = decode.highest_score
     if not 0 <= threshold < highest:
         raise UsageError(
             f"--threshold {threshold:g} isn't a score that cells can exceed",

@@ -41,6 +41,7 @@ def bundle_checkpoint(
     evidence: Evidence | None = None,
     window_px: int | None = None,
     threshold: float | None = None,
+    negative_gain: float | None = None,
     version: str = "1",
     halo_px: int = 64,
     changed_data: bool = False,
@@ -60,7 +61,7 @@ def bundle_checkpoint(
     folds : checkpoints of all folds of a cross-validation: the settings are chosen on what each of them held out; without
         them, on the images that the checkpoint's own configuration validates on
     method : how cells are found in a map; by default as the training validated
-    evidence, window_px, threshold : if they are settled otherwise, see `select`
+    evidence, window_px, threshold, negative_gain : if they are settled otherwise, see `select`
     version, halo_px : of the model
     changed_data : whether the settings may be chosen on images, or by labels, other than those that the training was
         validated on; the card then says what changed
@@ -88,7 +89,14 @@ def bundle_checkpoint(
     config = trained.provenance.config
     own = method or config.maps.method
     # What makes no sense for these maps is refused before minutes are spent on them.
-    compared(config.maps.names, method=own, evidence=evidence, window_px=window_px, threshold=threshold)
+    compared(
+        config.maps.names,
+        method=own,
+        evidence=evidence,
+        window_px=window_px,
+        threshold=threshold,
+        negative_gain=1.0 if negative_gain is None else negative_gain,
+    )
     held_out = (
         from_folds(config, folds, data, changed_data=changed_data)
         if folds
@@ -96,7 +104,12 @@ def bundle_checkpoint(
     )
     warn_of_changes(trained, checkpoint, data)
     selection = select(
-        held_out.predicted, method=own, evidence=evidence, window_px=window_px, threshold=threshold
+        held_out.predicted,
+        method=own,
+        evidence=evidence,
+        window_px=window_px,
+        threshold=threshold,
+        negative_gain=negative_gain,
     )
     if not selection.metrics.get("f1_10px"):
         _log.warning(
@@ -128,6 +141,7 @@ def bundle_checkpoint(
         command += f" --evidence {evidence}" if evidence else ""
         command += f" --window {window_px}" if window_px is not None else ""
         command += f" --threshold {threshold:g}" if threshold is not None else ""
+        command += f" --negative-gain {negative_gain:g}" if negative_gain is not None else ""
         command += " --changed-data" if held_out.changes else ""
         write_atomically(card, draft_card(written, trained, command).encode())
     elif replaces:

@@ -23,9 +23,10 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
         f"{' of the maximum' if decode.is_relative else ''} ({decode.window_px}×{decode.window_px} px window, "
         f"{method_named(decode.method).words}). Tiles keep {bundle.halo_px} px of halo.",
         "## Accuracy",
-        f"Evidence, window and threshold were chosen on {bundle.training['settings_chosen_on']}; {_apart(provenance)}. "
-        f"{_criterion(decode)} The figures are measured on the same images with the chosen settings, which "
-        "flatters, except for those named `left_out`: there, each case was tested with settings that the others chose.",
+        "Evidence, window, threshold and the negative map's gain were chosen on "
+        f"{bundle.training['settings_chosen_on']}; {_apart(provenance)}. {_criterion(decode)} The figures are measured on "
+        "the same images with the chosen settings, which flatters, except for those named `left_out`: there, each case was "
+        "tested with settings that the others chose.",
         _table(("figure", "value"), [(name, f"{value:g}") for name, value in bundle.metrics.items()]),
         "## Training",
         f"{trained.step} steps with wsi-edt {provenance.version}, from "
@@ -82,11 +83,13 @@ def _use(decode: DecodeSettings) -> tuple[str, ...]:
 
 
 def _evidence(bundle: Bundle) -> str:
+    gain = bundle.decode.negative_gain
+    negative = "negative" if gain == 1 else f"{gain:g} · negative"
     return {
-        "sum": "positive + negative",
-        "max": "the higher of positive and negative",
+        "sum": f"positive + {negative}",
+        "max": f"the higher of positive and {negative}",
         "nucleus": "nucleus",
-        "separate": "positive and of negative, each for itself,",
+        "separate": f"positive and of {negative}, each for itself,",
     }[bundle.decode.evidence]
 
 
@@ -94,8 +97,8 @@ def _criterion(decode: DecodeSettings) -> str:
     if "positive" not in decode.maps:
         return "The settings with the best F1 were taken."
     return (
-        f"Of all settings whose F1 is within {F1_TOLERANCE:g} of the best, those with the least biased Ki-67 index were "
-        "taken."
+        "The gain is the one with which the Ki-67 index moves least over the threshold; of all other settings whose F1 is "
+        f"within {F1_TOLERANCE:g} of the best, those with the least biased index were taken."
     )
 
 

@@ -18,6 +18,8 @@ SETTINGS = [
     DecodeSettings(("positive", "negative", "nucleus"), "nucleus", 5, 0.0),
     DecodeSettings(("negative", "positive"), "sum", 21, 0.3),
     DecodeSettings(("nucleus",), "nucleus", 3, 0.1),
+    DecodeSettings(("positive", "negative"), "sum", 11, 0.3, negative_gain=1.4),
+    DecodeSettings(("negative", "positive"), "max", 11, 0.3, negative_gain=0.7),
 ]
 
 

@@ -71,6 +71,8 @@ def _evidence(maps: Tensor, settings: DecodeSettings) -> Tensor:
     if settings.evidence == "nucleus":
         return maps[:, settings.maps.index("nucleus")]
     positive, negative = (maps[:, settings.maps.index(name)] for name in ("positive", "negative"))
+    if settings.negative_gain != 1.0:
+        negative = negative * settings.negative_gain
     return torch.maximum(positive, negative) if settings.evidence == "max" else positive + negative
 
 
