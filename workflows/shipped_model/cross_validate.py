@@ -58,7 +58,13 @@ def decoded(
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--folds", default=4, show_default=True)
 @click.option("--choose-on", default="bcdata", show_default=True, help="The set that chooses the settings.")
-@click.option("--negative-gain", type=float, help="Of all folds, instead of what the others choose.")
+@click.option(
+    "--negative-gain",
+    "gains",
+    type=float,
+    multiple=True,
+    help="Of the negative map, instead of what the other folds choose. Can be given several times.",
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def main(
     config: Path,
@@ -66,7 +72,7 @@ def main(
     out: Path,
     folds: int,
     choose_on: str,
-    negative_gain: float | None,
+    gains: tuple[float, ...],
     device: Device,
 ) -> None:
     """Print a row for each set and fold, and one for all of the set's images, each as its own fold found it."""
@@ -75,14 +81,18 @@ def main(
     for index in range(folds):
         fold = TrainConfig.model_validate(recipe.model_dump() | {"folds": {"count": folds, "index": index}})
         found.append(held_out(fold, data, out / f"fold-{index}", device=device))
-    by_fold = decoded(found, choose_on=choose_on, negative_gain=negative_gain)
-    click.echo(f"| set | fold | images | {' | '.join(COLUMNS)} |")
-    click.echo("|---" * (len(COLUMNS) + 3) + "|")
-    for name in (spec.name for spec in recipe.validation):
-        own = {str(index): fold_sets[name] for index, fold_sets in enumerate(by_fold) if name in fold_sets}
-        for which, images in (own | {"all": list(chain.from_iterable(own.values()))}).items():
-            row = columns(images, model_mpp=recipe.mpp)
-            click.echo(f"| {name} | {which} | {len(images)} | {' | '.join(row)} |")
+    click.echo(f"| set | fold | images | gain | {' | '.join(COLUMNS)} |")
+    click.echo("|---" * (len(COLUMNS) + 4) + "|")
+    for gain in gains or (None,):
+        by_fold = decoded(found, choose_on=choose_on, negative_gain=gain)
+        for name in (spec.name for spec in recipe.validation):
+            own = {
+                str(index): fold_sets[name] for index, fold_sets in enumerate(by_fold) if name in fold_sets
+            }
+            for which, images in (own | {"all": list(chain.from_iterable(own.values()))}).items():
+                used = ", ".join(f"{one:g}" for one in sorted({way.negative_gain for _, way in images}))
+                row = columns(images, model_mpp=recipe.mpp)
+                click.echo(f"| {name} | {which} | {len(images)} | {used} | {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

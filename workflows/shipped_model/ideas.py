@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from leave_one_out import HEAD, LABORATORIES, row_of, trained_without, without
+from leave_one_out import HEAD, LABORATORIES, rows_of, trained_without, without
 
 from wsi_edt.detection.compute import Device
 from wsi_edt.training import read_config
@@ -62,8 +62,17 @@ def with_idea(recipe: TrainConfig, name: str) -> TrainConfig:
 )
 @click.option("--laboratory", type=click.Choice(list(LABORATORIES)), default="immunoratio", show_default=True)
 @click.option("--only", multiple=True, type=click.Choice(list(IDEAS)), help="Can be given several times.")
+@click.option(
+    "--negative-gain",
+    "gains",
+    type=float,
+    multiple=True,
+    help="Of the negative map, instead of what the other sets choose. Can be given several times.",
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-def main(data: Path, out: Path, laboratory: str, only: tuple[str, ...], device: Device) -> None:
+def main(
+    data: Path, out: Path, laboratory: str, only: tuple[str, ...], gains: tuple[float, ...], device: Device
+) -> None:
     """Train each idea without the laboratory, if it isn't trained yet, and print its row."""
     click.echo(f"| idea | {' | '.join(HEAD)} |")
     click.echo("|---" * (len(HEAD) + 1) + "|")
@@ -73,8 +82,8 @@ def main(data: Path, out: Path, laboratory: str, only: tuple[str, ...], device: 
         own = without(idea, laboratory, seed=idea.seed)
         folder = out / laboratory / "".join(letter if letter.isalnum() else "-" for letter in name)
         predictor = trained_without(own, data, folder, device=device)
-        row = row_of(laboratory, predictor, data, seed=str(own.seed))
-        click.echo(f"| {name} | {' | '.join(row)} |")
+        for row in rows_of(laboratory, predictor, data, seed=str(own.seed), gains=gains):
+            click.echo(f"| {name} | {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

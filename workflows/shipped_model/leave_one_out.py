@@ -75,22 +75,29 @@ def predictions(predictor: Predictor, spec: SetSpec, data: Path) -> list[Predict
     return [predictor.predict(image) for image in read_set(spec, data)]
 
 
-def row_of(
+def rows_of(
     laboratory: str,
     predictor: Predictor,
     data: Path,
     *,
     seed: str,
     cases: tuple[str, ...] = (),
-    negative_gain: float | None = None,
-) -> list[str]:
-    """The metrics of a network in a laboratory, or on some of its cases; `negative_gain` as for `select`."""
+    gains: Sequence[float] = (),
+) -> list[list[str]]:
+    """The metrics of a network in a laboratory, or on some of its cases.
+
+    A row for each gain of the negative map; without `gains`, one for that which the settings are chosen with.
+    """
     chosen_on = OTHERWISE if laboratory == "bcdata" else CHOSEN_ON
-    chosen = select(predictions(predictor, chosen_on, data), negative_gain=negative_gain)
+    others = predictions(predictor, chosen_on, data)
     spec = SetSpec(name=laboratory, split="all", clicks_um=CLICKS_UM.get(laboratory, 0), cases=cases or None)
     images = predictions(predictor, spec, data)
-    own = columns_of(images, chosen, laboratory=laboratory, model_mpp=predictor.model_mpp)
-    return [laboratory, seed, str(len(images)), *own]
+    rows = []
+    for gain in gains or (None,):
+        chosen = select(others, negative_gain=gain)
+        own = columns_of(images, chosen, laboratory=laboratory, model_mpp=predictor.model_mpp)
+        rows.append([laboratory, seed, str(len(images)), *own])
+    return rows
 
 
 def columns_of(
@@ -132,20 +139,14 @@ def _test_model(
     data: Path,
     cases: tuple[str, ...],
     norms: float,
-    negative_gain: float | None,
+    gains: tuple[float, ...],
 ) -> None:
     bundle = find_bundle(model)
     predictor = predictor_from(bundle, norms=norms)
     for laboratory in laboratories:
-        row = row_of(
-            laboratory,
-            predictor,
-            data,
-            seed=f"{bundle.name} {bundle.version}",
-            cases=cases,
-            negative_gain=negative_gain,
-        )
-        click.echo(f"| {' | '.join(row)} |")
+        seed = f"{bundle.name} {bundle.version}"
+        for row in rows_of(laboratory, predictor, data, seed=seed, cases=cases, gains=gains):
+            click.echo(f"| {' | '.join(row)} |")
 
 
 @click.command()
@@ -178,7 +179,11 @@ def _test_model(
     help="Share of a picture's own statistics in batch norms.",
 )
 @click.option(
-    "--negative-gain", type=float, help="Of the negative map, instead of what the other sets choose."
+    "--negative-gain",
+    "gains",
+    type=float,
+    multiple=True,
+    help="Of the negative map, instead of what the other sets choose. Can be given several times.",
 )
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def main(
@@ -190,7 +195,7 @@ def main(
     model: str | None,
     cases: tuple[str, ...],
     norms: float,
-    negative_gain: float | None,
+    gains: tuple[float, ...],
     device: Device,
 ) -> None:
     """Train without each laboratory in turn, and print how well its nuclei are found: a row for each and seed."""
@@ -199,7 +204,7 @@ def main(
     click.echo("|---" * len(HEAD) + "|")
     if model is not None:
         try:
-            _test_model(model, laboratories, data, cases, norms, negative_gain)
+            _test_model(model, laboratories, data, cases, norms, gains)
         except WsiEdtError as error:
             raise click.ClickException(str(error)) from error
         return
@@ -209,8 +214,8 @@ def main(
             own = without(recipe, laboratory, seed=seed)
             folder = out / f"{laboratory}-{seed}"
             predictor = trained_without(own, data, folder, device=device, norms=norms)
-            row = row_of(laboratory, predictor, data, seed=str(seed), negative_gain=negative_gain)
-            click.echo(f"| {' | '.join(row)} |")
+            for row in rows_of(laboratory, predictor, data, seed=str(seed), gains=gains):
+                click.echo(f"| {' | '.join(row)} |")
 
 
 if __name__ == "__main__":
