@@ -160,22 +160,21 @@ def test_without_classes_there_is_no_gain() -> None:
     assert select([image_], evidence="nucleus", negative_gain=1.5).settings.negative_gain == 1
 
 
-def test_of_equally_good_settings_the_index_decides() -> None:
-    best = (90, 0, 80, 0, 90, 80)  # F1 0.919, index 52.9 % instead of 50 %
-    level = (85, 0, 85, 0, 85, 85)  # the same cells in all, index 50 %
-    worse = (84, 0, 84, 0, 84, 84)  # F1 0.913, unbiased too
-    assert best_place(counted(best, level)) == 1
-    assert best_place(counted(level, best)) == 0
-    assert best_place(counted((91, 0, 81, 0, 91, 81), worse)) == 0  # F1 0.925: too far away
-    # Opposite errors of two images cancel, in their mean and in all cells together.
-    assert best_place(counted(best, (90, 0, 80, 0, 80, 90))) == 1
-
-
-def test_without_classes_f1_decides() -> None:
-    biased, level = (90, 0, 82, 0, 90, 80), (85, 0, 85, 0, 85, 85)
-    table = counted(level, biased)
-    assert best_place(table) == 0
+def test_of_equally_good_settings_recall_decides() -> None:
+    sure = (80, 0, 80, 0, 80, 80)  # recall 0.8, precision 1, F1 0.889
+    many = (88, 22, 88, 0, 88, 88)  # recall 0.88, 22 false of 374 found: F1 0.910
+    more = (92, 50, 92, 0, 92, 92)  # recall 0.92, 50 false of 418: F1 0.900, too far from the best
+    equal = (90, 34, 90, 0, 90, 90)  # recall 0.9, 34 false of 394: F1 0.907, within 0.005 of 0.910
+    assert best_place(counted(sure, many)) == 1
+    assert best_place(counted(many, more)) == 0
+    assert best_place(counted(many, equal)) == 1
+    assert best_place(counted(equal, many, more, sure)) == 0
+    assert best_place(counted(many, many)) == 0
+    # Whether there are classes doesn't matter.
+    table = counted(many, equal)
     assert best_place(ThresholdCounts(table.cases, has_classes=False, counts=table.counts)) == 1
+    # Which images count does: the second one alone holds no false cells.
+    assert best_place(counted(many, more), np.array([False, True])) == 1
 
 
 def test_models_of_one_map() -> None:

@@ -32,7 +32,6 @@ from wsi_edt.evaluation.selection import (
     WINDOWS_PX,
     ThresholdCounts,
     best_place,
-    evidences_with,
     threshold_counts,
 )
 from wsi_edt.maps import DecodeSettings, Evidence
@@ -67,8 +66,9 @@ class Averaged:
 def ways(names: tuple[str, ...]) -> dict[tuple[str, int], Way]:
     """Each way and window for which a model has the maps."""
     found: dict[tuple[str, int], Way] = {}
-    separate: tuple[Evidence, ...] = ("separate",) if "positive" in names else ()
-    for evidence, window_px in itertools.product((*separate, *evidences_with(names)), WINDOWS_PX):
+    evidences: tuple[Evidence, ...] = ("separate", "max", "sum") if "positive" in names else ()
+    evidences += ("nucleus",) if "nucleus" in names else ()
+    for evidence, window_px in itertools.product(evidences, WINDOWS_PX):
         settings = DecodeSettings(names, evidence, window_px, THRESHOLDS[0])
         found[evidence, window_px] = partial(PredictedImage.predicted, settings=settings)
     return found

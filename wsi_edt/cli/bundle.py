@@ -18,7 +18,7 @@ from wsi_edt.cli.paths import OutFolder
     "--data",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that holds the data sets: evidence, window, threshold and gain are chosen on images that weren't trained "
+    help="Folder that holds the data sets: window, threshold and gain are chosen on images that weren't trained "
     "on.",
 )
 @click.option(
@@ -43,8 +43,8 @@ from wsi_edt.cli.paths import OutFolder
     "--evidence",
     type=click.Choice(EVIDENCES),
     help="Look for cells on the maximum or the sum of the positive and negative maps, on the nucleus map, or on the "
-    "positive and the negative map separately, where a nucleus in both counts twice.  [default: max, sum or nucleus, "
-    "chosen as well]",
+    "positive and the negative map separately, where a nucleus in both counts twice.  [default: sum, or nucleus "
+    "without classes]",
 )
 @click.option(
     "--window",
@@ -101,7 +101,7 @@ def bundle(
     This writes half-precision weights, their description, and a draft of the model card, README.md: training data with
     their licences, the command, the accuracy. Complete it by hand; a card that is there stays.
 
-    How maps become cells by that method (evidence, window, threshold, gain) is chosen on images that weren't trained on:
+    How maps become cells by that method (window, threshold, gain) is chosen on images that weren't trained on:
     the sets under [[validation]] in the training's configuration, or with --fold what the folds of a cross-validation held
     out. They must be those of the training, unless --changed-data is given.
     """

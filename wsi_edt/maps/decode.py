@@ -170,6 +170,16 @@ class DecodeSettings:
         )
 
 
+def evidence_of(names: tuple[str, ...]) -> Evidence:
+    """Where cells are looked for in maps of these names, if nothing else is asked for.
+
+    The maximum of positive and negative finds about the same cells as their sum. The nucleus map, which learns from sets
+    without classes to see more than a count is made of, stands in only where there are no classes; "separate" counts a
+    nucleus that both maps show twice.
+    """
+    return "sum" if "positive" in names else "nucleus"
+
+
 def decode(maps: FloatMap, settings: DecodeSettings) -> Peaks:
     """The cells of one tile's maps.
 

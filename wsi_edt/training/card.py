@@ -23,7 +23,7 @@ def draft_card(bundle: Bundle, trained: Trained, bundle_command: str) -> str:
         f"{' of the maximum' if decode.is_relative else ''} ({decode.window_px}×{decode.window_px} px window, "
         f"{method_named(decode.method).words}). Tiles keep {bundle.halo_px} px of halo.",
         "## Accuracy",
-        "Evidence, window, threshold and the negative map's gain were chosen on "
+        "Window, threshold and the negative map's gain were chosen on "
         f"{bundle.training['settings_chosen_on']}; {_apart(provenance)}. {_criterion(decode)} The figures are measured on "
         "the same images with the chosen settings, which flatters, except for those named `left_out`: there, each case was "
         "tested with settings that the others chose.",
@@ -94,11 +94,11 @@ def _evidence(bundle: Bundle) -> str:
 
 
 def _criterion(decode: DecodeSettings) -> str:
-    if "positive" not in decode.maps:
-        return "The settings with the best F1 were taken."
+    steadiest = "The gain is the one with which the Ki-67 index moves least over the threshold. "
+    gain = steadiest if "positive" in decode.maps else ""
     return (
-        "The gain is the one with which the Ki-67 index moves least over the threshold; of all other settings whose F1 is "
-        f"within {F1_TOLERANCE:g} of the best, those with the least biased index were taken."
+        f"{gain}Of all settings whose F1 is within {F1_TOLERANCE:g} of the best, those "
+        "with the highest recall were taken."
     )
 
 

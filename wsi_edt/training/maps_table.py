@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from wsi_edt.errors import UsageError
-from wsi_edt.maps import DecodeSettings, Evidence, Kind, Target, kind_of, method_named
+from wsi_edt.maps import DecodeSettings, Kind, Target, evidence_of, kind_of, method_named
 from wsi_edt.training.section import Section
 from wsi_edt.training.targets import MAPS
 
@@ -78,8 +78,3 @@ class Maps(Section):
     def constants(self) -> dict[str, float]:
         """Those that are given; the target has the paper's for the others."""
         return {name: value for name in CONSTANTS if (value := getattr(self, name)) is not None}
-
-
-def evidence_of(names: tuple[str, ...]) -> Evidence:
-    """Where to look for cells in maps of these names, before anything is chosen by measurement."""
-    return "sum" if "positive" in names else "nucleus"

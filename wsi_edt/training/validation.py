@@ -11,11 +11,10 @@ from wsi_edt.datasets import Labelled, LabelledImage, by_set
 from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.evaluation import DetectionMetrics
 from wsi_edt.evaluation.predictions import RADIUS_PX, Predictor, prediction_outcomes
-from wsi_edt.maps import DecodeSettings, method_named
+from wsi_edt.maps import DecodeSettings, evidence_of, method_named
 from wsi_edt.networks import IMAGENET
 from wsi_edt.networks.network import Network
 from wsi_edt.training.config import TrainConfig
-from wsi_edt.training.maps_table import evidence_of
 
 # An EDT peak is one px wide: if the network is unsure of the px it says 0.2, early in a training less.
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
