@@ -206,6 +206,9 @@ def test_settings_that_were_asked_for_are_taken(evidence: Evidence) -> None:
     held = select(images, evidence=evidence, threshold=0.05)
     assert (held.settings.evidence, held.settings.threshold) == (evidence, 0.05)
     assert held.metrics["f1_10px"] < free.metrics["f1_10px"]  # the false peaks are above it
+    assert "f1_10px_left_out" in held.metrics  # the window is chosen
+    settled = select(images, evidence=evidence, window_px=11, threshold=0.05)
+    assert not [name for name in settled.metrics if name.endswith("left_out")]  # nothing is
 
 
 @pytest.mark.parametrize("method", METHODS)

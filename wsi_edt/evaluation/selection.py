@@ -254,9 +254,12 @@ def _metrics(statistics: Sequence[Statistics], *, has_classes: bool) -> dict[str
 
 
 def _left_out_metrics(table: ThresholdCounts) -> dict[str, float]:
-    """F1 and index error when each case is tested with the settings that the others choose; nothing for a single case."""
+    """F1 and index error when each case is tested with the settings that the others choose.
+
+    Nothing for a single case, or if there was nothing to choose.
+    """
     cases = np.array(table.cases)
-    if len(np.unique(cases)) < 2:
+    if len(np.unique(cases)) < 2 or table.counts.shape[1] == 1:
         return {}
     counts = np.empty_like(table.counts[:, 0])  # (R, N, 3, 3)
     for case in np.unique(cases):
