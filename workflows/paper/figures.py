@@ -40,12 +40,14 @@ from wsi_edt.detection.whole_image import NetworkMaps
 from wsi_edt.errors import UnknownModelError, UsageError, WsiEdtError
 from wsi_edt.files import write_atomically
 from wsi_edt.maps import (
+    DecodeSettings,
     Edt,
     Fidt,
     Idt,
     ccls,
     density_map,
     edt_map,
+    evidence_map,
     fidt_map,
     idt_map,
     neighbour_sigmas,
@@ -161,7 +163,7 @@ def draw_ccls(figure: Figure, field: Field, bundle: Bundle, network: Network) ->
     settings = bundle.decode
     maps = NetworkMaps(network, bundle.normalisation).maps(field.pixels[None])[0]
     named = dict(zip(settings.maps, maps, strict=True))
-    evidence = _evidence(named, settings.evidence)
+    evidence = evidence_map(named, settings)
     part = densest_part(field.points, CLOSE_PX)
     pooled = window_maximum(evidence, settings.window_px)
     candidates = np.column_stack(np.nonzero(part.cut((pooled == evidence).astype(np.uint8))))
@@ -172,7 +174,7 @@ def draw_ccls(figure: Figure, field: Field, bundle: Bundle, network: Network) ->
     show_pixels(axes[0], field, part, "tile, annotated cells")
     mark(axes[0], part.moved(field.points[field.positive]), POSITIVE)
     mark(axes[0], part.moved(field.points[~field.positive]), NEGATIVE)
-    show_map(axes[1], part.cut(evidence), f"1  map ({_words(settings.evidence)})", top=top)
+    show_map(axes[1], part.cut(evidence), f"1  map ({_words(settings)})", top=top)
     show_map(
         axes[2], part.cut(pooled), f"2  maximum of {settings.window_px} × {settings.window_px} px", top=top
     )
@@ -192,17 +194,10 @@ def draw_ccls(figure: Figure, field: Field, bundle: Bundle, network: Network) ->
     figure.suptitle(f"CCLS on a map of {bundle.name}, {field.name}", fontsize=10.5)
 
 
-def _evidence(named: dict[str, Map], evidence: str) -> Map:
-    if evidence == "nucleus":
-        return named["nucleus"]
-    if evidence == "sum":
-        return np.asarray(named["positive"] + named["negative"])
-    return np.asarray(np.maximum(named["positive"], named["negative"]))
-
-
-def _words(evidence: str) -> str:
-    words = {"sum": "positive + negative", "nucleus": "any nucleus"}
-    return words.get(evidence, "higher of positive, negative")
+def _words(settings: DecodeSettings) -> str:
+    negative = "negative" if settings.negative_gain == 1 else f"{settings.negative_gain:g} · negative"
+    words = {"sum": f"positive + {negative}", "nucleus": "any nucleus"}
+    return words.get(settings.evidence, f"higher of positive, {negative}")
 
 
 def draw_mga(figure: Figure, field: Field, bundle: Bundle, network: Network) -> None:

@@ -1,4 +1,4 @@
-"""Chooses how a model's maps become cells (evidence, window, threshold) on held-out images, and measures the result."""
+"""Chooses how a model's maps become cells (gain, window, threshold) on held-out images, and measures the result."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Location maps: how points become a map to learn (targets), and how a map becomes points again (decode)."""
 
-from wsi_edt.maps.decode import DecodeSettings, Evidence, Peaks, decode, evidence_of
+from wsi_edt.maps.decode import DecodeSettings, Evidence, Peaks, decode, evidence_map, evidence_of
 from wsi_edt.maps.kinds import KINDS, Density, Edt, Fidt, Idt, Kind, Target, kind_of, neighbour_sigmas
 from wsi_edt.maps.local_maxima import window_maximum
 from wsi_edt.maps.methods import METHODS, Method, ccls, lmds, lmss, method_named, peak_local_max
@@ -31,6 +31,7 @@ __all__ = [
     "decode",
     "density_map",
     "edt_map",
+    "evidence_map",
     "evidence_of",
     "fidt_map",
     "field_max_distance",

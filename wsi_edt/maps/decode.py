@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -200,23 +201,34 @@ def decode(maps: FloatMap, settings: DecodeSettings) -> Peaks:
     assert maps.ndim == 3, maps.shape
     assert len(maps) == len(settings.maps), (maps.shape, settings.maps)
     named = dict(zip(settings.maps, maps, strict=True))
-    raised = dict(named)
-    if "negative" in named and settings.negative_gain != 1.0:
-        raised["negative"] = named["negative"] * np.float32(settings.negative_gain)
     if settings.is_separate:
+        raised = _raised(named, settings)
         return _both([_found(raised[name], settings, class_id) for name, class_id in _CLASS_MAPS])
-    if settings.evidence == "nucleus":
-        evidence = raised["nucleus"]
-    elif settings.evidence == "max":
-        evidence = np.maximum(raised["positive"], raised["negative"])
-    else:
-        evidence = raised["positive"] + raised["negative"]
-    peaks = _found(evidence, settings, CellClass.NUCLEUS)
+    peaks = _found(evidence_map(named, settings), settings, CellClass.NUCLEUS)
     if "positive" not in named:
         return peaks
     is_positive = named["positive"][peaks.y, peaks.x] > named["negative"][peaks.y, peaks.x]
     class_id = np.where(is_positive, np.uint8(CellClass.POSITIVE), np.uint8(CellClass.NEGATIVE))
     return replace(peaks, class_id=class_id.astype(np.uint8))
+
+
+def evidence_map(named: Mapping[str, FloatMap], settings: DecodeSettings) -> FloatMap:
+    """The map that cells are looked for in: (H, W) float32, of the maps (H, W) by their names; not for "separate"."""
+    assert not settings.is_separate
+    raised = _raised(named, settings)
+    if settings.evidence == "nucleus":
+        return raised["nucleus"]
+    both = raised["positive"], raised["negative"]
+    evidence: FloatMap = np.maximum(*both) if settings.evidence == "max" else np.add(*both)
+    return evidence
+
+
+def _raised(named: Mapping[str, FloatMap], settings: DecodeSettings) -> Mapping[str, FloatMap]:
+    """The maps with the negative one times its gain."""
+    if settings.negative_gain == 1.0 or "negative" not in named:
+        return named
+    negative: FloatMap = named["negative"] * np.float32(settings.negative_gain)
+    return {**named, "negative": negative}
 
 
 def _found(evidence: FloatMap, settings: DecodeSettings, class_id: CellClass) -> Peaks:
