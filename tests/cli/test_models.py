@@ -22,7 +22,7 @@ def test_all_fits_100_columns(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
-    assert f"{DEFAULT_MODEL}, version 4" in lines
+    assert f"{DEFAULT_MODEL}, version 5" in lines
     assert "  cost      9.7 M parameters, 39.2 GFLOP a tile" in lines
     (width_48,) = (line for line in lines if "m_hrnet, width 48" in line)
     assert width_48.split() == ["M_HRNet-w48", "m_hrnet,", "width", "48", "65.4", "175.3", "none"]
