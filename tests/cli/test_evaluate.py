@@ -17,7 +17,7 @@ from tests.training.sets import make_bcdata, make_shidc
 from wsi_edt import maps
 from wsi_edt.bundles import write_description
 from wsi_edt.bundles.weights import load_network
-from wsi_edt.cli.decoding import EVIDENCES, METHODS
+from wsi_edt.cli.decoding import EVIDENCES, GAIN, METHODS
 from wsi_edt.cli.evaluate import evaluate
 from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.detection.whole_image import NetworkMaps
@@ -25,6 +25,7 @@ from wsi_edt.errors import AnnotationError, OutputError, UsageError
 from wsi_edt.evaluation.failures import Fate, Fates, failure_picture
 from wsi_edt.evaluation.predictions import Predictor
 from wsi_edt.evaluation.selection import select
+from wsi_edt.maps.decode import LARGEST_GAIN, LEAST_GAIN
 
 PREDICTED = "class,x,y\npositive,10.0,16.0\nnegative,50.0,50.0\nnegative,90.0,90.0\n"
 TRUTH = "class,x,y\npositive,10.0,10.0\nnegative,50.0,51.0\npositive,200.0,200.0\n"
@@ -252,6 +253,7 @@ def test_a_model_is_evaluated_with_other_ways_from_maps_to_cells(tmp_path: Path)
 def test_the_names_of_the_options_are_those_of_the_maps() -> None:
     assert tuple(maps.METHODS) == METHODS
     assert get_args(maps.Evidence) == EVIDENCES
+    assert (GAIN.min, GAIN.max) == (LEAST_GAIN, LARGEST_GAIN)
 
 
 def test_failures_show_what_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

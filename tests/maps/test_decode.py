@@ -309,6 +309,8 @@ def test_decode_of_nothing() -> None:
         ({"threshold": float("nan")}, "threshold"),
         ({"negative_gain": 0.0}, "no gain 0 of negative maps"),
         ({"negative_gain": float("inf")}, "no gain inf"),
+        ({"negative_gain": 1e300}, r"no gain 1e\+300 of negative maps; choose 0\.1 to 10"),
+        ({"negative_gain": 0.09}, "no gain 0.09"),
         ({"negative_gain": float("nan")}, "no gain nan"),
     ],
 )

@@ -17,6 +17,7 @@ from leave_one_out import predictor_from
 
 from wsi_edt.bundles import find_bundle
 from wsi_edt.bundles.bundle import DESCRIPTION, write_description
+from wsi_edt.cli.decoding import GAIN
 from wsi_edt.errors import WsiEdtError
 from wsi_edt.evaluation.selection import select
 from wsi_edt.maps import Evidence
@@ -28,10 +29,10 @@ from wsi_edt.training.material import validation_images
 @click.argument("model")
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--version", required=True, help="The model's new version: other settings find other cells.")
-@click.option("--evidence", type=click.Choice(get_args(Evidence)), help="Instead of choosing it, as below.")
+@click.option("--evidence", type=click.Choice(get_args(Evidence)), help="Instead of the sum.")
 @click.option("--window", "window_px", type=int)
 @click.option("--threshold", type=float)
-@click.option("--negative-gain", type=float)
+@click.option("--negative-gain", type=GAIN)
 @click.option("--write/--print", default=True, show_default=True, help="Or only print what would be written.")
 def main(
     model: str,

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 from columns import COLUMNS, Decoded, columns
 
+from wsi_edt.cli.decoding import GAIN
 from wsi_edt.datasets.labelled import by_set
 from wsi_edt.detection.compute import Device
 from wsi_edt.evaluation.predictions import PredictedImage
@@ -61,7 +62,7 @@ def decoded(
 @click.option(
     "--negative-gain",
     "gains",
-    type=float,
+    type=GAIN,
     multiple=True,
     help="Of the negative map, instead of what the other folds choose. Can be given several times.",
 )

@@ -14,7 +14,9 @@ from typing import Any
 import click
 from leave_one_out import HEAD, LABORATORIES, rows_of, trained_without, without
 
+from wsi_edt.cli.decoding import GAIN
 from wsi_edt.detection.compute import Device
+from wsi_edt.errors import WsiEdtError
 from wsi_edt.training import read_config
 from wsi_edt.training.config import TrainConfig
 
@@ -65,7 +67,7 @@ def with_idea(recipe: TrainConfig, name: str) -> TrainConfig:
 @click.option(
     "--negative-gain",
     "gains",
-    type=float,
+    type=GAIN,
     multiple=True,
     help="Of the negative map, instead of what the other sets choose. Can be given several times.",
 )
@@ -76,14 +78,17 @@ def main(
     """Train each idea without the laboratory, if it isn't trained yet, and print its row."""
     click.echo(f"| idea | {' | '.join(HEAD)} |")
     click.echo("|---" * (len(HEAD) + 1) + "|")
-    recipe = read_config(RECIPE)
-    for name in only or IDEAS:
-        idea = with_idea(recipe, name)
-        own = without(idea, laboratory, seed=idea.seed)
-        folder = out / laboratory / "".join(letter if letter.isalnum() else "-" for letter in name)
-        predictor = trained_without(own, data, folder, device=device)
-        for row in rows_of(laboratory, predictor, data, seed=str(own.seed), gains=gains):
-            click.echo(f"| {name} | {' | '.join(row)} |")
+    try:
+        recipe = read_config(RECIPE)
+        for name in only or IDEAS:
+            idea = with_idea(recipe, name)
+            own = without(idea, laboratory, seed=idea.seed)
+            folder = out / laboratory / "".join(letter if letter.isalnum() else "-" for letter in name)
+            predictor = trained_without(own, data, folder, device=device)
+            for row in rows_of(laboratory, predictor, data, seed=str(own.seed), gains=gains):
+                click.echo(f"| {name} | {' | '.join(row)} |")
+    except WsiEdtError as error:
+        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":

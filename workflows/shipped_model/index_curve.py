@@ -22,11 +22,13 @@ import numpy.typing as npt
 
 from wsi_edt.bundles import DEFAULT_MODEL, Bundle, find_bundle
 from wsi_edt.cells import CellClass
+from wsi_edt.cli.decoding import GAIN
 from wsi_edt.detection.compute import Compute, resolve_device
 from wsi_edt.detection.detector import Detector
 from wsi_edt.detection.peaks import TilePeaks
 from wsi_edt.detection.shards import detect_shard
 from wsi_edt.detection.stitching import stitch
+from wsi_edt.errors import WsiEdtError
 from wsi_edt.evaluation.figure import write_panels
 from wsi_edt.files import write_atomically
 from wsi_edt.geometry import pixel_centers
@@ -191,7 +193,7 @@ def _print(curves: Sequence[IndexCurve], threshold: float) -> None:
 @click.option("--mpp", type=float, help="µm/px of slides that state none.")
 @click.option("--evidence", type=click.Choice(get_args(Evidence)), help="Instead of the model's own.")
 @click.option("--window", "window_px", type=int, help="Instead of the model's own, px.")
-@click.option("--negative-gain", type=float, help="Instead of the model's own.")
+@click.option("--negative-gain", type=GAIN, help="Instead of the model's own.")
 @click.option("--lowest", default=LOWEST, show_default=True, help="The first threshold.")
 @click.option("--threads", default=1, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
@@ -211,16 +213,19 @@ def main(
     figure: Path | None,
 ) -> None:
     """Print the index of each slide over the threshold."""
-    bundle = find_bundle(model)
-    settings = bundle.decode.changed(
-        evidence=evidence, window_px=window_px, threshold=lowest, negative_gain=negative_gain
-    )
-    compute = Compute(resolve_device(device), "torch", "fp32", threads)
-    detector = Detector.load(bundle, settings=settings, compute=compute)
-    curves = [
-        index_curve(path.name, slide_peaks(path, detector, bundle, mpp=mpp), thresholds_from(lowest))
-        for path in slides
-    ]
+    try:
+        bundle = find_bundle(model)
+        settings = bundle.decode.changed(
+            evidence=evidence, window_px=window_px, threshold=lowest, negative_gain=negative_gain
+        )
+        compute = Compute(resolve_device(device), "torch", "fp32", threads)
+        detector = Detector.load(bundle, settings=settings, compute=compute)
+        curves = [
+            index_curve(path.name, slide_peaks(path, detector, bundle, mpp=mpp), thresholds_from(lowest))
+            for path in slides
+        ]
+    except WsiEdtError as error:
+        raise click.ClickException(str(error)) from error
     threshold = bundle.decode.threshold
     gain = f"negative maps × {settings.negative_gain:g}"
     title = f"{bundle.name} {bundle.version}, {settings.evidence}, window {settings.window_px} px, {gain}"

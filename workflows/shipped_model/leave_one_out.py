@@ -25,6 +25,7 @@ from columns import COLUMNS, columns
 from wsi_edt.bundles import Bundle, find_bundle
 from wsi_edt.bundles.bundle import MEDIAN_SCORE
 from wsi_edt.bundles.weights import load_network
+from wsi_edt.cli.decoding import GAIN
 from wsi_edt.datasets import SetSpec, read_set
 from wsi_edt.detection.compute import Device
 from wsi_edt.detection.runtimes.runtime import MapRunner
@@ -181,7 +182,7 @@ def _test_model(
 @click.option(
     "--negative-gain",
     "gains",
-    type=float,
+    type=GAIN,
     multiple=True,
     help="Of the negative map, instead of what the other sets choose. Can be given several times.",
 )

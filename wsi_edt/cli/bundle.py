@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from wsi_edt.cli.decoding import EVIDENCES, METHOD_WORDS, METHODS
+from wsi_edt.cli.decoding import EVIDENCES, GAIN, METHOD_WORDS, METHODS
 from wsi_edt.cli.numbers import Finite
 from wsi_edt.cli.paths import OutFolder
 
@@ -62,7 +62,7 @@ from wsi_edt.cli.paths import OutFolder
 )
 @click.option(
     "--negative-gain",
-    type=Finite(min=0.0, min_open=True),
+    type=GAIN,
     help="By how much the negative map is multiplied where cells are looked for, so that a threshold drops pale and dark "
     "nuclei alike.  [default: the one with which the index moves least over the threshold]",
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from wsi_edt.cli.numbers import Finite
+
 METHODS = ("ccls", "lmss", "lmds", "peak_local_max")  # of wsi_edt.maps, as a test makes sure
+GAIN = Finite(min=0.1, max=10.0)  # of the negative map
 EVIDENCES = ("max", "sum", "nucleus", "separate")
 
 METHOD_WORDS = (

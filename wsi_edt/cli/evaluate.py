@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from wsi_edt.cli.decoding import EVIDENCES, METHOD_WORDS, METHODS
+from wsi_edt.cli.decoding import EVIDENCES, GAIN, METHOD_WORDS, METHODS
 from wsi_edt.cli.numbers import Finite
 from wsi_edt.cli.paths import OutFile, OutFolder
 from wsi_edt.errors import UsageError
@@ -65,7 +65,7 @@ LARGEST_MPP = 1000.0
 )
 @click.option(
     "--negative-gain",
-    type=Finite(min=0.0, min_open=True),
+    type=GAIN,
     help="With --model: by how much the negative map is multiplied where cells are looked for.  [default: the model's]",
 )
 @click.option(

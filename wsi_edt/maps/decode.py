@@ -20,6 +20,7 @@ from wsi_edt.maps.methods import method_named, shares
 Evidence = Literal["max", "sum", "nucleus", "separate"]
 
 MAP_NAMES = ("positive", "negative", "nucleus")
+LEAST_GAIN, LARGEST_GAIN = 0.1, 10.0  # beyond them one class alone would be found
 _CLASS_MAPS = (("positive", CellClass.POSITIVE), ("negative", CellClass.NEGATIVE))
 
 
@@ -104,9 +105,10 @@ class DecodeSettings:
                 f"nothing exceeds the threshold {self.threshold:g} of {self.method}, a share of the map's maximum",
                 remedy="choose less than 1",
             )
-        if not 0.0 < self.negative_gain < float("inf"):
+        if not LEAST_GAIN <= self.negative_gain <= LARGEST_GAIN:
             raise UsageError(
-                f"there is no gain {self.negative_gain:g} of negative maps", remedy="choose more than 0"
+                f"there is no gain {self.negative_gain:g} of negative maps",
+                remedy=f"choose {LEAST_GAIN:g} to {LARGEST_GAIN:g}",
             )
 
     @property
