@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from leave_one_out import HEAD, LABORATORIES, rows_of, trained_without, without
+from leave_one_out import HEAD, LABORATORIES, gains_option, rows_of, trained_without, without
 
-from wsi_edt.cli.decoding import GAIN
 from wsi_edt.detection.compute import Device
 from wsi_edt.errors import WsiEdtError
 from wsi_edt.training import read_config
@@ -64,13 +63,7 @@ def with_idea(recipe: TrainConfig, name: str) -> TrainConfig:
 )
 @click.option("--laboratory", type=click.Choice(list(LABORATORIES)), default="immunoratio", show_default=True)
 @click.option("--only", multiple=True, type=click.Choice(list(IDEAS)), help="Can be given several times.")
-@click.option(
-    "--negative-gain",
-    "gains",
-    type=GAIN,
-    multiple=True,
-    help="Of the negative map, instead of what the other sets choose. Can be given several times.",
-)
+@gains_option
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def main(
     data: Path, out: Path, laboratory: str, only: tuple[str, ...], gains: tuple[float, ...], device: Device

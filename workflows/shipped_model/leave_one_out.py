@@ -54,6 +54,14 @@ OF_SET = (*COLUMNS, "scores", "settings")
 NUCLEI_ALONE = ("gepnet",)  # whose points have no class
 HEAD = ("left out", "seed", "images", *OF_SET)
 
+gains_option = click.option(
+    "--negative-gain",
+    "gains",
+    type=GAIN,
+    multiple=True,
+    help="Of the negative map, instead of what the other sets choose. Can be given several times.",
+)
+
 
 def without(recipe: TrainConfig, laboratory: str, *, seed: int) -> TrainConfig:
     """The recipe without a laboratory's sets and colours."""
@@ -179,13 +187,7 @@ def _test_model(
     default=0.0,
     help="Share of a picture's own statistics in batch norms.",
 )
-@click.option(
-    "--negative-gain",
-    "gains",
-    type=GAIN,
-    multiple=True,
-    help="Of the negative map, instead of what the other sets choose. Can be given several times.",
-)
+@gains_option
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def main(
     config: Path,

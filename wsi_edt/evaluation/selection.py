@@ -129,8 +129,7 @@ def steadiest_gain(
 
     Maps of pale nuclei are lower than those of dark ones, so that a higher threshold, or a stain that lowers all scores,
     loses negative nuclei first and the index rises. How much lower they are depends on the training. `index_drift` measures
-    it; The sum of the maps and the
-    method's first window stand for what isn't given.
+    it. The sum of the maps and the method's first window stand for what isn't given.
 
     Parameters
     ----------
