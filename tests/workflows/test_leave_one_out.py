@@ -1,14 +1,18 @@
 """What a training learns from while a laboratory is left out, what it may be tested on, and batch norms that adapt."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 
+from wsi_edt.datasets import SetSpec
 from wsi_edt.detection.whole_image import NetworkMaps
+from wsi_edt.maps import DecodeSettings
 from wsi_edt.networks import IMAGENET, NetworkSpec, build_network
 from wsi_edt.training import read_config
 
@@ -40,6 +44,35 @@ def test_settings_are_chosen_on_images_that_nobody_trains_on(shipped_model: Any)
         chosen_on = script.OTHERWISE if laboratory == "bcdata" else script.CHOSEN_ON
         trained = [one for one in own.sets if one.name == chosen_on.name]
         assert [one.split for one in trained] == ([] if laboratory == "bcdata" else ["train"])
+
+
+def test_a_model_as_shipped_is_tested_by_its_own_settings(
+    shipped_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = shipped_model("leave_one_out")
+    read: list[str] = []
+
+    def predictions(_predictor: object, spec: SetSpec, _data: Path) -> list[object]:
+        read.append(spec.name)
+        return []
+
+    monkeypatch.setattr(script, "predictions", predictions)
+    monkeypatch.setattr(script, "columns", lambda found, **_: [])
+    monkeypatch.setattr(script.np, "concatenate", lambda _: np.array([0.4, 0.6, 0.8]))
+    own = DecodeSettings(("positive", "negative"), "max", 11, 0.25, negative_gain=1.2)
+    shipped = script.Selection(own, {"median_score": 0.5})
+    (row,) = script.rows_of(
+        "immunoratio", SimpleNamespace(model_mpp=0.3125), Path(), seed="5", shipped=shipped
+    )
+    assert read == ["immunoratio"]  # nothing was chosen anywhere else
+    assert row == ["immunoratio", "5", "0", "1.20", "max, 11, 0.25, 1.2"]
+
+
+def test_as_shipped_needs_a_model(shipped_model: Any) -> None:
+    script = shipped_model("leave_one_out")
+    ended = CliRunner().invoke(script.main, [str(RECIPE), "--data", str(RECIPE.parent), "--as-shipped"])
+    assert ended.exit_code == 2
+    assert "--as-shipped goes with --score" in ended.output
 
 
 def test_crops_cover_a_picture_evenly(shipped_model: Any) -> None:

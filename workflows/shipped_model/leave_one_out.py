@@ -4,8 +4,9 @@
 
 Each training goes without the set, and without its colours; it can be stopped and continued. Settings are chosen on what
 the other sets hold back (bcdata's validation images; glioma's if bcdata is left out). `--score MODEL` tests an existing
-model in the same way, which says something about the sets that it wasn't trained on. `--norms 0.5` tests with batch norms
-that take half of their statistics from each picture itself: what adapting to a slide could gain.
+model in the same way, which says something about the sets that it wasn't trained on; `--as-shipped` by the settings that it
+came with. `--norms 0.5` tests with batch norms that take half of their statistics from each picture itself: what adapting
+to a slide could gain.
 
 columns.py says what the columns are; "scores" is the cells' median score as a share of that of the images that chose the
 settings. immunoratio's points are clicks, which are moved to dark spots near them first.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -92,21 +94,29 @@ def rows_of(
     seed: str,
     cases: tuple[str, ...] = (),
     gains: Sequence[float] = (),
+    shipped: Selection | None = None,
 ) -> list[list[str]]:
     """The metrics of a network in a laboratory, or on some of its cases.
 
-    A row for each gain of the negative map; without `gains`, one for that which the settings are chosen with.
+    A row for each gain of the negative map; without `gains`, one for that which the settings are chosen with. `shipped`
+    settings are used as they are.
     """
-    chosen_on = OTHERWISE if laboratory == "bcdata" else CHOSEN_ON
-    others = predictions(predictor, chosen_on, data)
+    selections = [shipped] if shipped else _chosen_elsewhere(laboratory, predictor, data, gains)
     spec = SetSpec(name=laboratory, split="all", clicks_um=CLICKS_UM.get(laboratory, 0), cases=cases or None)
     images = predictions(predictor, spec, data)
     rows = []
-    for gain in gains or (None,):
-        chosen = select(others, negative_gain=gain)
+    for chosen in selections:
         own = columns_of(images, chosen, laboratory=laboratory, model_mpp=predictor.model_mpp)
         rows.append([laboratory, seed, str(len(images)), *own])
     return rows
+
+
+def _chosen_elsewhere(
+    laboratory: str, predictor: Predictor, data: Path, gains: Sequence[float]
+) -> list[Selection]:
+    chosen_on = OTHERWISE if laboratory == "bcdata" else CHOSEN_ON
+    others = predictions(predictor, chosen_on, data)
+    return [select(others, negative_gain=gain) for gain in gains or (None,)]
 
 
 def columns_of(
@@ -118,7 +128,8 @@ def columns_of(
         [(image, settings) for image in images], model_mpp=model_mpp, nuclei=laboratory in NUCLEI_ALONE
     )
     scores = np.concatenate([image.predicted(settings).score for image in images])
-    share = f"{np.median(scores) / chosen.metrics[MEDIAN_SCORE]:.2f}" if len(scores) else ""
+    usual = chosen.metrics.get(MEDIAN_SCORE)  # models from before version 5 don't say
+    share = f"{np.median(scores) / usual:.2f}" if len(scores) and usual else ""
     words = (settings.evidence, settings.window_px, f"{settings.threshold:g}", f"{settings.negative_gain:g}")
     return [*found, share, ", ".join(map(str, words))]
 
@@ -149,12 +160,15 @@ def _test_model(
     cases: tuple[str, ...],
     norms: float,
     gains: tuple[float, ...],
+    as_shipped: bool,
 ) -> None:
     bundle = find_bundle(model)
     predictor = predictor_from(bundle, norms=norms)
+    shipped = Selection(bundle.decode, dict(bundle.metrics)) if as_shipped else None
     for laboratory in laboratories:
         seed = f"{bundle.name} {bundle.version}"
-        for row in rows_of(laboratory, predictor, data, seed=seed, cases=cases, gains=gains):
+        of_cases = partial(rows_of, laboratory, predictor, data, seed=seed, cases=cases)
+        for row in of_cases(gains=gains, shipped=shipped):
             click.echo(f"| {' | '.join(row)} |")
 
 
@@ -188,6 +202,7 @@ def _test_model(
     help="Share of a picture's own statistics in batch norms.",
 )
 @gains_option
+@click.option("--as-shipped", is_flag=True, help="With --score: by the model's own settings.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def main(
     config: Path,
@@ -199,15 +214,20 @@ def main(
     cases: tuple[str, ...],
     norms: float,
     gains: tuple[float, ...],
+    as_shipped: bool,
     device: Device,
 ) -> None:
     """Train without each laboratory in turn, and print how well its nuclei are found: a row for each and seed."""
+    if as_shipped and (model is None or gains):
+        raise click.UsageError(
+            "--as-shipped goes with --score alone: it is that model's settings that are taken"
+        )
     laboratories = only or tuple(LABORATORIES)
     click.echo(f"| {' | '.join(HEAD)} |")
     click.echo("|---" * len(HEAD) + "|")
     if model is not None:
         try:
-            _test_model(model, laboratories, data, cases, norms, gains)
+            _test_model(model, laboratories, data, cases, norms, gains, as_shipped)
         except WsiEdtError as error:
             raise click.ClickException(str(error)) from error
         return
