@@ -39,6 +39,7 @@ IDEAS: dict[str, Idea] = {
     "style mixing of 90 %": in_section("augmentation", style=0.9),
     "stronger jitter": in_section("augmentation", **STRONGER),
     "stronger jitter, no style mixing": in_section("augmentation", style=0.0, styles=[], **STRONGER),
+    "more blur and a wider range of scales": in_section("augmentation", blur=0.5, scale=0.35),
     "three times as long": in_section("schedule", steps=1800),
     "Ki-67 sets alone": lambda entries: {"sets": [one for one in entries["sets"] if one["name"] not in HE]},
     "from random weights": lambda _: {"init": ""},
