@@ -6,27 +6,31 @@ The picture (colonic glands, DAB against FHL2 with haematoxylin; CC0, Center for
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 import skimage.data
 import tifffile
 
 MPP = 0.5
-SIDE = 2  # copies a side, every other one mirrored so that edges meet
 LEVELS = 3
 
 
-def main(folder: Path) -> None:
-    """Write demo.tif into `folder`: 1024×1024 px, three levels, JPEG tiles, µm/px in its resolution tags."""
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--side", type=click.IntRange(1, 40), default=2, show_default=True, help="Copies of the picture a side."
+)
+def main(folder: Path, side: int) -> None:
+    """Write demo.tif into FOLDER: copies, every other one mirrored so that edges meet, three levels, JPEG tiles."""
     folder.mkdir(parents=True, exist_ok=True)
     image = skimage.data.immunohistochemistry()  # type: ignore[no-untyped-call]
     mirrored = [image, image[:, ::-1], image[::-1], image[::-1, ::-1]]
     rows = [
-        np.concatenate([mirrored[2 * (row % 2) + column % 2] for column in range(SIDE)], axis=1)
-        for row in range(SIDE)
+        np.concatenate([mirrored[2 * (row % 2) + column % 2] for column in range(side)], axis=1)
+        for row in range(side)
     ]
     level = np.concatenate(rows, axis=0)
     path = folder / "demo.tif"
@@ -43,8 +47,8 @@ def main(folder: Path) -> None:
                 subfiletype=1 if number else 0,
             )
             level = cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    print(f"{path}: {SIDE * image.shape[1]}×{SIDE * image.shape[0]} px at {MPP} µm/px")
+    click.echo(f"{path}: {side * image.shape[1]}×{side * image.shape[0]} px at {MPP} µm/px")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()
