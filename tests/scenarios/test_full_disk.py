@@ -80,7 +80,7 @@ def test_no_room_at_any_step(slides: Path, tmp_path: Path, monkeypatch: pytest.M
         assert "give the same command again" in sentence
         run_all(slides, out)
         assert result_files(out) == whole, step
-        step += 5
+        step += 11
     assert refused > 6
 
 
