@@ -68,11 +68,32 @@ def test_a_model_as_shipped_is_tested_by_its_own_settings(
     assert row == ["immunoratio", "5", "0", "1.20", "max, 11, 0.25, 1.2"]
 
 
-def test_as_shipped_needs_a_model(shipped_model: Any) -> None:
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--as-shipped"], "--as-shipped and --case go with --score"),
+        (["--case", "16704-03"], "--as-shipped and --case go with --score"),
+        (["--score", "x", "--as-shipped", "--norms", "0.5"], "leave out --negative-gain and --norms"),
+        (["--score", "x", "--as-shipped", "--negative-gain", "1.4"], "leave out --negative-gain and --norms"),
+    ],
+)
+def test_options_that_contradict_each_other(shipped_model: Any, options: list[str], sentence: str) -> None:
     script = shipped_model("leave_one_out")
-    ended = CliRunner().invoke(script.main, [str(RECIPE), "--data", str(RECIPE.parent), "--as-shipped"])
+    ended = CliRunner().invoke(script.main, [str(RECIPE), "--data", str(RECIPE.parent), *options])
     assert ended.exit_code == 2
-    assert "--as-shipped goes with --score" in ended.output
+    assert sentence in " ".join(ended.output.split())
+
+
+def test_a_training_without_its_start_is_one_sentence(
+    shipped_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no runs/pretrained/model is
+    (tmp_path / "bcdata").mkdir()
+    ended = CliRunner().invoke(
+        shipped_model("leave_one_out").main, [str(RECIPE), "--data", str(tmp_path), "--only", "gepnet"]
+    )
+    assert ended.exit_code == 1
+    assert ended.output.splitlines()[-1].startswith("Error: ")
 
 
 def test_crops_cover_a_picture_evenly(shipped_model: Any) -> None:

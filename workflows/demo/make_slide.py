@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+import numpy.typing as npt
 import skimage.data
 import tifffile
 
@@ -18,22 +19,7 @@ MPP = 0.5
 LEVELS = 3
 
 
-@click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--side", type=click.IntRange(1, 40), default=2, show_default=True, help="Copies of the picture a side."
-)
-def main(folder: Path, side: int) -> None:
-    """Write demo.tif into FOLDER: copies, every other one mirrored so that edges meet, three levels, JPEG tiles."""
-    folder.mkdir(parents=True, exist_ok=True)
-    image = skimage.data.immunohistochemistry()  # type: ignore[no-untyped-call]
-    mirrored = [image, image[:, ::-1], image[::-1], image[::-1, ::-1]]
-    rows = [
-        np.concatenate([mirrored[2 * (row % 2) + column % 2] for column in range(side)], axis=1)
-        for row in range(side)
-    ]
-    level = np.concatenate(rows, axis=0)
-    path = folder / "demo.tif"
+def _write(path: Path, level: npt.NDArray[np.uint8]) -> None:
     with tifffile.TiffWriter(path) as writer:
         for number in range(LEVELS):
             writer.write(
@@ -46,7 +32,31 @@ def main(folder: Path, side: int) -> None:
                 resolutionunit="CENTIMETER",
                 subfiletype=1 if number else 0,
             )
-            level = cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            level = np.asarray(
+                cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8
+            )
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--side", type=click.IntRange(1, 40), default=2, show_default=True, help="Copies of the picture a side."
+)
+def main(folder: Path, side: int) -> None:
+    """Write demo.tif into FOLDER: copies, every other one mirrored so that edges meet, three levels, JPEG tiles."""
+    image = skimage.data.immunohistochemistry()  # type: ignore[no-untyped-call]
+    mirrored = [image, image[:, ::-1], image[::-1], image[::-1, ::-1]]
+    rows = [
+        np.concatenate([mirrored[2 * (row % 2) + column % 2] for column in range(side)], axis=1)
+        for row in range(side)
+    ]
+    level = np.concatenate(rows, axis=0)
+    path = folder / "demo.tif"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, level)
+    except OSError as error:
+        raise click.ClickException(f"{path}: can't be written: {error.strerror or error}") from error
     click.echo(f"{path}: {side * image.shape[1]}×{side * image.shape[0]} px at {MPP} µm/px")
 
 

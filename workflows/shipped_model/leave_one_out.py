@@ -172,6 +172,26 @@ def _test_model(
             click.echo(f"| {' | '.join(row)} |")
 
 
+def _train_without_each(
+    recipe: TrainConfig,
+    laboratories: Sequence[str],
+    data: Path,
+    out: Path,
+    *,
+    seeds: int,
+    device: Device,
+    norms: float,
+    gains: tuple[float, ...],
+) -> None:
+    for seed in range(1, seeds + 1):
+        for laboratory in laboratories:
+            own = without(recipe, laboratory, seed=seed)
+            folder = out / f"{laboratory}-{seed}"
+            predictor = trained_without(own, data, folder, device=device, norms=norms)
+            for row in rows_of(laboratory, predictor, data, seed=str(seed), gains=gains):
+                click.echo(f"| {' | '.join(row)} |")
+
+
 @click.command()
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -218,9 +238,11 @@ def main(
     device: Device,
 ) -> None:
     """Train without each laboratory in turn, and print how well its nuclei are found: a row for each and seed."""
-    if as_shipped and (model is None or gains):
+    if model is None and (as_shipped or cases):
+        raise click.UsageError("--as-shipped and --case go with --score")
+    if as_shipped and (gains or norms):
         raise click.UsageError(
-            "--as-shipped goes with --score alone: it is that model's settings that are taken"
+            "--as-shipped takes the model as it came: leave out --negative-gain and --norms"
         )
     laboratories = only or tuple(LABORATORIES)
     click.echo(f"| {' | '.join(HEAD)} |")
@@ -231,14 +253,12 @@ def main(
         except WsiEdtError as error:
             raise click.ClickException(str(error)) from error
         return
-    recipe = read_config(config)
-    for seed in range(1, seeds + 1):
-        for laboratory in laboratories:
-            own = without(recipe, laboratory, seed=seed)
-            folder = out / f"{laboratory}-{seed}"
-            predictor = trained_without(own, data, folder, device=device, norms=norms)
-            for row in rows_of(laboratory, predictor, data, seed=str(seed), gains=gains):
-                click.echo(f"| {' | '.join(row)} |")
+    try:
+        _train_without_each(
+            read_config(config), laboratories, data, out, seeds=seeds, device=device, norms=norms, gains=gains
+        )
+    except WsiEdtError as error:
+        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":
