@@ -109,8 +109,9 @@ def read_set(spec: SetSpec, data: Path) -> list[LabelledImage]:
     facts, folder = FORMATS[spec.format], data / spec.folder
     if not folder.is_dir():
         raise AnnotationError(
-            f"isn't a folder: the set {spec.name!r} is expected there, as {spec.format} is distributed",
+            f"isn't a folder: the set {spec.name!r} is expected there, in the layout of {spec.format}",
             where=folder,
+            remedy="put its pictures and labels there; workflows/training.md describes the layouts",
         )
     if spec.split not in (*facts.splits, ALL_SPLITS):
         raise AnnotationError(
