@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`, one more than the cores that this process may use: a third of the tests' time goes by in waiting."""
+    """For `-n auto`, one more than the cores that this process may use: many tests wait for processes that they start."""
     return int(CPU_COUNT) + 1
 
 
